@@ -1,0 +1,25 @@
+# The few commands of this project. `make` alone lists them.
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test fmt lint schema
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Set up what is missing, build, and start the server
+	@exec scripts/run.sh
+
+build: ## Build the server with the web client in it
+	@scripts/build.sh release
+
+test: ## Run all tests, the browser tests included
+	@scripts/test.sh
+
+fmt: ## Format all sources
+	@scripts/format.sh
+
+lint: ## Check formatting, lints and types
+	@scripts/lint.sh
+
+schema: ## Write database/schema.sql anew from the migrations
+	@scripts/schema.sh

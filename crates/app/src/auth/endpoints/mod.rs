@@ -1,0 +1,17 @@
+//! The endpoints, one a file. Each reads its request into checked types, runs at most two statements, and
+//! answers with a value or an error; none knows under which address it is served.
+
+pub(super) mod healthz;
+pub(super) mod jwks;
+pub(super) mod signin_email_password;
+pub(super) mod signout;
+pub(super) mod signup_email_password;
+pub(super) mod token;
+pub(super) mod token_verify;
+pub(super) mod user;
+pub(super) mod version;
+
+/// What endpoints answer that have nothing to say: the JSON string `"OK"`.
+type Answered = axum::Json<&'static str>;
+
+const OK: Answered = axum::Json("OK");

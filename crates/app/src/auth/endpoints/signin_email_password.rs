@@ -1,0 +1,58 @@
+//! `POST /signin/email-password`: a session for who knows the password. An unknown address costs the same
+//! time as a wrong password and gets the same answer.
+//!
+//! As at Nhost Auth, what the account is (disabled, unverified, anonymous) is checked before the password.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::auth::Auth;
+use crate::auth::error::AuthError;
+use crate::auth::fields::{Email, Password};
+use crate::auth::refresh_token::RefreshToken;
+use crate::auth::request::JsonBody;
+use crate::auth::sessions::SessionPayload;
+use crate::auth::user::Standing;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::auth) struct SignIn {
+    email: Email,
+    password: Password,
+}
+
+pub(in crate::auth) async fn handle(
+    State(auth): State<Auth>,
+    JsonBody(request): JsonBody<SignIn>,
+) -> Result<Json<SessionPayload>, AuthError> {
+    let found = auth
+        .0
+        .pool
+        .query_opt(include_str!("../sql/find_credentials.sql"), &[&request.email.as_str()])
+        .await?;
+    if let Some(row) = &found {
+        Standing::from_row(row)?.check_known(&auth.0.options)?;
+    }
+    let stored: Option<String> = match &found {
+        Some(row) => row.try_get("password_hash")?,
+        None => None,
+    };
+    let is_right = auth.0.passwords.verify(request.password.into_secret(), stored).await?;
+    let row = found.filter(|_| is_right).ok_or(AuthError::InvalidEmailPassword)?;
+
+    let token = RefreshToken::generate();
+    let lifetime = f64::from(auth.0.options.refresh_token_expires_in);
+    let row = auth
+        .0
+        .pool
+        .query_opt(
+            include_str!("../sql/open_session.sql"),
+            &[&row.try_get::<_, Uuid>("id")?, &token.stored(), &lifetime],
+        )
+        .await?
+        // Disabled or deleted while the password was being checked.
+        .ok_or(AuthError::DisabledUser)?;
+    Ok(Json(SessionPayload { session: Some(auth.open_session(&row, &token)?) }))
+}

@@ -1,0 +1,135 @@
+//! `POST /signup/email-password`: makes an account, and opens its first session unless its address must be
+//! verified first. Account, roles and refresh token are one statement.
+
+use std::collections::BTreeSet;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::auth::Auth;
+use crate::auth::error::AuthError;
+use crate::auth::fields::{DisplayName, Email, Locale, Metadata, Password, RedirectTo};
+use crate::auth::options::Options;
+use crate::auth::refresh_token::RefreshToken;
+use crate::auth::request::{JsonBody, Object};
+use crate::auth::sessions::SessionPayload;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::auth) struct SignUp {
+    email: Email,
+    password: Password,
+    options: Option<Object<SignUpOptions>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct SignUpOptions {
+    allowed_roles: Option<Vec<String>>,
+    default_role: Option<String>,
+    display_name: Option<DisplayName>,
+    locale: Option<Locale>,
+    metadata: Option<Metadata>,
+    #[expect(dead_code, reason = "its form is checked; only the link in a letter leads there")]
+    redirect_to: Option<RedirectTo>,
+}
+
+pub(in crate::auth) async fn handle(
+    State(auth): State<Auth>,
+    JsonBody(request): JsonBody<SignUp>,
+) -> Result<Json<SessionPayload>, AuthError> {
+    let options = &auth.0.options;
+    if options.disable_signup {
+        return Err(AuthError::SignupDisabled);
+    }
+    if request.password.len_bytes() < options.password_min_length {
+        return Err(AuthError::PasswordTooShort);
+    }
+    let wanted = request.options.map(|object| object.0).unwrap_or_default();
+    let roles = Roles::choose(options, wanted.allowed_roles, wanted.default_role)?;
+    let password_hash = auth.0.passwords.hash(request.password.into_secret()).await?;
+
+    let email = request.email.as_str();
+    let token = RefreshToken::generate();
+    let opens_session = !options.disable_new_users && !options.email_verification_required;
+    let row = auth
+        .0
+        .pool
+        .query_opt(
+            include_str!("../sql/insert_user.sql"),
+            &[
+                &email,
+                &password_hash,
+                &wanted.display_name.as_ref().map_or(email, |name| &name.0),
+                &options.locale(wanted.locale.as_ref().map(|locale| locale.0.as_str())),
+                &roles.default,
+                &roles.allowed,
+                &wanted.metadata.map(|metadata| metadata.0),
+                &options.disable_new_users,
+                &options.gravatar_enabled,
+                &opens_session,
+                &token.stored(),
+                &f64::from(options.refresh_token_expires_in),
+            ],
+        )
+        .await?
+        .ok_or(AuthError::EmailAlreadyInUse)?;
+    tracing::info!(user.id = %row.try_get::<_, Uuid>("id")?, "a person signed up");
+    if options.disable_new_users {
+        return Err(AuthError::DisabledUser);
+    }
+    let session = if opens_session { Some(auth.open_session(&row, &token)?) } else { None };
+    Ok(Json(SessionPayload { session }))
+}
+
+/// The roles of a new account.
+#[derive(Debug)]
+struct Roles {
+    default: String,
+    allowed: Vec<String>,
+}
+
+impl Roles {
+    /// What is asked for, where it is a choice among the configured ones.
+    fn choose(
+        options: &Options,
+        allowed: Option<Vec<String>>,
+        default: Option<String>,
+    ) -> Result<Self, AuthError> {
+        let allowed: BTreeSet<String> =
+            allowed.unwrap_or_else(|| options.default_allowed_roles.clone()).into_iter().collect();
+        if !allowed.iter().all(|role| options.default_allowed_roles.contains(role)) {
+            return Err(AuthError::RoleNotAllowed);
+        }
+        let default = default.unwrap_or_else(|| options.default_role.clone());
+        if !allowed.contains(&default) {
+            return Err(AuthError::DefaultRoleNotAllowed);
+        }
+        Ok(Self { default, allowed: allowed.into_iter().collect() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn choose(allowed: Option<&[&str]>, default: Option<&str>) -> Result<(String, Vec<String>), AuthError> {
+        let allowed = allowed.map(|roles| roles.iter().map(|role| (*role).to_owned()).collect());
+        let options = Options::default().normalised();
+        Roles::choose(&options, allowed, default.map(str::to_owned))
+            .map(|roles| (roles.default, roles.allowed))
+    }
+
+    #[test]
+    fn roles_are_a_choice_among_the_configured_ones() {
+        let both = || vec!["me".to_owned(), "user".to_owned()];
+        assert_eq!(choose(None, None).unwrap(), ("user".to_owned(), both()));
+        assert_eq!(choose(Some(&["user", "me", "user"]), Some("me")).unwrap(), ("me".to_owned(), both()));
+        assert!(matches!(choose(Some(&["admin"]), None), Err(AuthError::RoleNotAllowed)));
+        assert!(matches!(choose(None, Some("admin")), Err(AuthError::DefaultRoleNotAllowed)));
+        assert!(matches!(choose(Some(&["me"]), None), Err(AuthError::DefaultRoleNotAllowed)));
+        assert!(matches!(choose(Some(&[]), None), Err(AuthError::DefaultRoleNotAllowed)));
+    }
+}

@@ -1,0 +1,177 @@
+//! Why the sign-in service refuses a request, with Nhost Auth's codes, statuses and messages, and the one
+//! place where such an error becomes an answer: always JSON, always `status`, `message`, `error`, which is
+//! what every SDK can read.
+//!
+//! An internal failure is logged here, once, and told to the client as one sentence without details.
+
+use axum::Json;
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use base::authenticate::RefusedCaller;
+use base::jwt::TokenError;
+use db::tokio_postgres;
+use serde::Serialize;
+
+use super::observe::Outcome;
+
+/// Why a request is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthError {
+    /// The request is malformed or breaks the description of the endpoint; the sentence says how.
+    #[error("The request payload is incorrect: {0}")]
+    InvalidRequest(String),
+    /// The body is larger than any request needs.
+    #[error("The request payload is incorrect: the body is too large")]
+    BodyTooLarge,
+    /// The path exists, the method does not.
+    #[error("This endpoint does not answer this method")]
+    MethodNotAllowed,
+    /// An access token is needed and none was shown, or a bad one.
+    #[error("{0}")]
+    Unauthenticated(#[from] RefusedToken),
+    /// The roles asked for do not contain the default role.
+    #[error("Default role must be in allowed roles")]
+    DefaultRoleNotAllowed,
+    /// A role was asked for that new accounts may not have.
+    #[error("Role not allowed")]
+    RoleNotAllowed,
+    /// The password is shorter than the configured minimum.
+    #[error("Password is too short")]
+    PasswordTooShort,
+    /// The address is unknown or the password wrong: nobody is told which.
+    #[error("Incorrect email or password")]
+    InvalidEmailPassword,
+    /// The account is disabled.
+    #[error("User is disabled")]
+    DisabledUser,
+    /// The account's address must be verified first.
+    #[error("User is not verified.")]
+    UnverifiedUser,
+    /// The refresh token is unknown, used up or too old.
+    #[error("Invalid or expired refresh token")]
+    InvalidRefreshToken,
+    /// Nobody can make an account.
+    #[error("Sign up is disabled.")]
+    SignupDisabled,
+    /// Anonymous accounts cannot do this.
+    #[error("Forbidden, user is anonymous.")]
+    ForbiddenAnonymous,
+    /// The address has an account already.
+    #[error("Email already in use")]
+    EmailAlreadyInUse,
+    /// More passwords wait to be hashed than can be in good time.
+    #[error("Too many requests, try again in a moment")]
+    TooManyPasswords,
+    /// A statement could not be run.
+    #[error("running a statement")]
+    Database(#[from] db::Error),
+    /// A row is not what the statement promises.
+    #[error("reading a row")]
+    Row(#[from] tokio_postgres::Error),
+    /// A password could not be hashed, or a stored hash not be read.
+    #[error("hashing a password: {0}")]
+    Hash(String),
+    /// An access token could not be signed.
+    #[error("signing an access token")]
+    Sign(#[source] TokenError),
+}
+
+/// Why an access token does not count.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RefusedToken {
+    /// There is none.
+    #[error("The access token is missing")]
+    Missing,
+    /// It is malformed, forged or too old.
+    #[error("{0}")]
+    Bad(#[from] RefusedCaller),
+    /// It is good, and its person is gone.
+    #[error("The access token's user does not exist")]
+    UnknownUser,
+}
+
+/// The body of an error.
+#[derive(Serialize)]
+struct ErrorBody {
+    status: u16,
+    message: String,
+    error: &'static str,
+}
+
+impl AuthError {
+    /// The status and Nhost's code.
+    fn status_and_code(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::InvalidRequest(_) => (StatusCode::BAD_REQUEST, "invalid-request"),
+            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "invalid-request"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "invalid-request"),
+            Self::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "invalid-request"),
+            Self::DefaultRoleNotAllowed => (StatusCode::BAD_REQUEST, "default-role-must-be-in-allowed-roles"),
+            Self::RoleNotAllowed => (StatusCode::BAD_REQUEST, "role-not-allowed"),
+            Self::PasswordTooShort => (StatusCode::BAD_REQUEST, "password-too-short"),
+            Self::InvalidEmailPassword => (StatusCode::UNAUTHORIZED, "invalid-email-password"),
+            Self::DisabledUser => (StatusCode::UNAUTHORIZED, "disabled-user"),
+            Self::UnverifiedUser => (StatusCode::UNAUTHORIZED, "unverified-user"),
+            Self::InvalidRefreshToken => (StatusCode::UNAUTHORIZED, "invalid-refresh-token"),
+            Self::SignupDisabled => (StatusCode::FORBIDDEN, "signup-disabled"),
+            Self::ForbiddenAnonymous => (StatusCode::FORBIDDEN, "forbidden-anonymous"),
+            Self::EmailAlreadyInUse => (StatusCode::CONFLICT, "email-already-in-use"),
+            Self::TooManyPasswords => (StatusCode::TOO_MANY_REQUESTS, "too-many-requests"),
+            Self::Database(error) if error.is_connection_lost() || error.is_busy() => {
+                (StatusCode::SERVICE_UNAVAILABLE, "internal-server-error")
+            }
+            Self::Database(_) | Self::Row(_) | Self::Hash(_) | Self::Sign(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "internal-server-error")
+            }
+        }
+    }
+}
+
+impl IntoResponse for AuthError {
+    fn into_response(self) -> Response {
+        let (status, code) = self.status_and_code();
+        if status.is_server_error() {
+            tracing::error!(error.code = code, "the sign-in service failed: {}", describe(&self));
+        }
+        let message = match status {
+            StatusCode::INTERNAL_SERVER_ERROR => "Internal server error".to_owned(),
+            StatusCode::SERVICE_UNAVAILABLE => "The service is unavailable, try again in a moment".to_owned(),
+            _ => self.to_string(),
+        };
+        let body = ErrorBody { status: status.as_u16(), message, error: code };
+        let mut response = (status, Json(body)).into_response();
+        response.extensions_mut().insert(Outcome(code));
+        let headers = response.headers_mut();
+        if matches!(self, Self::Unauthenticated(_)) {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+/// What happened, for the log. Of the database's own answer only code and message: its details may quote
+/// the row.
+fn describe(error: &AuthError) -> String {
+    use std::error::Error as _;
+    let mut line = error.to_string();
+    if let AuthError::Database(database) = error
+        && let Some(answer) = database.server()
+    {
+        return format!("{line}: {} {}", answer.code().code(), answer.message());
+    }
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        line = format!("{line}: {source}");
+        cause = source.source();
+    }
+    line
+}
+
+/// Answers a method that a path does not have.
+pub(super) async fn method_not_allowed() -> AuthError {
+    AuthError::MethodNotAllowed
+}

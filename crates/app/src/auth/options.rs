@@ -1,0 +1,91 @@
+//! How the sign-in service behaves: the settings of Nhost Auth that exist here, under their own names.
+//!
+//! Nothing here reads the environment: the server fills this in, once, at start.
+
+/// The settings. A field `x` is Nhost Auth's variable `AUTH_X`; the defaults are those of Nhost's platform,
+/// except where a field says otherwise.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, as its variable is")]
+pub struct Options {
+    /// `AUTH_ACCESS_TOKEN_EXPIRES_IN`: how long an access token lives, in seconds.
+    pub access_token_expires_in: u32,
+    /// `AUTH_REFRESH_TOKEN_EXPIRES_IN`: how long a refresh token lives from its last use, in seconds.
+    pub refresh_token_expires_in: u32,
+    /// `AUTH_PASSWORD_MIN_LENGTH`: the shortest password that a new account may have, in bytes. No password
+    /// is shorter than 3 or longer than 50 characters, whatever stands here.
+    pub password_min_length: usize,
+    /// `AUTH_EMAIL_SIGNIN_EMAIL_VERIFIED_REQUIRED`: whether only verified addresses may sign in. On at
+    /// Nhost; off here, because without a way to send letters nobody could ever sign in.
+    pub email_verification_required: bool,
+    /// `AUTH_USER_DEFAULT_ROLE`: the role of a request that asks for none.
+    pub default_role: String,
+    /// `AUTH_USER_DEFAULT_ALLOWED_ROLES`: the roles that a new account may act in. The default role is
+    /// always one of them.
+    pub default_allowed_roles: Vec<String>,
+    /// `AUTH_DISABLE_SIGNUP`: nobody can make an account.
+    pub disable_signup: bool,
+    /// `AUTH_DISABLE_NEW_USERS`: new accounts are made disabled, until the administrator enables them.
+    pub disable_new_users: bool,
+    /// `AUTH_LOCALE_DEFAULT`: the language of accounts that name none, or one that is not offered.
+    pub default_locale: String,
+    /// `AUTH_LOCALE_ALLOWED_LOCALES`: the languages on offer, two letters each.
+    pub allowed_locales: Vec<String>,
+    /// `AUTH_GRAVATAR_ENABLED`: whether a new account's picture is the one Gravatar has for its address. On
+    /// at Nhost; off here: it gives a hash of everybody's mail address to a third party.
+    pub gravatar_enabled: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            access_token_expires_in: 900,
+            refresh_token_expires_in: 2_592_000,
+            password_min_length: 9,
+            email_verification_required: false,
+            default_role: "user".to_owned(),
+            default_allowed_roles: vec!["user".to_owned(), "me".to_owned()],
+            disable_signup: false,
+            disable_new_users: false,
+            default_locale: "en".to_owned(),
+            allowed_locales: vec!["en".to_owned(), "ru".to_owned()],
+            gravatar_enabled: false,
+        }
+    }
+}
+
+impl Options {
+    /// The same settings with the default role among the allowed ones, and each role once.
+    pub(super) fn normalised(mut self) -> Self {
+        self.default_allowed_roles.push(self.default_role.clone());
+        self.default_allowed_roles.sort_unstable();
+        self.default_allowed_roles.dedup();
+        self
+    }
+
+    /// The language of an account that asks for `wanted`: an unknown one is no error, as at Nhost.
+    pub(super) fn locale<'a>(&'a self, wanted: Option<&'a str>) -> &'a str {
+        wanted
+            .filter(|wanted| self.allowed_locales.iter().any(|allowed| allowed == wanted))
+            .unwrap_or(&self.default_locale)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_role_is_always_allowed() {
+        let options = Options { default_role: "author".to_owned(), ..Options::default() }.normalised();
+        assert_eq!(options.default_allowed_roles, ["author", "me", "user"]);
+        assert_eq!(Options::default().normalised().default_allowed_roles, ["me", "user"]);
+    }
+
+    #[test]
+    fn a_language_not_on_offer_becomes_the_default_one() {
+        let options = Options::default();
+        assert_eq!(options.locale(Some("ru")), "ru");
+        assert_eq!(options.locale(Some("xx")), "en");
+        assert_eq!(options.locale(None), "en");
+    }
+}

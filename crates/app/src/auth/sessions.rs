@@ -1,0 +1,54 @@
+//! Opens sessions: an access token, a refresh token and the person, in the shape of Nhost Auth's `Session`.
+
+use std::collections::BTreeMap;
+
+use db::tokio_postgres::Row;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::Auth;
+use super::error::AuthError;
+use super::refresh_token::RefreshToken;
+use super::user::User;
+
+/// What a person holds who is signed in. `POST /token` answers it bare.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OpenSession {
+    access_token: String,
+    access_token_expires_in: u32,
+    refresh_token: String,
+    refresh_token_id: Uuid,
+    user: User,
+}
+
+/// What every endpoint but `POST /token` answers: no key `session` when there is none.
+#[derive(Serialize)]
+pub(super) struct SessionPayload {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) session: Option<OpenSession>,
+}
+
+impl Auth {
+    /// The session of the person in `row`, a user's row with the column `refresh_token_id`, whose stored
+    /// refresh token is that of `token`.
+    pub(super) fn open_session(&self, row: &Row, token: &RefreshToken) -> Result<OpenSession, AuthError> {
+        let user = User::from_row(row)?;
+        let options = &self.0.options;
+        let claims =
+            BTreeMap::from([("x-hasura-user-is-anonymous".to_owned(), user.is_anonymous.to_string())]);
+        let lifetime = i64::from(options.access_token_expires_in);
+        let access_token = self
+            .0
+            .jwt
+            .sign(user.id, lifetime, &user.default_role, &user.roles, &claims)
+            .map_err(AuthError::Sign)?;
+        Ok(OpenSession {
+            access_token,
+            access_token_expires_in: options.access_token_expires_in,
+            refresh_token: token.expose().to_owned(),
+            refresh_token_id: row.try_get("refresh_token_id")?,
+            user: user.in_session(),
+        })
+    }
+}

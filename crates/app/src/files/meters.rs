@@ -1,0 +1,73 @@
+//! What this service counts, under the names that a dashboard reads.
+
+use metrics::{Unit, counter, describe_counter};
+
+const UPLOADS: &str = "files_uploads_total";
+const UPLOAD_BYTES: &str = "files_upload_bytes_total";
+const DOWNLOADS: &str = "files_downloads_total";
+const DOWNLOAD_BYTES: &str = "files_download_bytes_total";
+
+/// How a request ended.
+#[derive(Clone, Copy)]
+pub(super) enum Outcome {
+    /// As asked.
+    Done,
+    /// The client has it already: 304.
+    Unchanged,
+    /// The client is at fault: 4xx.
+    Refused,
+    /// We are: 5xx.
+    Failed,
+}
+
+impl Outcome {
+    /// The outcome that goes with an HTTP status.
+    pub(super) fn of(status: http::StatusCode) -> Self {
+        match status {
+            http::StatusCode::NOT_MODIFIED => Self::Unchanged,
+            status if status.is_client_error() => Self::Refused,
+            status if status.is_server_error() => Self::Failed,
+            _ => Self::Done,
+        }
+    }
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Unchanged => "unchanged",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Tells the recorder what the counters mean.
+pub(super) fn describe() {
+    describe_counter!(UPLOADS, "Upload requests by outcome: done, refused (4xx), failed (5xx).");
+    describe_counter!(UPLOAD_BYTES, Unit::Bytes, "Bytes of files that were stored.");
+    describe_counter!(
+        DOWNLOADS,
+        "Download requests by outcome: done, unchanged (304), refused (4xx), failed (5xx)."
+    );
+    describe_counter!(DOWNLOAD_BYTES, Unit::Bytes, "Bytes of files that were sent.");
+}
+
+/// Counts a request to upload.
+pub(super) fn count_upload(outcome: Outcome) {
+    counter!(UPLOADS, "outcome" => outcome.label()).increment(1);
+}
+
+/// Counts a stored file's bytes.
+pub(super) fn count_uploaded_bytes(bytes: u64) {
+    counter!(UPLOAD_BYTES).increment(bytes);
+}
+
+/// Counts a request to download.
+pub(super) fn count_download(outcome: Outcome) {
+    counter!(DOWNLOADS, "outcome" => outcome.label()).increment(1);
+}
+
+/// Counts bytes as they are sent.
+pub(super) fn count_downloaded_bytes(bytes: u64) {
+    counter!(DOWNLOAD_BYTES).increment(bytes);
+}

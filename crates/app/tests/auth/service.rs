@@ -1,0 +1,164 @@
+//! One sign-in service over a database of its own, and how to talk to it.
+
+use std::time::Duration;
+
+use app::auth::{Auth, Options, router};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use base::clock::Clock;
+use base::jwt::JwtKey;
+use db::testing::TestDatabase;
+use db::{Pool, platform};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+pub(super) const PASSWORD: &str = "correct horse";
+
+/// The service, and what is behind it.
+pub(super) struct Service {
+    router: Router,
+    pub(super) pool: Pool,
+    pub(super) clock: Clock,
+    pub(super) jwt: JwtKey,
+    _database: TestDatabase,
+}
+
+/// An answer with its body read as JSON; `Null` for an empty one.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Value,
+}
+
+impl Service {
+    pub(super) async fn start() -> Self {
+        Self::start_with(Options::default()).await
+    }
+
+    pub(super) async fn start_with(options: Options) -> Self {
+        let database = TestDatabase::create(&[&platform::migrations()]).await;
+        let pool = database.pool().await;
+        let clock = Clock::manual(1_700_000_000);
+        let secret = "an access token key for tests alone".to_owned().into();
+        let jwt = JwtKey::parse(&secret, clock.clone()).unwrap();
+        let auth = Auth::start(pool.clone(), jwt.clone(), options).await.unwrap();
+        Self { router: router(auth), pool, clock, jwt, _database: database }
+    }
+
+    /// The same database, served with other settings.
+    pub(super) async fn reconfigure(&mut self, options: Options) {
+        let auth = Auth::start(self.pool.clone(), self.jwt.clone(), options).await.unwrap();
+        self.router = router(auth);
+    }
+
+    pub(super) async fn send(&self, request: Request<Body>) -> Answer {
+        send(self.router.clone(), request).await
+    }
+
+    pub(super) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(json_request(path, body.to_string())).await
+    }
+
+    pub(super) async fn post_as(&self, token: &str, path: &str, body: Value) -> Answer {
+        let mut request = json_request(path, body.to_string());
+        request.headers_mut().insert(AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+        self.send(request).await
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    pub(super) async fn get_user(&self, authorization: &str) -> Answer {
+        let request = Request::get("/user").header(AUTHORIZATION, authorization);
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// Makes an account and gives its session.
+    pub(super) async fn sign_up(&self, email: &str) -> Value {
+        let answer =
+            self.post("/signup/email-password", json!({ "email": email, "password": PASSWORD })).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        answer.body["session"].clone()
+    }
+
+    pub(super) async fn sign_in(&self, email: &str, password: &str) -> Answer {
+        self.post("/signin/email-password", json!({ "email": email, "password": password })).await
+    }
+
+    pub(super) async fn refresh(&self, token: &Value) -> Answer {
+        self.post("/token", json!({ "refreshToken": token })).await
+    }
+
+    /// Runs a statement of the administrator's.
+    pub(super) async fn sql(&self, sql: &str) {
+        self.pool.execute(sql, &[]).await.unwrap();
+    }
+
+    /// Takes the database away, for good.
+    pub(super) async fn lose_database(&self) {
+        let server = self.pool.address().with_database("postgres");
+        let limit = Duration::from_secs(5);
+        let (client, connection) = server.connect("tests", &[], limit).await.unwrap();
+        tokio::spawn(connection);
+        let name = self.pool.address().database();
+        let shut = format!("alter database {name} allow_connections false");
+        client.batch_execute(&shut).await.unwrap();
+        let end = "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1";
+        client.execute(end, &[&name]).await.unwrap();
+    }
+
+    /// The one number that a query gives.
+    pub(super) async fn count(&self, sql: &str) -> i64 {
+        self.pool.query_one(sql, &[]).await.unwrap().get(0)
+    }
+}
+
+impl Answer {
+    /// Checks that this is an error in the one shape that all have.
+    #[track_caller]
+    pub(super) fn assert_error(&self, status: u16, code: &str, message: &str) {
+        assert_eq!(self.body["status"], json!(status), "{self:?}");
+        assert_eq!(self.status.as_u16(), status, "{self:?}");
+        assert_eq!(self.body["error"], json!(code), "{self:?}");
+        assert!(self.body["message"].as_str().unwrap().contains(message), "{self:?}");
+        assert_eq!(self.headers[CONTENT_TYPE], "application/json");
+        assert_eq!(self.body.as_object().unwrap().len(), 3, "{self:?}");
+    }
+
+    /// Checks that this is a refusal of the request itself, and that its sentence says why.
+    #[track_caller]
+    pub(super) fn assert_invalid(&self, message: &str) {
+        self.assert_error(400, "invalid-request", message);
+    }
+
+    #[track_caller]
+    pub(super) fn assert_ok(&self) {
+        assert_eq!((self.status, &self.body), (StatusCode::OK, &json!("OK")));
+        assert_eq!(self.headers[CONTENT_TYPE], "application/json");
+    }
+}
+
+pub(super) fn json_request(path: &str, body: impl Into<Body>) -> Request<Body> {
+    Request::builder()
+        .method(Method::POST)
+        .uri(path)
+        .header(CONTENT_TYPE, "application/json")
+        .body(body.into())
+        .unwrap()
+}
+
+pub(super) async fn send(router: Router, request: Request<Body>) -> Answer {
+    let response = router.oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let bytes = to_bytes(body, 1 << 20).await.unwrap();
+    let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
+    Answer { status: parts.status, headers: parts.headers, body }
+}
+
+pub(super) fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}

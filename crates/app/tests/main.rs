@@ -1,0 +1,6 @@
+//! The features, over HTTP and a real database.
+
+#[cfg(test)]
+mod auth;
+#[cfg(test)]
+mod files;

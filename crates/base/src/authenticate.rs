@@ -1,0 +1,214 @@
+//! From a request's headers to its [`Session`]: the admin secret, a bearer token, or neither.
+//!
+//! Rules: Hasura v2's "Authentication" — the admin secret wins; with a token the role is the one asked for
+//! by `x-hasura-role` among the allowed ones, or the default one; without either the unauthorized role.
+
+use http::HeaderMap;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::jwt::{JwtKey, TokenError};
+use crate::session::{ADMIN_ROLE, Session};
+
+/// The role of a request that shows nothing.
+pub const PUBLIC_ROLE: &str = "public";
+
+/// The most headers that become session variables; more are refused.
+const MAX_SESSION_VARIABLES: usize = 64;
+
+/// Turns headers into sessions.
+#[derive(Clone)]
+pub struct Authenticator {
+    admin_secret: Option<SecretString>,
+    jwt: Option<JwtKey>,
+    unauthorized_role: Option<String>,
+}
+
+/// Why a caller is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RefusedCaller {
+    /// The admin secret is wrong.
+    #[error("invalid \"x-hasura-admin-secret\"/\"x-hasura-access-key\"")]
+    AdminSecret,
+    /// The bearer token is not good.
+    #[error("{0}")]
+    Token(#[from] TokenError),
+    /// The `Authorization` header is not `Bearer TOKEN`.
+    #[error("Malformed Authorization header")]
+    Malformed,
+    /// Neither a secret nor a token, and no role stands open.
+    #[error("Missing 'Authorization' or 'Cookie' header in JWT authentication mode")]
+    Missing,
+    /// The role asked for is not among the token's.
+    #[error("Your requested role is not in allowed roles")]
+    Role,
+    /// Too many session variables.
+    #[error("too many session variables")]
+    TooManyVariables,
+}
+
+impl Authenticator {
+    /// An authenticator that knows `admin_secret`, verifies tokens with `jwt`, and gives callers without
+    /// either the role `unauthorized_role`, where there is one.
+    ///
+    /// Without an admin secret everybody is the administrator, as in Hasura: only the stand-alone engine
+    /// may be run so.
+    pub fn new(
+        admin_secret: Option<SecretString>,
+        jwt: Option<JwtKey>,
+        unauthorized_role: Option<String>,
+    ) -> Self {
+        Self { admin_secret, jwt, unauthorized_role }
+    }
+
+    /// The session of a request with these headers.
+    pub fn session(&self, headers: &HeaderMap) -> Result<Session, RefusedCaller> {
+        let Some(secret) = &self.admin_secret else {
+            return Ok(trusted_session(hasura_headers(headers)?));
+        };
+        if let Some(shown) =
+            text(headers, "x-hasura-admin-secret").or_else(|| text(headers, "x-hasura-access-key"))
+        {
+            if !equal_in_constant_time(shown.as_bytes(), secret.expose_secret().as_bytes()) {
+                return Err(RefusedCaller::AdminSecret);
+            }
+            return Ok(trusted_session(hasura_headers(headers)?));
+        }
+        let asked_role = text(headers, "x-hasura-role");
+        match text(headers, "authorization") {
+            Some(header) => self.bearer_session(bearer_token(header)?, asked_role),
+            None => self.unauthorized_session(),
+        }
+    }
+
+    /// The session of a bearer token, in `asked_role` or its default one.
+    pub fn bearer_session(&self, token: &str, asked_role: Option<&str>) -> Result<Session, RefusedCaller> {
+        let key = self.jwt.as_ref().ok_or(TokenError::Invalid)?;
+        let claims = key.verify(token)?;
+        let role = asked_role.unwrap_or(&claims.default_role);
+        if !claims.allowed_roles.iter().any(|allowed| allowed == role) {
+            return Err(RefusedCaller::Role);
+        }
+        Ok(Session::new(role, claims.variables, false).until(claims.expires_at))
+    }
+
+    fn unauthorized_session(&self) -> Result<Session, RefusedCaller> {
+        let role = self.unauthorized_role.as_deref().ok_or(RefusedCaller::Missing)?;
+        Ok(Session::new(role, [], false))
+    }
+}
+
+/// Reads the token out of an `Authorization` header (RFC 6750, section 2.1).
+pub fn bearer_token(header: &str) -> Result<&str, RefusedCaller> {
+    let (scheme, token) = header.split_once(' ').ok_or(RefusedCaller::Malformed)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(RefusedCaller::Malformed);
+    }
+    Ok(token.trim())
+}
+
+fn trusted_session(variables: Vec<(String, String)>) -> Session {
+    let role = variables
+        .iter()
+        .find(|(name, _)| name == "x-hasura-role")
+        .map_or_else(|| ADMIN_ROLE.to_owned(), |(_, role)| role.clone());
+    Session::new(&role, variables, true)
+}
+
+fn hasura_headers(headers: &HeaderMap) -> Result<Vec<(String, String)>, RefusedCaller> {
+    let mut variables = Vec::new();
+    for (name, value) in headers {
+        let name = name.as_str();
+        let secret = matches!(name, "x-hasura-admin-secret" | "x-hasura-access-key");
+        if !name.starts_with("x-hasura-") || secret {
+            continue;
+        }
+        if variables.len() == MAX_SESSION_VARIABLES {
+            return Err(RefusedCaller::TooManyVariables);
+        }
+        if let Ok(value) = value.to_str() {
+            variables.push((name.to_owned(), value.to_owned()));
+        }
+    }
+    Ok(variables)
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Compares without telling by its time where the first difference is. The length is no secret.
+fn equal_in_constant_time(left: &[u8], right: &[u8]) -> bool {
+    left.len() == right.len() && left.iter().zip(right).fold(0, |seen, (a, b)| seen | (a ^ b)) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::ids::UserId;
+
+    fn key() -> JwtKey {
+        let secret = SecretString::from("0123456789abcdef0123456789abcdef".to_owned());
+        JwtKey::parse(&secret, Clock::manual(1_000)).unwrap()
+    }
+
+    fn authenticator() -> Authenticator {
+        Authenticator::new(Some("admin secret".to_owned().into()), Some(key()), Some(PUBLIC_ROLE.to_owned()))
+    }
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn the_admin_secret_may_act_in_any_role() {
+        let session =
+            authenticator().session(&headers(&[("x-hasura-admin-secret", "admin secret")])).unwrap();
+        assert!(session.is_admin() && session.is_trusted());
+        let session = authenticator()
+            .session(&headers(&[
+                ("x-hasura-admin-secret", "admin secret"),
+                ("x-hasura-role", "user"),
+                ("x-hasura-user-id", "7"),
+            ]))
+            .unwrap();
+        assert_eq!((session.role(), session.variable("x-hasura-user-id")), ("user", Some("7")));
+        assert_eq!(session.variable("x-hasura-admin-secret"), None);
+    }
+
+    #[test]
+    fn a_wrong_secret_is_refused_even_with_a_good_token() {
+        let refused = authenticator().session(&headers(&[("x-hasura-admin-secret", "admin secreT")]));
+        assert_eq!(refused, Err(RefusedCaller::AdminSecret));
+    }
+
+    #[test]
+    fn a_token_gives_its_own_role_and_variables_only() {
+        let id = UserId(uuid::Uuid::nil());
+        let token = key().sign(id, 900, "user", &["user".into(), "me".into()], &BTreeMap::new()).unwrap();
+        let bearer = format!("Bearer {token}");
+        let ask =
+            |role| authenticator().session(&headers(&[("authorization", &bearer), ("x-hasura-role", role)]));
+        assert_eq!(ask("admin"), Err(RefusedCaller::Role));
+        let session = ask("me").unwrap();
+        assert_eq!((session.role(), session.user_id(), session.is_trusted()), ("me", Some(id), false));
+        assert_eq!(session.expires_at(), Some(1_900));
+        // A caller cannot name variables of its own beside the token's.
+        let forged = headers(&[("authorization", &bearer), ("x-hasura-user-id", "7")]);
+        assert_eq!(authenticator().session(&forged).unwrap().user_id(), Some(id));
+    }
+
+    #[test]
+    fn nothing_shown_is_the_open_role_and_rubbish_is_refused() {
+        let session = authenticator().session(&headers(&[("x-hasura-user-id", "7")])).unwrap();
+        assert_eq!((session.role(), session.user_id()), (PUBLIC_ROLE, None));
+        for rubbish in ["", "Bearer", "Basic abc", "Bearer x.y.z"] {
+            assert!(authenticator().session(&headers(&[("authorization", rubbish)])).is_err(), "{rubbish}");
+        }
+    }
+}

@@ -1,0 +1,1 @@
+insert into brain.migrations (set_name, version, name, sha256) values ($1, $2, $3, $4)

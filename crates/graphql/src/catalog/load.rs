@@ -1,0 +1,236 @@
+//! Reads the catalog: one query, whose JSON answer is joined here by PostgreSQL's numbers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use db::pool::Pool;
+use serde::Deserialize;
+
+use super::types::kind_of;
+use super::{
+    Catalog, Column, ForeignKey, Function, FunctionArgument, PgType, QualifiedName, Table, TypeKind,
+    UniqueConstraint, Writable,
+};
+use crate::error::EngineError;
+
+/// PostgreSQL sets no bound on how deep domains and arrays nest.
+const MAX_TYPE_DEPTH: usize = 16;
+
+#[derive(Deserialize)]
+struct CatalogRow {
+    tables: Vec<TableRow>,
+    types: Vec<TypeRow>,
+    functions: Vec<FunctionRow>,
+}
+
+#[derive(Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the row of a query")]
+struct TableRow {
+    oid: u32,
+    schema: String,
+    name: String,
+    kind: String,
+    logged: bool,
+    identity_full: bool,
+    identity: Vec<i16>,
+    columns: Vec<ColumnRow>,
+    keys: Vec<KeyRow>,
+    sources: Vec<u32>,
+    insertable: bool,
+    updatable: bool,
+    deletable: bool,
+    comment: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ColumnRow {
+    number: i16,
+    name: String,
+    #[serde(rename = "type")]
+    ty: u32,
+    not_null: bool,
+    has_default: bool,
+    generated: bool,
+    comment: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct KeyRow {
+    name: String,
+    kind: String,
+    columns: Vec<i16>,
+    target: Option<u32>,
+    target_columns: Option<Vec<i16>>,
+}
+
+#[derive(Deserialize)]
+struct TypeRow {
+    oid: u32,
+    schema: String,
+    name: String,
+    category: String,
+    base: Option<u32>,
+    element: Option<u32>,
+}
+
+#[derive(Deserialize)]
+struct FunctionRow {
+    schema: String,
+    name: String,
+    argument_types: Vec<u32>,
+    argument_names: Option<Vec<String>>,
+    argument_modes: Option<Vec<String>>,
+    defaults: usize,
+    returns_table: Option<u32>,
+    returns_set: bool,
+    volatile: bool,
+    comment: Option<String>,
+}
+
+/// Reads the database's catalog.
+pub async fn load(pool: &Pool) -> Result<Catalog, EngineError> {
+    let rows = pool.query_text(include_str!("load_catalog.sql"), &[]).await?;
+    let row = rows.first().ok_or(EngineError::CatalogAnswer("no row".to_owned()))?;
+    let text: &str = row.try_get(0).map_err(|error| EngineError::CatalogAnswer(error.to_string()))?;
+    let answer: CatalogRow =
+        serde_json::from_str(text).map_err(|error| EngineError::CatalogAnswer(error.to_string()))?;
+    Ok(assemble(answer))
+}
+
+fn assemble(answer: CatalogRow) -> Catalog {
+    let types = Types::new(answer.types);
+    // A relationship may lead to a table that comes later, so positions are known before any table is made.
+    let positions: HashMap<u32, HashMap<i16, usize>> = answer
+        .tables
+        .iter()
+        .map(|table| {
+            (table.oid, table.columns.iter().enumerate().map(|(at, column)| (column.number, at)).collect())
+        })
+        .collect();
+    let mut catalog = Catalog::default();
+    for row in answer.tables {
+        insert_table(&mut catalog, row, &types, &positions);
+    }
+    for row in answer.functions {
+        let name = QualifiedName { schema: row.schema.clone(), name: row.name.clone() };
+        if let Some(function) = function(row, &types) {
+            catalog.functions.entry(name).or_default().push(Arc::new(function));
+        }
+    }
+    catalog
+}
+
+type Positions = HashMap<u32, HashMap<i16, usize>>;
+
+fn resolve(positions: &Positions, table: u32, numbers: &[i16]) -> Option<Vec<usize>> {
+    let known = positions.get(&table)?;
+    numbers.iter().map(|number| known.get(number).copied()).collect()
+}
+
+fn insert_table(catalog: &mut Catalog, row: TableRow, types: &Types, positions: &Positions) {
+    let mut primary_key = Vec::new();
+    let mut unique_constraints = Vec::new();
+    let mut foreign_keys = Vec::new();
+    for key in row.keys {
+        let Some(columns) = resolve(positions, row.oid, &key.columns) else { continue };
+        if let (Some(target), Some(numbers)) = (key.target, &key.target_columns) {
+            if let Some(target_columns) = resolve(positions, target, numbers) {
+                foreign_keys.push(ForeignKey { columns, target, target_columns });
+            }
+            continue;
+        }
+        if key.kind == "p" {
+            primary_key.clone_from(&columns);
+        }
+        unique_constraints.push(UniqueConstraint { name: key.name, columns });
+    }
+    let all = 0..row.columns.len();
+    // Changes of an unlogged table never reach the log, so nothing can be told from them.
+    let identity = match (row.identity_full, row.logged) {
+        (_, false) => Vec::new(),
+        (true, true) => all.collect(),
+        (false, true) => resolve(positions, row.oid, &row.identity).unwrap_or_default(),
+    };
+    let sources = if matches!(row.kind.as_str(), "v" | "m") { row.sources } else { vec![row.oid] };
+    let columns = row.columns.into_iter().map(|column| Column {
+        name: column.name,
+        ty: types.get(column.ty, 0),
+        not_null: column.not_null,
+        has_default: column.has_default,
+        generated: column.generated,
+        comment: column.comment,
+    });
+    let columns = columns.collect();
+    catalog.insert_table(|id| Table {
+        id,
+        oid: row.oid,
+        name: QualifiedName { schema: row.schema, name: row.name },
+        columns,
+        primary_key,
+        unique_constraints,
+        foreign_keys,
+        identity,
+        sources,
+        writable: Writable { insert: row.insertable, update: row.updatable, delete: row.deletable },
+        comment: row.comment,
+    });
+}
+
+fn function(row: FunctionRow, types: &Types) -> Option<Function> {
+    let is_input = |at: usize| match row.argument_modes.as_ref().and_then(|modes| modes.get(at)) {
+        None => Some(true),
+        Some(mode) if mode == "i" => Some(true),
+        Some(mode) if mode == "o" || mode == "t" => Some(false),
+        // Variadic and in-out arguments have no form in the API.
+        Some(_) => None,
+    };
+    let mut arguments = Vec::new();
+    for (at, ty) in row.argument_types.iter().enumerate() {
+        if is_input(at)? {
+            let name =
+                row.argument_names.as_ref().and_then(|names| names.get(at)).filter(|name| !name.is_empty());
+            arguments.push(FunctionArgument {
+                name: name.cloned(),
+                ty: types.get(*ty, 0),
+                has_default: false,
+            });
+        }
+    }
+    let first_default = arguments.len().saturating_sub(row.defaults);
+    for argument in arguments.iter_mut().skip(first_default) {
+        argument.has_default = true;
+    }
+    Some(Function {
+        name: QualifiedName { schema: row.schema, name: row.name },
+        arguments,
+        returns_table: row.returns_table,
+        returns_set: row.returns_set,
+        volatile: row.volatile,
+        comment: row.comment,
+    })
+}
+
+struct Types(HashMap<u32, TypeRow>);
+
+impl Types {
+    fn new(rows: Vec<TypeRow>) -> Self {
+        Self(rows.into_iter().map(|row| (row.oid, row)).collect())
+    }
+
+    fn get(&self, oid: u32, depth: usize) -> Arc<PgType> {
+        let Some(row) = self.0.get(&oid).filter(|_| depth < MAX_TYPE_DEPTH) else {
+            // A type that is hidden from us still has a text form.
+            return Arc::new(PgType {
+                schema: "pg_catalog".into(),
+                name: "text".into(),
+                kind: TypeKind::Text,
+            });
+        };
+        let kind = match (row.element, row.base) {
+            (Some(element), _) => TypeKind::Array(self.get(element, depth + 1)),
+            (None, Some(base)) => TypeKind::Domain(self.get(base, depth + 1)),
+            (None, None) => kind_of(&row.schema, &row.name, &row.category),
+        };
+        Arc::new(PgType { schema: row.schema.clone(), name: row.name.clone(), kind })
+    }
+}

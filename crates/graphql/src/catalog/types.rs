@@ -1,0 +1,117 @@
+//! PostgreSQL's types as the engine sees them: how a value goes in, how it comes out, and what GraphQL
+//! calls it.
+
+use std::sync::Arc;
+
+/// A type of the database.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PgType {
+    /// Its schema.
+    pub schema: String,
+    /// Its name, as PostgreSQL keeps it (`int8`, `_text`).
+    pub name: String,
+    /// How its values behave.
+    pub kind: TypeKind,
+}
+
+/// How the values of a type behave on their way in and out.
+#[derive(Debug, PartialEq, Eq)]
+pub enum TypeKind {
+    /// `int2`, `int4`: 16- and 32-bit integers.
+    Int,
+    /// `int8`.
+    BigInt,
+    /// A number of rows: an integer that is not negative.
+    Count,
+    /// `float4`, `float8`.
+    Float,
+    /// `numeric`: exact.
+    Numeric,
+    /// `bool`.
+    Bool,
+    /// Text of any kind.
+    Text,
+    /// `uuid`.
+    Uuid,
+    /// `json`, `jsonb`.
+    Json,
+    /// An array of the inner type.
+    Array(Arc<PgType>),
+    /// A domain: the inner type with a rule.
+    Domain(Arc<PgType>),
+    /// Whatever PostgreSQL reads from text: dates, enums, ranges, networks.
+    Other,
+}
+
+impl PgType {
+    /// PostgreSQL's `text`.
+    pub fn text() -> Arc<Self> {
+        Arc::new(Self { schema: "pg_catalog".to_owned(), name: "text".to_owned(), kind: TypeKind::Text })
+    }
+
+    /// A number of rows, as in `limit`.
+    pub fn count() -> Arc<Self> {
+        Arc::new(Self { schema: "pg_catalog".to_owned(), name: "int8".to_owned(), kind: TypeKind::Count })
+    }
+
+    /// PostgreSQL's `int8`.
+    pub fn bigint() -> Arc<Self> {
+        Arc::new(Self { schema: "pg_catalog".to_owned(), name: "int8".to_owned(), kind: TypeKind::BigInt })
+    }
+
+    /// PostgreSQL's `xid8`, a transaction's number.
+    pub fn xid8() -> Arc<Self> {
+        Arc::new(Self { schema: "pg_catalog".to_owned(), name: "xid8".to_owned(), kind: TypeKind::Other })
+    }
+
+    /// PostgreSQL's `json`.
+    pub fn json() -> Arc<Self> {
+        Arc::new(Self { schema: "pg_catalog".to_owned(), name: "json".to_owned(), kind: TypeKind::Json })
+    }
+
+    /// The type below all domains.
+    pub fn base(self: &Arc<Self>) -> &Arc<Self> {
+        let mut ty = self;
+        while let TypeKind::Domain(base) = &ty.kind {
+            ty = base;
+        }
+        ty
+    }
+
+    /// What GraphQL calls the type: Hasura's names (`Int`, `String`, `bigint`, `timestamptz`).
+    pub fn graphql_name(&self) -> &str {
+        match (self.schema.as_str(), self.name.as_str()) {
+            ("pg_catalog", "int4") => "Int",
+            ("pg_catalog", "int2") => "smallint",
+            ("pg_catalog", "int8") => "bigint",
+            ("pg_catalog", "float4" | "float8") => "Float",
+            ("pg_catalog", "bool") => "Boolean",
+            ("pg_catalog", "text" | "varchar") => "String",
+            (_, name) => name,
+        }
+    }
+
+    /// Whether the text that PostgreSQL writes for a value of this type is JSON already.
+    pub fn writes_json(&self) -> bool {
+        match &self.kind {
+            TypeKind::Int | TypeKind::BigInt | TypeKind::Json => true,
+            TypeKind::Domain(base) => base.writes_json(),
+            _ => false,
+        }
+    }
+}
+
+/// The kind of a type by PostgreSQL's own name for it and its category (`pg_type.typcategory`).
+pub(super) fn kind_of(schema: &str, name: &str, category: &str) -> TypeKind {
+    match (schema, name) {
+        ("pg_catalog", "int2" | "int4") => TypeKind::Int,
+        ("pg_catalog", "int8") => TypeKind::BigInt,
+        ("pg_catalog", "float4" | "float8") => TypeKind::Float,
+        ("pg_catalog", "numeric") => TypeKind::Numeric,
+        ("pg_catalog", "bool") => TypeKind::Bool,
+        ("pg_catalog", "uuid") => TypeKind::Uuid,
+        ("pg_catalog", "json" | "jsonb") => TypeKind::Json,
+        _ if category == "S" => TypeKind::Text,
+        _ => TypeKind::Other,
+    }
+}

@@ -1,0 +1,179 @@
+//! Conditions over rows, and the values in them: one tree for permission filters and for `where`.
+//!
+//! A filter stands at a row of some table; columns are places in that table. Nothing here is text of SQL.
+//! Next: [`crate::sql`] writes it.
+
+use std::sync::Arc;
+
+use crate::catalog::{ColumnIndex, PgType, Table};
+use crate::value::Source;
+
+/// A condition on a row.
+#[derive(Clone, Debug)]
+pub enum Filter {
+    /// All of them; with none it is true.
+    And(Vec<Filter>),
+    /// One of them at least; with none it is false.
+    Or(Vec<Filter>),
+    /// Not so.
+    Not(Box<Filter>),
+    /// A column against a value, a list or another column.
+    Compare {
+        /// The column.
+        column: ColumnIndex,
+        /// What is asked of it.
+        comparison: Comparison,
+    },
+    /// There is a row of another table, joined to this one, that fulfils the inner condition.
+    Exists {
+        /// The other table.
+        table: Arc<Table>,
+        /// Pairs of this row's column and the other's; empty for a table that is not related.
+        join: Vec<(ColumnIndex, ColumnIndex)>,
+        /// The inner condition.
+        filter: Box<Filter>,
+    },
+}
+
+impl Filter {
+    /// The condition that is always true.
+    pub const TRUE: Self = Self::And(Vec::new());
+
+    /// Both conditions, flat.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::And(all), other) | (other, Self::And(all)) if all.is_empty() => other,
+            (Self::And(mut all), Self::And(more)) => {
+                all.extend(more);
+                Self::And(all)
+            }
+            (Self::And(mut all), other) => {
+                all.push(other);
+                Self::And(all)
+            }
+            (first, second) => Self::And(vec![first, second]),
+        }
+    }
+
+    /// Whether it holds of every row, to be seen without asking the database.
+    pub fn is_true(&self) -> bool {
+        matches!(self, Self::And(all) if all.iter().all(Self::is_true))
+    }
+}
+
+/// What is asked of a column.
+#[derive(Clone, Debug)]
+pub enum Comparison {
+    /// `column OPERATOR value`.
+    Value(Operator, Value),
+    /// `column OPERATOR other column`.
+    Column(Operator, ColumnOperand),
+    /// The column is null, or is not.
+    IsNull(bool),
+}
+
+/// The other column of a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnOperand {
+    /// A column of the same row.
+    Current(ColumnIndex),
+    /// A column of the row that the whole condition is about.
+    Root(ColumnIndex),
+}
+
+/// A value on its way into a statement: where it comes from, and as what type.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Value {
+    /// Where it comes from.
+    pub source: Source,
+    /// Its type; of one element, where it is a list.
+    pub ty: Arc<PgType>,
+    /// Whether it is a list of values of that type.
+    pub list: bool,
+}
+
+/// A comparison operator of the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operator {
+    /// Hasura's name without the leading `_` or `$`.
+    pub name: &'static str,
+    /// What stands between the operands in SQL.
+    pub sql: &'static str,
+    /// What the right side is.
+    pub operand: OperandKind,
+}
+
+/// What the right side of an operator is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OperandKind {
+    /// A value of the column's type.
+    Same,
+    /// A text.
+    Text,
+    /// A list of texts.
+    TextList,
+    /// A list of values of the column's type, of which one must (`= any`) or all must (`<> all`) compare.
+    SameList,
+}
+
+/// To which types an operator belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Family {
+    Any,
+    Text,
+    Jsonb,
+}
+
+const fn operator(
+    family: Family,
+    name: &'static str,
+    sql: &'static str,
+    operand: OperandKind,
+) -> (Family, Operator) {
+    (family, Operator { name, sql, operand })
+}
+
+const OPERATORS: &[(Family, Operator)] = &[
+    operator(Family::Any, "eq", " = ", OperandKind::Same),
+    operator(Family::Any, "neq", " <> ", OperandKind::Same),
+    operator(Family::Any, "gt", " > ", OperandKind::Same),
+    operator(Family::Any, "gte", " >= ", OperandKind::Same),
+    operator(Family::Any, "lt", " < ", OperandKind::Same),
+    operator(Family::Any, "lte", " <= ", OperandKind::Same),
+    operator(Family::Any, "in", " = any", OperandKind::SameList),
+    operator(Family::Any, "nin", " <> all", OperandKind::SameList),
+    operator(Family::Text, "like", " like ", OperandKind::Text),
+    operator(Family::Text, "nlike", " not like ", OperandKind::Text),
+    operator(Family::Text, "ilike", " ilike ", OperandKind::Text),
+    operator(Family::Text, "nilike", " not ilike ", OperandKind::Text),
+    operator(Family::Text, "similar", " similar to ", OperandKind::Text),
+    operator(Family::Text, "nsimilar", " not similar to ", OperandKind::Text),
+    operator(Family::Text, "regex", " ~ ", OperandKind::Text),
+    operator(Family::Text, "iregex", " ~* ", OperandKind::Text),
+    operator(Family::Text, "nregex", " !~ ", OperandKind::Text),
+    operator(Family::Text, "niregex", " !~* ", OperandKind::Text),
+    operator(Family::Jsonb, "contains", " @> ", OperandKind::Same),
+    operator(Family::Jsonb, "contained_in", " <@ ", OperandKind::Same),
+    operator(Family::Jsonb, "has_key", " ? ", OperandKind::Text),
+    operator(Family::Jsonb, "has_keys_any", " ?| ", OperandKind::TextList),
+    operator(Family::Jsonb, "has_keys_all", " ?& ", OperandKind::TextList),
+];
+
+impl Operator {
+    /// The operator `name` (without its leading `_`) for columns of type `ty`.
+    pub fn named(name: &str, ty: &Arc<PgType>) -> Option<Self> {
+        let base = ty.base();
+        OPERATORS
+            .iter()
+            .find(|(family, operator)| {
+                operator.name == name
+                    && match family {
+                        Family::Any => true,
+                        Family::Text => base.kind == crate::catalog::TypeKind::Text,
+                        Family::Jsonb => base.name == "jsonb",
+                    }
+            })
+            .map(|(_, operator)| *operator)
+    }
+}

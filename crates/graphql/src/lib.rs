@@ -1,0 +1,26 @@
+//! The GraphQL engine: an API generated from a PostgreSQL schema and Hasura's metadata, each document answered
+//! by one SQL statement, live queries woken by commits.
+//!
+//! The way of a request: [`http`] or [`ws`] -> [`Engine`] -> [`plan`] (cached) -> [`sql`] (cached) ->
+//! [`execute`] -> bytes. `catalog`, `metadata` and `schema` are read once and joined; `plan` and `sql` are pure.
+//!
+//! Invariant: knows no table of the messenger's, and no filter is applied after the database has answered.
+
+pub mod catalog;
+mod engine;
+mod error;
+mod execute;
+pub mod expression;
+pub mod http;
+mod live;
+pub mod metadata;
+pub mod plan;
+mod plan_cache;
+pub mod schema;
+pub mod sql;
+pub mod value;
+mod wire;
+pub mod ws;
+
+pub use engine::Engine;
+pub use error::EngineError;

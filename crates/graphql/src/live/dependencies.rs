@@ -1,0 +1,134 @@
+//! Which rows a plan depends on: every table that it looks at, and where a column of the table's replica
+//! identity is fixed by the request, the session or a join with such a one, that column's value.
+//!
+//! Too wide costs a read; too narrow would lose a change. What cannot be told is wide.
+
+use base::project::GraphqlError;
+use changes::{ANY_RELATION, Interest};
+
+use crate::catalog::{ColumnIndex, Table, TypeKind};
+use crate::execute::{Values, bind};
+use crate::expression::{Comparison, Filter, Value};
+use crate::plan::{Action, From, OrderTarget, Output, Plan, Select};
+
+/// The interests of a plan with these values.
+pub(super) fn dependencies(plan: &Plan, values: Values<'_>) -> Result<Vec<Interest>, GraphqlError> {
+    let mut walk = Walk { values, found: Vec::new() };
+    for field in &plan.fields {
+        if let Action::Select(select) = &field.action {
+            walk.select(select, &[])?;
+        }
+    }
+    Ok(walk.found)
+}
+
+/// Columns of a row of which the value is known, as text.
+type Known = [(ColumnIndex, String)];
+
+struct Walk<'a> {
+    values: Values<'a>,
+    found: Vec<Interest>,
+}
+
+impl Walk<'_> {
+    fn select(&mut self, select: &Select, outer: &Known) -> Result<(), GraphqlError> {
+        if matches!(select.from, From::Function(..)) {
+            // A function reads what it likes.
+            self.add(Interest { relation: ANY_RELATION, key: None });
+        }
+        let known = self.rows(&select.table, &select.join, &select.filter, outer)?;
+        for key in &select.order {
+            self.order(&key.target, &known)?;
+        }
+        for (_, output) in &select.fields {
+            if let Output::Related(inner) = output {
+                self.select(inner, &known)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn order(&mut self, target: &OrderTarget, outer: &Known) -> Result<(), GraphqlError> {
+        let OrderTarget::Related { table, join, filter, target } = target else { return Ok(()) };
+        let known = self.rows(table, join, filter, outer)?;
+        self.order(target, &known)
+    }
+
+    /// Notes the rows of a table that are joined to a row of which `outer` is known, and says what is known of
+    /// them.
+    fn rows(
+        &mut self,
+        table: &Table,
+        join: &[(ColumnIndex, ColumnIndex)],
+        filter: &Filter,
+        outer: &Known,
+    ) -> Result<Vec<(ColumnIndex, String)>, GraphqlError> {
+        let mut known = Vec::new();
+        for (theirs, own) in join {
+            let value = outer.iter().find(|(column, _)| column == theirs);
+            known.extend(value.map(|(_, value)| (*own, value.clone())));
+        }
+        self.fixed(filter, &mut known)?;
+        let key = known.iter().find(|(column, _)| table.identity.contains(column));
+        let key =
+            key.and_then(|(column, value)| Some((table.columns.get(*column)?.name.clone(), value.clone())));
+        for source in &table.sources {
+            // A view's columns are not those of the tables below it.
+            let key = key.clone().filter(|_| *source == table.oid);
+            self.add(Interest { relation: *source, key });
+        }
+        self.conditions(filter, &known)?;
+        Ok(known)
+    }
+
+    /// Adds the columns that `filter` fixes to one value.
+    fn fixed(&self, filter: &Filter, known: &mut Vec<(ColumnIndex, String)>) -> Result<(), GraphqlError> {
+        match filter {
+            Filter::And(all) => all.iter().try_for_each(|filter| self.fixed(filter, known)),
+            Filter::Compare { column, comparison: Comparison::Value(operator, value) }
+                if operator.name == "eq" =>
+            {
+                if let Some(text) = self.canonical(value)? {
+                    known.push((*column, text));
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes the tables that a condition looks into.
+    fn conditions(&mut self, filter: &Filter, known: &Known) -> Result<(), GraphqlError> {
+        match filter {
+            Filter::And(all) | Filter::Or(all) => {
+                all.iter().try_for_each(|filter| self.conditions(filter, known))
+            }
+            Filter::Not(inner) => self.conditions(inner, known),
+            Filter::Compare { .. } => Ok(()),
+            Filter::Exists { table, join, filter } => self.rows(table, join, filter, known).map(drop),
+        }
+    }
+
+    /// A value as PostgreSQL writes it, where that can be told.
+    fn canonical(&self, value: &Value) -> Result<Option<String>, GraphqlError> {
+        if value.list {
+            return Ok(None);
+        }
+        let bound = bind(std::slice::from_ref(value), self.values, &[])?;
+        let Some(text) = bound.first().and_then(|bound| bound.0.as_deref()) else { return Ok(None) };
+        Ok(match &value.ty.kind {
+            TypeKind::Int | TypeKind::BigInt => {
+                text.trim().parse::<i64>().ok().map(|number| number.to_string())
+            }
+            TypeKind::Uuid => uuid::Uuid::try_parse(text.trim()).ok().map(|id| id.hyphenated().to_string()),
+            TypeKind::Text if matches!(value.ty.name.as_str(), "text" | "varchar") => Some(text.to_owned()),
+            _ => None,
+        })
+    }
+
+    fn add(&mut self, interest: Interest) {
+        if !self.found.contains(&interest) {
+            self.found.push(interest);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Hasura's metadata (version 3): which tables and functions are tracked, under which names, and who may do
+//! what with them. Plain data as the files say it; nothing here knows whether the database agrees.
+//!
+//! Next: [`crate::schema`] joins it with the catalog.
+
+mod folder;
+mod permission;
+mod table;
+
+use serde::Deserialize;
+
+pub use folder::{MetadataError, MetadataFolder};
+pub use permission::{
+    Columns, DeletePermission, InsertPermission, RolePermission, SelectPermission, UpdatePermission,
+};
+pub use table::{
+    ColumnConfig, CustomRootFields, ForeignKeyOn, ManualConfiguration, RelationshipMetadata, RootFieldName,
+    TableConfiguration, TableMetadata, Using,
+};
+
+use crate::catalog::QualifiedName;
+
+/// The metadata of one database.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Metadata {
+    /// The tracked tables and views.
+    #[serde(default)]
+    pub tables: Vec<TableMetadata>,
+    /// The tracked functions.
+    #[serde(default)]
+    pub functions: Vec<FunctionMetadata>,
+}
+
+/// A tracked function.
+#[derive(Clone, Debug, Deserialize)]
+pub struct FunctionMetadata {
+    /// Which one.
+    #[serde(deserialize_with = "table::name_or_qualified")]
+    pub function: QualifiedName,
+    /// How it shows.
+    #[serde(default)]
+    pub configuration: FunctionConfiguration,
+    /// The roles that may call it, beside what the permissions of its table give.
+    #[serde(default)]
+    pub permissions: Vec<FunctionPermission>,
+}
+
+/// How a function shows in the API.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct FunctionConfiguration {
+    /// The argument that takes the session as JSON and does not show.
+    pub session_argument: Option<String>,
+    /// Where it shows: as a query or as a mutation; by default as its volatility says.
+    pub exposed_as: Option<ExposedAs>,
+    /// The name of its root field.
+    pub custom_name: Option<String>,
+}
+
+/// Where a function shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExposedAs {
+    /// Among the queries.
+    Query,
+    /// Among the mutations.
+    Mutation,
+}
+
+/// A role that may call a function.
+#[derive(Clone, Debug, Deserialize)]
+pub struct FunctionPermission {
+    /// The role.
+    pub role: String,
+}

@@ -1,0 +1,124 @@
+//! Permissions of a role on a table, as the metadata writes them. Filters and checks stay JSON here; the
+//! schema reads them against the table's columns.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+/// A permission, and whose it is.
+#[derive(Clone, Debug, Deserialize)]
+pub struct RolePermission<P> {
+    /// The role.
+    pub role: String,
+    /// What it may.
+    pub permission: P,
+}
+
+/// Which columns.
+#[derive(Clone, Debug)]
+pub enum Columns {
+    /// All (`"*"`).
+    All,
+    /// These.
+    Some(Vec<String>),
+}
+
+impl Default for Columns {
+    fn default() -> Self {
+        Self::Some(Vec::new())
+    }
+}
+
+impl Columns {
+    /// Whether `name` is among them.
+    pub fn contains(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(names) => names.iter().any(|other| other == name),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Columns {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Star(String),
+            List(Vec<String>),
+        }
+        Ok(match Form::deserialize(input)? {
+            Form::Star(star) if star == "*" => Self::All,
+            Form::Star(name) => Self::Some(vec![name]),
+            Form::List(names) => Self::Some(names),
+        })
+    }
+}
+
+/// What a role may read.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SelectPermission {
+    /// Which columns.
+    #[serde(default)]
+    pub columns: Columns,
+    /// Which rows.
+    #[serde(default)]
+    pub filter: Value,
+    /// How many rows at most.
+    pub limit: Option<u64>,
+    /// Whether it may count and sum.
+    #[serde(default)]
+    pub allow_aggregations: bool,
+}
+
+/// What a role may insert.
+#[derive(Clone, Debug, Deserialize)]
+pub struct InsertPermission {
+    /// What must hold of the new row.
+    #[serde(default)]
+    pub check: Value,
+    /// Which columns it may give; all where nothing is said.
+    #[serde(default = "all_columns")]
+    pub columns: Columns,
+    /// Columns that are set for it.
+    #[serde(default)]
+    pub set: BTreeMap<String, Value>,
+    /// Whether only callers with the admin secret may.
+    #[serde(default)]
+    pub backend_only: bool,
+}
+
+/// What a role may update.
+#[derive(Clone, Debug, Deserialize)]
+pub struct UpdatePermission {
+    /// Which columns.
+    #[serde(default)]
+    pub columns: Columns,
+    /// Which rows.
+    #[serde(default)]
+    pub filter: Value,
+    /// What must hold of the changed row; the filter where nothing is said does not count.
+    pub check: Option<Value>,
+    /// Columns that are set for it.
+    #[serde(default)]
+    pub set: BTreeMap<String, Value>,
+    /// Whether only callers with the admin secret may.
+    #[serde(default)]
+    pub backend_only: bool,
+}
+
+/// What a role may delete.
+#[derive(Clone, Debug, Deserialize)]
+pub struct DeletePermission {
+    /// Which rows.
+    #[serde(default)]
+    pub filter: Value,
+    /// Whether only callers with the admin secret may.
+    #[serde(default)]
+    pub backend_only: bool,
+}
+
+fn all_columns() -> Columns {
+    Columns::All
+}

@@ -1,0 +1,168 @@
+//! `where`: conditions of a request, in which a relationship carries the row filter that the role has on the
+//! other table.
+
+use base::project::GraphqlError;
+
+use super::input::Input;
+use super::planner::{Planner, invalid};
+use crate::catalog::{ColumnIndex, PgType};
+use crate::expression::{Comparison, Filter, OperandKind, Operator, Value};
+use crate::schema::{Field, RoleTable};
+use crate::value::{Source, type_name};
+use std::sync::Arc;
+
+impl<'a> Planner<'a> {
+    /// The condition in `input` on rows of `table`.
+    pub(super) fn condition(
+        &self,
+        input: &Input<'a>,
+        table: &RoleTable,
+        at: &str,
+    ) -> Result<Filter, GraphqlError> {
+        let own_type = format!("{}_bool_exp", table.type_name);
+        let expected = |key: &str| match key {
+            "_and" | "_or" => Some(format!("[{own_type}!]")),
+            "_not" => Some(own_type.clone()),
+            key => match table.fields.get(key)? {
+                Field::Column(column) => {
+                    let ty = &table.table.columns.get(*column)?.ty;
+                    Some(format!("{}_comparison_exp", ty.graphql_name()))
+                }
+                Field::Object(to) | Field::Array(to) => {
+                    Some(format!("{}_bool_exp", self.schema.table(to.target)?.type_name))
+                }
+            },
+        };
+        let mut all = Vec::new();
+        for (key, entry) in self.entries(input, &own_type, at, &expected)? {
+            let at = format!("{at}.{key}");
+            match key.as_str() {
+                "_and" => all.push(Filter::And(self.conditions(&entry, table, &at)?)),
+                "_or" => all.push(Filter::Or(self.conditions(&entry, table, &at)?)),
+                "_not" => {
+                    all.push(Filter::Not(Box::new(self.deeper(&at, || self.condition(&entry, table, &at))?)));
+                }
+                key => all.push(self.field_condition(key, &entry, table, &at)?),
+            }
+        }
+        Ok(if all.len() == 1 { all.remove(0) } else { Filter::And(all) })
+    }
+
+    fn conditions(
+        &self,
+        input: &Input<'a>,
+        table: &RoleTable,
+        at: &str,
+    ) -> Result<Vec<Filter>, GraphqlError> {
+        let items = self.items(input, &format!("{}_bool_exp!", table.type_name), at)?;
+        let conditions = items.iter().enumerate().map(|(index, item)| {
+            let at = format!("{at}[{index}]");
+            self.deeper(&at, || self.condition(item, table, &at))
+        });
+        conditions.collect()
+    }
+
+    fn field_condition(
+        &self,
+        key: &str,
+        entry: &Input<'a>,
+        table: &RoleTable,
+        at: &str,
+    ) -> Result<Filter, GraphqlError> {
+        let unknown =
+            || invalid(at, format!("field {key:?} not found in type: '{}_bool_exp'", table.type_name));
+        match table.fields.get(key).ok_or_else(unknown)? {
+            Field::Column(column) => self.comparisons(*column, entry, table, at),
+            Field::Object(to) | Field::Array(to) => {
+                let target = self.schema.table(to.target).ok_or_else(unknown)?;
+                let rules = target.select.as_ref().ok_or_else(unknown)?;
+                let asked = self.deeper(at, || self.condition(entry, target, at))?;
+                Ok(Filter::Exists {
+                    table: target.table.clone(),
+                    join: to.join.clone(),
+                    filter: Box::new(rules.filter.clone().and(asked)),
+                })
+            }
+        }
+    }
+
+    fn comparisons(
+        &self,
+        column: ColumnIndex,
+        input: &Input<'a>,
+        table: &RoleTable,
+        at: &str,
+    ) -> Result<Filter, GraphqlError> {
+        let unknown = || invalid(at, "no such column");
+        let ty = &table.table.columns.get(column).ok_or_else(unknown)?.ty;
+        let own_type = format!("{}_comparison_exp", ty.graphql_name());
+        let expected = |key: &str| match key.strip_prefix('_')? {
+            "is_null" => Some("Boolean".to_owned()),
+            name => {
+                let (ty, list) = operand_type(Operator::named(name, ty)?, ty);
+                Some(type_name(&ty, list))
+            }
+        };
+        let mut all = Vec::new();
+        for (key, entry) in self.entries(input, &own_type, at, &expected)? {
+            let at = format!("{at}.{key}");
+            let name = key.trim_start_matches('_');
+            let comparison = if name == "is_null" {
+                if self.is_null(&entry) {
+                    return Err(invalid(&at, "unexpected null value for type \"Boolean\""));
+                }
+                Comparison::IsNull(self.boolean(&entry, &at)?)
+            } else {
+                let operator = Operator::named(name, ty).ok_or_else(unknown)?;
+                let (ty, list) = operand_type(operator, ty);
+                Comparison::Value(operator, self.value(&entry, &ty, list, &at)?)
+            };
+            all.push(Filter::Compare { column, comparison });
+        }
+        Ok(if all.len() == 1 { all.remove(0) } else { Filter::And(all) })
+    }
+
+    /// The condition that the primary key has the values of the arguments or entries in `key`.
+    pub(super) fn key_condition(
+        &self,
+        table: &RoleTable,
+        key: &[(ColumnIndex, Input<'a>, String)],
+    ) -> Result<Filter, GraphqlError> {
+        let mut filter = Filter::TRUE;
+        for (column, input, at) in key {
+            let ty = &table.table.columns.get(*column).ok_or_else(|| invalid(at, "no such column"))?.ty;
+            let value = self.value(input, ty, false, at)?;
+            filter = filter.and(equals(*column, value, ty));
+        }
+        Ok(filter)
+    }
+
+    /// The condition that the primary key is the one of the row that the statement before wrote.
+    pub(super) fn written_condition(table: &RoleTable) -> Filter {
+        let mut filter = Filter::TRUE;
+        for (place, column) in table.table.primary_key.iter().enumerate() {
+            if let Some(found) = table.table.columns.get(*column) {
+                let value = Value { source: Source::WrittenKey(place), ty: found.ty.clone(), list: false };
+                filter = filter.and(equals(*column, value, &found.ty));
+            }
+        }
+        filter
+    }
+}
+
+fn equals(column: ColumnIndex, value: Value, ty: &Arc<PgType>) -> Filter {
+    // Every type has equality in the table of operators, so this is never empty.
+    Operator::named("eq", ty).map_or(Filter::Or(Vec::new()), |operator| Filter::Compare {
+        column,
+        comparison: Comparison::Value(operator, value),
+    })
+}
+
+fn operand_type(operator: Operator, ty: &Arc<PgType>) -> (Arc<PgType>, bool) {
+    match operator.operand {
+        OperandKind::Same => (ty.clone(), false),
+        OperandKind::SameList => (ty.clone(), true),
+        OperandKind::Text => (PgType::text(), false),
+        OperandKind::TextList => (PgType::text(), true),
+    }
+}

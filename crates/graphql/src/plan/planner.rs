@@ -1,0 +1,197 @@
+//! One planning: what it reads from, what it has assumed so far, and how far it may go.
+
+use std::cell::{Cell, RefCell};
+
+use apollo_compiler::ast;
+use base::project::GraphqlError;
+use base::session::Session;
+use db::sql::Word;
+use serde_json::{Map, Value as Json};
+
+use super::document::{Document, defaults};
+use super::tree::{Action, Operation, Plan, RootPlan};
+use crate::schema::{RoleSchema, RootField};
+use crate::value::variables::{Assumption, Shape};
+use crate::value::{VariablePath, Variables};
+
+/// The most fields of a plan, fragments spread: what a short document can blow up to is bounded by this.
+const MAX_FIELDS: usize = 5_000;
+
+/// How many tables deep a plan may go.
+const MAX_DEPTH: usize = 30;
+
+/// Plans the operation of `document` that `operation_name` names, for a role and these variables.
+///
+/// The plan is good for other requests of the same role with the same document whose variables fulfil its
+/// assumptions.
+pub fn plan(
+    schema: &RoleSchema,
+    document: &Document,
+    operation_name: Option<&str>,
+    variables: &Map<String, Json>,
+    session: &Session,
+) -> Result<Plan, GraphqlError> {
+    let operation = document.operation(operation_name)?;
+    let defaults = defaults(operation);
+    check_variables(operation, variables)?;
+    let planner = Planner {
+        schema,
+        document,
+        operation,
+        variables: Variables::new(variables, &defaults),
+        trusted: session.is_trusted(),
+        assumptions: RefCell::new(Vec::new()),
+        fields_left: Cell::new(MAX_FIELDS),
+        depth: Cell::new(0),
+    };
+    for variable in &operation.variables {
+        // What must be given was given; a request without it is not for this plan.
+        if variable.ty.is_non_null() && variable.default_value.is_none() {
+            planner.assume(&VariablePath::root(&variable.name), Shape::Given);
+        }
+    }
+    let fields = planner.root_fields()?;
+    let kind = match operation.operation_type {
+        ast::OperationType::Query => Operation::Query,
+        ast::OperationType::Mutation => Operation::Mutation,
+        ast::OperationType::Subscription => Operation::Subscription,
+    };
+    if kind == Operation::Subscription && fields.len() != 1 {
+        return Err(invalid("$", "subscriptions must select one top level field"));
+    }
+    let variables = operation.variables.iter().map(|variable| variable.name.to_string()).collect();
+    Ok(Plan { operation: kind, fields, variables, assumptions: planner.assumptions.into_inner() })
+}
+
+/// One planning.
+pub(super) struct Planner<'a> {
+    pub(super) schema: &'a RoleSchema,
+    pub(super) document: &'a Document,
+    operation: &'a ast::OperationDefinition,
+    pub(super) variables: Variables<'a>,
+    pub(super) trusted: bool,
+    assumptions: RefCell<Vec<Assumption>>,
+    fields_left: Cell<usize>,
+    depth: Cell<usize>,
+}
+
+impl<'a> Planner<'a> {
+    /// The declaration of a variable.
+    pub(super) fn declared(&self, name: &str) -> Option<&'a ast::VariableDefinition> {
+        self.operation.variables.iter().find(|variable| variable.name == name).map(|variable| &**variable)
+    }
+
+    /// Notes that the plan holds only where `path` has this shape.
+    pub(super) fn assume(&self, path: &VariablePath, shape: Shape) {
+        let assumption = Assumption::new(path.clone(), shape);
+        let mut assumptions = self.assumptions.borrow_mut();
+        if !assumptions.contains(&assumption) {
+            assumptions.push(assumption);
+        }
+    }
+
+    /// Counts a field, and refuses the one too many.
+    pub(super) fn count_field(&self, at: &str) -> Result<(), GraphqlError> {
+        match self.fields_left.get().checked_sub(1) {
+            Some(left) => {
+                self.fields_left.set(left);
+                Ok(())
+            }
+            None => Err(invalid(at, format!("the request has more than {MAX_FIELDS} fields"))),
+        }
+    }
+
+    /// Plans one table deeper, and refuses the one too deep.
+    pub(super) fn deeper<T>(
+        &self,
+        at: &str,
+        plan: impl FnOnce() -> Result<T, GraphqlError>,
+    ) -> Result<T, GraphqlError> {
+        let depth = self.depth.get();
+        if depth == MAX_DEPTH {
+            return Err(invalid(at, format!("the request is deeper than {MAX_DEPTH} tables")));
+        }
+        self.depth.set(depth + 1);
+        let planned = plan();
+        self.depth.set(depth);
+        planned
+    }
+
+    fn root_fields(&self) -> Result<Vec<RootPlan>, GraphqlError> {
+        let (type_name, known) = match self.operation.operation_type {
+            ast::OperationType::Query => ("query_root", &self.schema.queries),
+            ast::OperationType::Subscription => ("subscription_root", &self.schema.queries),
+            ast::OperationType::Mutation if self.schema.mutations.is_empty() => {
+                return Err(invalid("$", "no mutations exist"));
+            }
+            ast::OperationType::Mutation => ("mutation_root", &self.schema.mutations),
+        };
+        let selected = self.selected(&[&self.operation.selection_set], type_name, "$")?;
+        let mut fields = Vec::with_capacity(selected.len());
+        for field in selected {
+            let path = format!("$.selectionSet.{}", field.name);
+            let action = if field.name == "__typename" {
+                Action::Typename(word(type_name, &path)?)
+            } else {
+                let root = known.get(field.name).ok_or_else(|| {
+                    invalid(&path, format!("field {:?} not found in type: '{type_name}'", field.name))
+                })?;
+                self.action(root, &field, &path)?
+            };
+            fields.push(RootPlan { key: word(field.key, &path)?, path, action });
+        }
+        Ok(fields)
+    }
+
+    fn action(
+        &self,
+        root: &RootField,
+        field: &super::selection::Selected<'a>,
+        path: &str,
+    ) -> Result<Action, GraphqlError> {
+        Ok(match root {
+            RootField::Select(table) => Action::Select(Box::new(self.select_many(table, field, path)?)),
+            RootField::SelectByPk(table) => Action::Select(Box::new(self.select_by_pk(table, field, path)?)),
+            RootField::Function(function) => {
+                Action::Select(Box::new(self.select_function(function, field, path)?))
+            }
+            RootField::InsertOne(table) => Action::Insert(Box::new(self.insert_one(table, field, path)?)),
+            RootField::UpdateByPk(table) => Action::Update(Box::new(self.update_by_pk(table, field, path)?)),
+            RootField::DeleteByPk(table) => Action::Delete(Box::new(self.delete_by_pk(table, field, path)?)),
+        })
+    }
+}
+
+/// Refuses variables that the operation does not declare, and the lack of those that it needs.
+fn check_variables(
+    operation: &ast::OperationDefinition,
+    variables: &Map<String, Json>,
+) -> Result<(), GraphqlError> {
+    let unknown: Vec<&str> = variables
+        .keys()
+        .map(String::as_str)
+        .filter(|name| !operation.variables.iter().any(|variable| variable.name == *name))
+        .collect();
+    if !unknown.is_empty() {
+        return Err(invalid("$", format!("unexpected variables in variableValues: {}", unknown.join(", "))));
+    }
+    for variable in &operation.variables {
+        let needed = variable.ty.is_non_null() && variable.default_value.is_none();
+        if needed && !variables.contains_key(variable.name.as_str()) {
+            let message =
+                format!("expecting a value for non-nullable variable: {:?}", variable.name.as_str());
+            return Err(invalid("$", message));
+        }
+    }
+    Ok(())
+}
+
+/// An error of a request that does not fit the schema.
+pub(super) fn invalid(at: &str, message: impl Into<String>) -> GraphqlError {
+    GraphqlError::new("validation-failed", at, message)
+}
+
+/// A GraphQL name as a word for SQL; the grammar of names (GraphQL, section 2.1.9) allows no other.
+pub(super) fn word(name: &str, at: &str) -> Result<Word, GraphqlError> {
+    Word::new(name).ok_or_else(|| invalid(at, format!("{name:?} is not a name")))
+}

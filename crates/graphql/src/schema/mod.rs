@@ -1,0 +1,170 @@
+//! The API as one role sees it: catalog and metadata joined, and cut down to what the role may do. What it
+//! may not see is not there.
+//!
+//! Pure: from a catalog and metadata to plain data. Next: [`crate::plan`] reads requests against it.
+
+mod build;
+mod names;
+mod permission_filter;
+mod tracked;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+pub use tracked::{Tracked, TrackedTable};
+
+use crate::catalog::{ColumnIndex, Function, Table, TableId};
+use crate::expression::{Filter, Value};
+
+/// The API of one role.
+#[derive(Debug)]
+pub struct RoleSchema {
+    /// The role.
+    pub role: String,
+    /// The root fields of queries and subscriptions.
+    pub queries: HashMap<String, RootField>,
+    /// The root fields of mutations.
+    pub mutations: HashMap<String, RootField>,
+    tables: HashMap<TableId, Arc<RoleTable>>,
+}
+
+/// A root field: what it does, and to which table.
+#[derive(Clone, Debug)]
+pub enum RootField {
+    /// Rows of a table.
+    Select(Arc<RoleTable>),
+    /// One row by its primary key.
+    SelectByPk(Arc<RoleTable>),
+    /// The insertion of one row.
+    InsertOne(Arc<RoleTable>),
+    /// The change of one row by its primary key.
+    UpdateByPk(Arc<RoleTable>),
+    /// The deletion of one row by its primary key.
+    DeleteByPk(Arc<RoleTable>),
+    /// A function's rows.
+    Function(Arc<RoleFunction>),
+}
+
+/// A table as a role sees it.
+#[derive(Debug)]
+pub struct RoleTable {
+    /// The table.
+    pub table: Arc<Table>,
+    /// The name of its object type.
+    pub type_name: String,
+    /// What can be selected, filtered and ordered by.
+    pub fields: HashMap<String, Field>,
+    /// The API's name of each column, whether the role sees it or not.
+    pub column_names: Vec<String>,
+    /// What may be read; nothing where there is none.
+    pub select: Option<SelectRules>,
+    /// What may be inserted.
+    pub insert: Option<InsertRules>,
+    /// What may be updated.
+    pub update: Option<UpdateRules>,
+    /// What may be deleted.
+    pub delete: Option<DeleteRules>,
+}
+
+/// A field of a table's object type.
+#[derive(Clone, Debug)]
+pub enum Field {
+    /// A column.
+    Column(ColumnIndex),
+    /// A relationship to one row.
+    Object(Relationship),
+    /// A relationship to many rows.
+    Array(Relationship),
+}
+
+/// A way from a row to rows of another table.
+#[derive(Clone, Debug)]
+pub struct Relationship {
+    /// The other table.
+    pub target: TableId,
+    /// Pairs of this table's column and the other's.
+    pub join: Vec<(ColumnIndex, ColumnIndex)>,
+}
+
+/// What a role may read.
+#[derive(Debug)]
+pub struct SelectRules {
+    /// Which rows.
+    pub filter: Filter,
+    /// How many of them at most.
+    pub limit: Option<u64>,
+}
+
+/// What a role may insert.
+#[derive(Debug)]
+pub struct InsertRules {
+    /// The columns that it may give.
+    pub columns: BTreeSet<ColumnIndex>,
+    /// What must hold of the new row.
+    pub check: Filter,
+    /// The columns that are set for it.
+    pub presets: Vec<(ColumnIndex, Value)>,
+    /// Whether only callers with the admin secret may.
+    pub trusted_only: bool,
+}
+
+/// What a role may update.
+#[derive(Debug)]
+pub struct UpdateRules {
+    /// The columns that it may give.
+    pub columns: BTreeSet<ColumnIndex>,
+    /// Which rows.
+    pub filter: Filter,
+    /// What must hold of the changed row.
+    pub check: Filter,
+    /// The columns that are set for it.
+    pub presets: Vec<(ColumnIndex, Value)>,
+    /// Whether only callers with the admin secret may.
+    pub trusted_only: bool,
+}
+
+/// What a role may delete.
+#[derive(Debug)]
+pub struct DeleteRules {
+    /// Which rows.
+    pub filter: Filter,
+    /// Whether only callers with the admin secret may.
+    pub trusted_only: bool,
+}
+
+/// A function as a role sees it.
+#[derive(Debug)]
+pub struct RoleFunction {
+    /// The function.
+    pub function: Arc<Function>,
+    /// The table whose rows it returns.
+    pub table: Arc<RoleTable>,
+    /// The place of the argument that takes the session.
+    pub session_argument: Option<usize>,
+    /// The name of its root field.
+    pub field_name: String,
+}
+
+impl RoleSchema {
+    /// The API of `role` over what is tracked.
+    pub fn build(tracked: &Tracked, role: &str) -> Self {
+        build::role_schema(tracked, role)
+    }
+
+    /// The table as the role sees it, if it sees it at all.
+    pub fn table(&self, id: TableId) -> Option<&Arc<RoleTable>> {
+        self.tables.get(&id)
+    }
+}
+
+impl RoleTable {
+    /// The place of the column that the API calls `name`.
+    pub fn column_named(&self, name: &str) -> Option<ColumnIndex> {
+        self.column_names.iter().position(|other| other == name)
+    }
+
+    /// What the API calls a column.
+    pub fn column_name(&self, column: ColumnIndex) -> &str {
+        self.column_names.get(column).map_or("", String::as_str)
+    }
+}

@@ -1,0 +1,166 @@
+//! From a plan to SQL: one statement for a query, one for each root field of a mutation (and one to read after
+//! it, where the answer shows other tables). The statement returns the answer's JSON as one text.
+//!
+//! Pure. Next: [`crate::execute`] binds and runs it.
+
+mod filter;
+mod select;
+mod write;
+
+use std::sync::Arc;
+
+use db::sql::{SqlWriter, Word};
+
+use crate::catalog::{PgType, TypeKind};
+use crate::expression::Value;
+use crate::plan::{Action, Operation, Plan};
+
+/// A statement with its parameters, which have yet to get their values.
+#[derive(Debug)]
+pub struct Statement {
+    /// The text.
+    pub sql: Arc<str>,
+    /// What each `$n` stands for.
+    pub parameters: Vec<Value>,
+}
+
+/// A plan as statements.
+#[derive(Debug)]
+pub enum Statements {
+    /// One statement, whose one row has the whole answer.
+    Read(Statement),
+    /// The same, with a second column: whether the transaction that woke the query is visible to it.
+    Live(Statement),
+    /// Root fields, to be run one after another.
+    Write(Vec<WriteField>),
+}
+
+/// A root field of a mutation.
+#[derive(Debug)]
+pub struct WriteField {
+    /// Its key in the answer.
+    pub key: Word,
+    /// Where it stands in the request, for errors.
+    pub path: String,
+    /// Where what it writes stands in the request, for errors.
+    pub write_path: String,
+    /// What is to be run.
+    pub run: WriteStatements,
+}
+
+/// How a root field of a mutation gets its answer.
+#[derive(Debug)]
+pub enum WriteStatements {
+    /// It is known already.
+    Fixed(Word),
+    /// From the statement that writes: at most one row, with the answer.
+    Alone(Statement),
+    /// From a second one that reads what the first has written: the first returns the row's key.
+    ThenRead(Statement, Statement),
+}
+
+/// Writes a plan as SQL.
+pub fn statements(plan: &Plan) -> Statements {
+    match plan.operation {
+        Operation::Query => Statements::Read(select::document(&plan.fields)),
+        Operation::Subscription => Statements::Live(select::live_document(&plan.fields)),
+        Operation::Mutation => Statements::Write(
+            plan.fields
+                .iter()
+                .map(|field| WriteField {
+                    key: field.key.clone(),
+                    path: field.path.clone(),
+                    write_path: write_path(&field.action, &field.path),
+                    run: write::field(&field.action),
+                })
+                .collect(),
+        ),
+    }
+}
+
+fn write_path(action: &Action, path: &str) -> String {
+    match action {
+        Action::Insert(_) => format!("{path}.args.object"),
+        _ => "$".to_owned(),
+    }
+}
+
+/// A statement in the making, with the numbers of its aliases.
+struct Writer {
+    sql: SqlWriter<Value>,
+    next_alias: usize,
+}
+
+/// A row's name in a statement: `t0`, `t1`, ….
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Alias(usize);
+
+impl Writer {
+    fn new() -> Self {
+        Self { sql: SqlWriter::new(), next_alias: 0 }
+    }
+
+    fn finish(self) -> Statement {
+        let (sql, parameters) = self.sql.finish();
+        Statement { sql: sql.into(), parameters }
+    }
+
+    fn literal(&mut self, sql: &'static str) -> &mut Self {
+        self.sql.literal(sql);
+        self
+    }
+
+    fn new_alias(&mut self) -> Alias {
+        let alias = Alias(self.next_alias);
+        self.next_alias += 1;
+        alias
+    }
+
+    fn alias(&mut self, alias: Alias) -> &mut Self {
+        self.sql.literal("t").number(alias.0);
+        self
+    }
+
+    fn column(&mut self, alias: Alias, name: &str) -> &mut Self {
+        self.alias(alias).sql.literal(".").identifier(name);
+        self
+    }
+
+    /// `($n)::type`: the cast tells PostgreSQL what the parameter's text is.
+    fn value(&mut self, value: &Value) -> &mut Self {
+        self.sql.literal("(").parameter(value.clone()).literal(")::");
+        self.ty(value.ty.base());
+        if value.list {
+            self.sql.literal("[]");
+        }
+        self
+    }
+
+    fn ty(&mut self, ty: &Arc<PgType>) {
+        match &ty.kind {
+            // An array type's own name is an internal one.
+            TypeKind::Array(element) => {
+                self.ty(element);
+                self.sql.literal("[]");
+            }
+            _ => {
+                self.sql.qualified(&ty.schema, &ty.name);
+            }
+        }
+    }
+
+    /// Runs `item` for each, with `between` in between.
+    fn separated<T>(
+        &mut self,
+        items: impl IntoIterator<Item = T>,
+        between: &'static str,
+        mut item: impl FnMut(&mut Self, T),
+    ) {
+        for (index, each) in items.into_iter().enumerate() {
+            if index > 0 {
+                self.literal(between);
+            }
+            item(self, each);
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! GraphQL over WebSocket: the sub-protocol `graphql-transport-ws` (enisdenjo/graphql-ws, PROTOCOL.md).
+//!
+//! One task a socket. It reads, it sends what its operations have to say, and while it waits for a slow client
+//! it does neither: an operation's stream holds only the latest state, so nothing piles up.
+
+mod protocol;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::response::Response;
+use base::project::{GraphqlError, GraphqlRequest};
+use base::session::Session;
+use futures::stream::{AbortHandle, BoxStream, SelectAll, StreamExt, abortable};
+use tokio::time::Instant;
+
+use crate::http::{Endpoint, refused_error};
+use protocol::{Close, FromClient, InitPayload};
+
+/// The sub-protocol's name.
+const PROTOCOL: &str = "graphql-transport-ws";
+
+/// The largest message from a client.
+const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
+
+/// How long a client may take to introduce itself.
+const INIT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often the other side is asked for a sign of life.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+
+/// After this much silence the other side counts as gone.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// How long a message may take to leave.
+const SEND_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How many operations a socket may have at once.
+const MAX_OPERATIONS: usize = 128;
+
+pub(crate) async fn upgrade(
+    State(endpoint): State<Endpoint>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let upgrade = upgrade.protocols([PROTOCOL]).max_message_size(MAX_MESSAGE_BYTES);
+    upgrade.on_upgrade(move |socket| async move {
+        metrics::gauge!("graphql_sockets").increment(1.0);
+        let mut connection = Connection {
+            socket,
+            endpoint,
+            headers,
+            session: None,
+            operations: HashMap::new(),
+            started: 0,
+            events: SelectAll::new(),
+        };
+        let close = connection.run().await;
+        connection.close(close).await;
+        metrics::gauge!("graphql_sockets").decrement(1.0);
+    })
+}
+
+/// What an operation has to say.
+struct Event {
+    operation: Operation,
+    said: Said,
+}
+
+enum Said {
+    Next(Result<bytes::Bytes, GraphqlError>),
+    Complete,
+}
+
+/// An operation: the client's name for it, and a number of ours, since names are used again.
+#[derive(Clone)]
+struct Operation {
+    id: String,
+    number: u64,
+}
+
+struct Connection {
+    socket: WebSocket,
+    endpoint: Endpoint,
+    headers: HeaderMap,
+    session: Option<Session>,
+    operations: HashMap<String, (u64, AbortHandle)>,
+    started: u64,
+    events: SelectAll<BoxStream<'static, Event>>,
+}
+
+impl Connection {
+    /// Serves the socket until there is a reason to close it; `None` when the other side is gone.
+    async fn run(&mut self) -> Option<Close> {
+        if self.socket.protocol().and_then(|protocol| protocol.to_str().ok()) != Some(PROTOCOL) {
+            return Some(Close::SUBPROTOCOL);
+        }
+        let opened = Instant::now();
+        let mut last_heard = opened;
+        let mut ping = tokio::time::interval(PING_INTERVAL);
+        ping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let stop = self.endpoint.stop.clone();
+        loop {
+            let deadline = self.deadline(opened);
+            tokio::select! {
+                message = self.socket.recv() => {
+                    last_heard = Instant::now();
+                    match self.receive(message?.ok()?).await {
+                        Ok(()) => {}
+                        Err(close) => return Some(close),
+                    }
+                }
+                Some(event) = self.events.next() => self.tell(event).await.ok()?,
+                () = tokio::time::sleep_until(deadline) => {
+                    return Some(if self.session.is_some() { Close::EXPIRED } else { Close::INIT_TIMEOUT });
+                }
+                _ = ping.tick() => {
+                    if last_heard.elapsed() > SILENCE {
+                        return None;
+                    }
+                    self.send(Message::Ping(bytes::Bytes::new())).await.ok()?;
+                }
+                () = stop.cancelled() => return Some(Close::GOING_AWAY),
+            }
+        }
+    }
+
+    /// When the socket must close: when nobody has introduced themselves, or when their token ends.
+    fn deadline(&self, opened: Instant) -> Instant {
+        match &self.session {
+            None => opened + INIT_TIMEOUT,
+            Some(session) => {
+                let left =
+                    session.expires_at().map(|end| end.saturating_sub(self.endpoint.clock.unix_seconds()));
+                // An hour is as good as never: it is asked again.
+                let left = left.map_or(3_600, |left| left.clamp(0, 3_600));
+                Instant::now() + Duration::from_secs(u64::try_from(left).unwrap_or(0))
+            }
+        }
+    }
+
+    async fn receive(&mut self, message: Message) -> Result<(), Close> {
+        let text = match message {
+            Message::Text(text) => text,
+            Message::Binary(_) => return Err(Close::bad_request("messages are text")),
+            Message::Ping(_) | Message::Pong(_) => return Ok(()),
+            Message::Close(_) => return Err(Close::NORMAL),
+        };
+        let message =
+            serde_json::from_str(&text).map_err(|_| Close::bad_request("Invalid message received"))?;
+        match message {
+            FromClient::ConnectionInit { payload } => self.init(payload.unwrap_or_default()).await,
+            FromClient::Ping {} => self.send_text(protocol::pong()).await,
+            FromClient::Pong {} => Ok(()),
+            FromClient::Subscribe { id, payload } => self.subscribe(id, payload.into()),
+            FromClient::Complete { id } => {
+                if let Some((_, operation)) = self.operations.remove(&id) {
+                    operation.abort();
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn init(&mut self, payload: InitPayload) -> Result<(), Close> {
+        if self.session.is_some() {
+            return Err(Close::TOO_MANY_INITS);
+        }
+        let mut headers = self.headers.clone();
+        for (name, value) in payload.headers {
+            let name = HeaderName::try_from(name.to_ascii_lowercase());
+            if let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(value)) {
+                headers.insert(name, value);
+            }
+        }
+        let session = self.endpoint.authenticator.session(&headers);
+        let session = session.map_err(|refused| Close::forbidden(&refused_error(&refused).message))?;
+        self.session = Some(session);
+        self.send_text(protocol::ack()).await
+    }
+
+    fn subscribe(&mut self, id: String, request: GraphqlRequest) -> Result<(), Close> {
+        let session = self.session.as_ref().ok_or(Close::UNAUTHORIZED)?;
+        if self.operations.contains_key(&id) {
+            return Err(Close::subscriber_exists(&id));
+        }
+        if self.operations.len() == MAX_OPERATIONS {
+            return Err(Close::bad_request("too many operations on one connection"));
+        }
+        let (states, abort) = abortable(self.endpoint.engine.watch(session, request));
+        self.started += 1;
+        let operation = Operation { id: id.clone(), number: self.started };
+        let last = Event { operation: operation.clone(), said: Said::Complete };
+        let next = states.map(move |state| Event { operation: operation.clone(), said: Said::Next(state) });
+        self.events.push(next.chain(futures::stream::once(async { last })).boxed());
+        self.operations.insert(id, (self.started, abort));
+        Ok(())
+    }
+
+    /// Tells the client what an operation has to say, unless the client has ended it meanwhile.
+    async fn tell(&mut self, event: Event) -> Result<(), Close> {
+        let Operation { id, number } = event.operation;
+        if self.operations.get(&id).is_none_or(|(current, _)| *current != number) {
+            return Ok(());
+        }
+        match event.said {
+            Said::Next(Ok(data)) => self.send_text(protocol::next(&id, &data)).await,
+            Said::Next(Err(error)) => {
+                // An error ends the operation; no `complete` follows it.
+                self.operations.remove(&id);
+                self.send_text(protocol::error(&id, &error)).await
+            }
+            Said::Complete => {
+                self.operations.remove(&id);
+                self.send_text(protocol::complete(&id)).await
+            }
+        }
+    }
+
+    async fn send_text(&mut self, text: String) -> Result<(), Close> {
+        self.send(Message::Text(text.into())).await
+    }
+
+    /// Sends a message; a client that does not take it in time is given up.
+    async fn send(&mut self, message: Message) -> Result<(), Close> {
+        match tokio::time::timeout(SEND_TIMEOUT, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(Close::TOO_SLOW),
+        }
+    }
+
+    async fn close(&mut self, close: Option<Close>) {
+        for (_, operation) in self.operations.values() {
+            operation.abort();
+        }
+        if let Some(close) = close {
+            let frame = CloseFrame { code: close.code, reason: close.reason.into_owned().into() };
+            let farewell = self.socket.send(Message::Close(Some(frame)));
+            // Whether it arrives does not matter any more.
+            let _ = tokio::time::timeout(Duration::from_secs(2), farewell).await;
+        }
+    }
+}

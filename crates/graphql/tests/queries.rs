@@ -1,0 +1,144 @@
+//! Reading: fields, arguments, relationships, permissions, variables.
+
+use base::session::Session;
+use serde_json::json;
+
+use crate::world::{ANN, BOB, World, public, user};
+
+#[tokio::test]
+async fn the_administrator_reads_everything_in_the_order_asked_for() {
+    let world = World::new().await;
+    let data = world
+        .ok(
+            &Session::admin(),
+            "{ author(order_by: {id: asc}, limit: 1) { __typename name id birthday tags settings
+               books(order_by: {pages: desc}) { title price isPublic: is_public printed_at author { name } } } }",
+        )
+        .await;
+    assert_eq!(
+        data.to_string(),
+        json!({"author": [{"__typename": "author", "name": "Ann", "id": 1, "birthday": "1970-01-02", "tags": ["a", "b c"],
+            "settings": {"dark": true}, "books": [
+            {"title": "Second", "price": null, "isPublic": false, "printed_at": null, "author": {"name": "Ann"}},
+            {"title": "First", "price": 9.50, "isPublic": true, "printed_at": "2024-01-01T00:00:00+00:00",
+             "author": {"name": "Ann"}}]}]})
+        .to_string()
+    );
+    let odd = world.ok(&Session::admin(), "{ book_by_pk(id: 4) { title } }").await;
+    assert_eq!(odd["book_by_pk"]["title"], "Fourth \"quoted\" \\ line\nbreak");
+}
+
+#[tokio::test]
+async fn a_role_sees_its_rows_and_no_more() {
+    let world = World::new().await;
+    let titles = "{ book { title } }";
+    let of = |data: serde_json::Value| data["book"].as_array().map(Vec::len);
+    assert_eq!(of(world.ok(&Session::admin(), titles).await), Some(4));
+    // Both public books, one of Ann's own; the permission's limit is 3.
+    assert_eq!(of(world.ok(&user(ANN), titles).await), Some(3));
+    assert_eq!(of(world.ok(&public(), titles).await), Some(2));
+    assert_eq!(of(world.ok(&user(ANN), "{ book(limit: 100) { title } }").await), Some(3));
+    let hidden = world.ok(&user(ANN), "{ book_by_pk(id: 4) { id } }").await;
+    assert_eq!(hidden, json!({"book_by_pk": null}));
+    // A relationship carries the other table's filter: Bob's private book counts for nobody else.
+    let by_private = "{ author(where: {books: {pages: {_eq: 400}}}) { name } }";
+    assert_eq!(world.ok(&user(ANN), by_private).await, json!({"author": []}));
+    assert_eq!(world.ok(&user(BOB), by_private).await, json!({"author": [{"name": "Bob"}]}));
+}
+
+#[tokio::test]
+async fn conditions_orders_and_pages() {
+    let world = World::new().await;
+    let cases = [
+        ("where: {_or: [{id: {_eq: 1}}, {title: {_ilike: \"%IRD\"}}]}", json!([1, 3])),
+        ("where: {_not: {id: {_in: [1, 2]}}}", json!([3, 4])),
+        ("where: {id: {_in: []}}", json!([])),
+        ("where: {id: {_nin: []}, pages: {_gt: 100, _lte: 300}}", json!([2, 3])),
+        ("where: {price: {_is_null: true}}", json!([2, 4])),
+        ("where: {author: {name: {_eq: \"Bob\"}}}", json!([3, 4])),
+        ("where: {author: {}}", json!([1, 2, 3, 4])),
+        ("order_by: [{author: {name: desc}}, {pages: desc}]", json!([4, 3, 2, 1])),
+        ("order_by: {price: desc_nulls_last}, limit: 2", json!([3, 1])),
+        ("order_by: {id: asc}, limit: 2, offset: 1", json!([2, 3])),
+        ("order_by: {id: asc}, offset: \"3\"", json!([4])),
+        ("where: {id: {_eq: \"2\"}}", json!([2])),
+    ];
+    for (arguments, expected) in cases {
+        let query = if arguments.contains("order_by") {
+            format!("{{ book({arguments}) {{ id }} }}")
+        } else {
+            format!("{{ book({arguments}, order_by: {{id: asc}}) {{ id }} }}")
+        };
+        let data = world.ok(&Session::admin(), &query).await;
+        let ids: Vec<_> = data["book"].as_array().unwrap().iter().map(|row| row["id"].clone()).collect();
+        assert_eq!(json!(ids), expected, "{arguments}");
+    }
+}
+
+#[tokio::test]
+async fn one_document_serves_variables_of_every_shape() {
+    let world = World::new().await;
+    let query = "query($where: book_bool_exp, $ids: [bigint!], $n: Int = 10, $more: Boolean = false, $by: [book_order_by!]) {
+        a: book(where: $where, limit: $n, order_by: $by) { id pages @include(if: $more) }
+        b: book(where: {id: {_in: $ids}}, order_by: {id: asc}) { id } }";
+    let cases = [
+        (
+            json!({"ids": [1], "by": {"id": "asc"}}),
+            json!([{"id": 1}, {"id": 2}, {"id": 3}, {"id": 4}]),
+            json!([{"id": 1}]),
+        ),
+        (
+            json!({"ids": ["2", 3], "n": 1, "by": [{"id": "desc"}]}),
+            json!([{"id": 4}]),
+            json!([{"id": 2}, {"id": 3}]),
+        ),
+        (
+            json!({"where": {"id": {"_eq": 2}}, "ids": [], "more": true}),
+            json!([{"id": 2, "pages": 200}]),
+            json!([]),
+        ),
+        (json!({"where": {"id": {"_eq": 3}}, "ids": [], "more": false}), json!([{"id": 3}]), json!([])),
+        (json!({"where": {"pages": {"_gt": 350}}, "ids": [9]}), json!([{"id": 4}]), json!([])),
+    ];
+    // Twice: the second time from the cache, in the other order.
+    for (variables, a, b) in cases.iter().chain(cases.iter().rev()) {
+        let data = world.run(&Session::admin(), query, variables.clone()).await.unwrap();
+        assert_eq!((&data["a"], &data["b"]), (a, b), "{variables}");
+    }
+}
+
+#[tokio::test]
+async fn fragments_aliases_operations_and_views() {
+    let world = World::new().await;
+    let query = "query A { author_by_pk(id: 1) { ...names } }
+        query B { author_by_pk(id: 2) { ...names ... on author { id } } }
+        fragment names on author { name books(where: {is_public: {_eq: true}}) { title } books(where: {is_public: {_eq: true}}) { id } }";
+    let mut request = base::project::GraphqlRequest::new(query, json!({}));
+    request.operation_name = Some("B".to_owned());
+    let data = world.engine.execute(&Session::admin(), &request).await.unwrap();
+    assert_eq!(
+        serde_json::from_slice::<serde_json::Value>(&data).unwrap(),
+        json!({"author_by_pk": {"name": "Bob", "books": [{"title": "Third", "id": 3}], "id": 2}})
+    );
+    let view = world.ok(&user(ANN), "{ public_book(order_by: {id: asc}) { title author { name } } }").await;
+    assert_eq!(view["public_book"][1], json!({"title": "Third", "author": {"name": "Bob"}}));
+}
+
+#[tokio::test]
+async fn functions_answer_within_the_permissions_of_their_table() {
+    let world = World::new().await;
+    let query = "{ books_longer_than(args: {least_pages: 150}, where: {id: {_neq: 2}}) { id } }";
+    let all = world.ok(&Session::admin(), query).await;
+    assert_eq!(all, json!({"books_longer_than": [{"id": 3}, {"id": 4}]}));
+    let some = world.ok(&user(ANN), query).await;
+    assert_eq!(some, json!({"books_longer_than": [{"id": 3}]}));
+}
+
+#[tokio::test]
+async fn many_long_keys_are_no_problem() {
+    let world = World::new().await;
+    let long = "k".repeat(200);
+    let fields = (0..150).map(|n| format!("{long}{n}: name")).collect::<Vec<_>>().join(" ");
+    let data = world.ok(&Session::admin(), &format!("{{ author_by_pk(id: 1) {{ {fields} }} }}")).await;
+    assert_eq!(data["author_by_pk"][format!("{long}149")], "Ann");
+}

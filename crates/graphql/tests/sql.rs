@@ -1,0 +1,77 @@
+//! The SQL that the engine writes, to be read by a person.
+
+use std::sync::Arc;
+
+use base::session::Session;
+use db::testing::TestDatabase;
+use graphql::plan::{Document, plan};
+use graphql::schema::{RoleSchema, Tracked};
+use graphql::sql::{Statements, WriteStatements, statements};
+use serde_json::{Map, Value, json};
+
+use crate::world::{ANN, metadata, user};
+
+async fn schema(role: &str) -> RoleSchema {
+    let migrations =
+        db::migrate::MigrationSet::from_entries("fixture", [("1_fixture", include_str!("fixture/up.sql"))]);
+    let database = TestDatabase::create(&[&migrations.unwrap()]).await;
+    let catalog = graphql::catalog::load(&database.pool().await).await.unwrap();
+    RoleSchema::build(&Tracked::new(Arc::new(catalog), &metadata()), role)
+}
+
+fn written(schema: &RoleSchema, session: &Session, query: &str, variables: Value) -> String {
+    let variables: Map<String, Value> = serde_json::from_value(variables).unwrap();
+    let plan = plan(schema, &Document::parse(query).unwrap(), None, &variables, session).unwrap();
+    match statements(&plan) {
+        Statements::Read(statement) | Statements::Live(statement) => statement.sql.to_string(),
+        Statements::Write(fields) => fields
+            .iter()
+            .map(|field| match &field.run {
+                WriteStatements::Fixed(word) => word.as_str().to_owned(),
+                WriteStatements::Alone(statement) => statement.sql.to_string(),
+                WriteStatements::ThenRead(write, read) => format!("{}\n;\n{}", write.sql, read.sql),
+            })
+            .collect::<Vec<_>>()
+            .join("\n;\n"),
+    }
+}
+
+#[tokio::test]
+async fn the_sql_is_as_it_was() {
+    let schema = schema("user").await;
+    let session = user(ANN);
+    let cases = [
+        (
+            "page",
+            "query($a: bigint!, $n: Int) { book(where: {author_id: {_eq: $a}}, order_by: {id: desc}, limit: $n) { id title author { name } } }",
+            json!({"a": 1, "n": 50}),
+        ),
+        (
+            "list",
+            "{ author(order_by: {name: asc_nulls_first}) { name birthday books { title } } }",
+            json!({}),
+        ),
+        ("by_pk", "{ book_by_pk(id: 1) { title } }", json!({})),
+        ("function", "{ books_longer_than(args: {least_pages: 3}) { title } }", json!({})),
+        ("live", "subscription { loan { note } }", json!({})),
+        (
+            "insert",
+            "mutation { insert_book_one(object: {title: \"t\"}, on_conflict: {constraint: book_pkey, update_columns: [title]}) { id title } }",
+            json!({}),
+        ),
+        (
+            "insert_then_read",
+            "mutation { insert_book_one(object: {title: \"t\"}) { id author { name } } }",
+            json!({}),
+        ),
+        (
+            "update",
+            "mutation { update_author_by_pk(pk_columns: {id: 1}, _set: {name: \"t\"}) { name } }",
+            json!({}),
+        ),
+        ("delete", "mutation { delete_loan_by_pk(book_id: 1, reader: \"x\") { note } }", json!({})),
+    ];
+    for (name, query, variables) in cases {
+        insta::assert_snapshot!(name, written(&schema, &session, query, variables));
+    }
+}

@@ -1,0 +1,156 @@
+//! The configuration: one typed place for every variable. The environment and `.env` are read here and nowhere
+//! else; a real environment variable wins over the file.
+//!
+//! What is wrong stops the start with one line that names the variable.
+
+mod auth;
+mod exit;
+mod postgres;
+mod unbuilt;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use secrecy::SecretString;
+
+pub(crate) use auth::AuthConfig;
+pub(crate) use exit::Exit;
+pub(crate) use postgres::PostgresConfig;
+
+/// BrainMessenger: a complete messenger server with a web client inside.
+///
+/// Every setting is an environment variable, or a line of the file `.env` in the working folder. None is needed.
+#[derive(Debug, Parser)]
+#[command(name = "brainmessenger", version, max_term_width = 110)]
+pub(crate) struct CommandLine {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) config: Config,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server (what happens without a command)
+    Serve,
+    /// Print the database's schema as one SQL file: what `database/schema.sql` holds
+    Schema,
+}
+
+/// All settings.
+#[derive(Debug, Args)]
+pub(crate) struct Config {
+    #[command(flatten)]
+    pub(crate) server: ServerConfig,
+    #[command(flatten)]
+    pub(crate) postgres: PostgresConfig,
+    #[command(flatten)]
+    pub(crate) keys: KeyConfig,
+    #[command(flatten)]
+    pub(crate) auth: AuthConfig,
+    /// The search path, by which PostgreSQL's programs are found.
+    #[arg(skip)]
+    pub(crate) path: Option<OsString>,
+}
+
+/// Where the server listens and keeps its data.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Server")]
+pub(crate) struct ServerConfig {
+    /// Address and port for clients
+    #[arg(long, env = "BRAIN_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3000")]
+    pub(crate) listen: SocketAddr,
+    /// Address and port for the metrics (Prometheus); nothing else is served there
+    #[arg(long, env = "BRAIN_METRICS_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9090")]
+    pub(crate) metrics_listen: SocketAddr,
+    /// Folder for everything that is kept: the database, files, generated keys
+    #[arg(long, env = "BRAIN_DATA_DIR", value_name = "FOLDER", default_value = "./data")]
+    pub(crate) data_dir: PathBuf,
+    /// What is logged, in tracing's filter syntax
+    #[arg(long, env = "BRAIN_LOG", value_name = "FILTER", default_value = "info")]
+    pub(crate) log: String,
+}
+
+/// The keys that others know, too. What is not given is made at the first start and kept in the data folder.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Keys")]
+pub(crate) struct KeyConfig {
+    /// The administrator's secret for GraphQL and Storage (`x-hasura-admin-secret`)
+    #[arg(long, env = "NHOST_ADMIN_SECRET", value_name = "SECRET", hide_env_values = true)]
+    pub(crate) nhost_admin_secret: Option<SecretString>,
+    /// The key of access tokens: `{"type":"HS256","key":"…"}`, or a bare HS256 key of 32 bytes or more
+    #[arg(long, env = "NHOST_JWT_SECRET", value_name = "SECRET", hide_env_values = true)]
+    pub(crate) nhost_jwt_secret: Option<SecretString>,
+}
+
+impl CommandLine {
+    /// Reads `.env`, the environment and the arguments.
+    pub(crate) fn read() -> Result<Self, Exit> {
+        // No thread runs yet, so the environment may be added to.
+        match dotenvy::dotenv() {
+            Err(error) if !error.not_found() => return Err(Exit::wrong(".env", &error.to_string())),
+            _ => {}
+        }
+        let matches = command(&variable).try_get_matches().map_err(|error| Exit::from_clap(&error))?;
+        let mut line = Self::from_arg_matches(&matches).map_err(|error| Exit::from_clap(&error))?;
+        line.config.path = variable("PATH");
+        if line.command != Some(Command::Schema) {
+            unbuilt::refuse(&variable)?;
+            line.config.auth.check()?;
+        }
+        Ok(line)
+    }
+}
+
+/// The command line. An empty variable is one that is not set: containers cannot unset what their image sets.
+fn command(variable: &dyn Fn(&str) -> Option<OsString>) -> clap::Command {
+    CommandLine::command().mut_args(|argument: clap::Arg| {
+        let set =
+            argument.get_env().and_then(|name| name.to_str()).is_some_and(|name| variable(name).is_some());
+        if set { argument } else { argument.env(None::<&str>) }
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn every_variable_stands_in_the_example_file() {
+        let example = include_str!("../../../../.env.example");
+        for argument in CommandLine::command().get_arguments() {
+            let Some(variable) = argument.get_env().and_then(|name| name.to_str()) else { continue };
+            assert!(
+                example
+                    .lines()
+                    .any(|line| line.trim_start_matches("# ").starts_with(&format!("{variable}="))),
+                "{variable} is missing in .env.example"
+            );
+        }
+    }
+
+    #[test]
+    fn secrets_do_not_show() {
+        let line =
+            CommandLine::try_parse_from(["brainmessenger", "--nhost-admin-secret", "hush-hush"]).unwrap();
+        assert!(!format!("{line:?}").contains("hush-hush"));
+    }
+
+    #[test]
+    fn a_wrong_value_is_one_line_that_names_the_variable() {
+        let error = CommandLine::try_parse_from(["brainmessenger", "--listen", "nowhere"]).unwrap_err();
+        assert_eq!(Exit::from_clap(&error).message(), "BRAIN_LISTEN: invalid socket address syntax");
+    }
+}

@@ -1,0 +1,27 @@
+//! Services that this version does not have. Whoever configures one must not believe that it is on: files that
+//! seem to go to S3 and stay on a disk are worse than a server that does not start.
+
+use std::ffi::OsString;
+
+use super::Exit;
+
+/// The variable that switches a service on, and what is the case without that service.
+const UNBUILT: &[(&str, &str)] = &[
+    (
+        "NHOST_SUBDOMAIN",
+        "this version runs alone and serves Nhost's APIs itself; it cannot run on an Nhost project yet",
+    ),
+    ("AWS_S3_BUCKET", "this version keeps files in BRAIN_DATA_DIR; it cannot keep them in S3 yet"),
+    ("FIREBASE_CREDENTIALS_PATH", "this version cannot send push notifications yet"),
+    ("STRIPE_SECRET_KEY", "this version has no subscriptions yet"),
+    ("GMAIL_SENDER", "this version cannot send letters yet"),
+    ("AUTH_SMTP_HOST", "this version cannot send letters yet"),
+];
+
+/// Refuses a configuration that counts on one of them.
+pub(super) fn refuse(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<(), Exit> {
+    match UNBUILT.iter().find(|(name, _)| variable(name).is_some()) {
+        Some((name, what)) => Err(Exit::wrong(name, &format!("{what}; unset the variable to go on"))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,44 @@
+//! The binary `brainmessenger`: reads the configuration, wires the parts together, serves, and stops in order.
+//!
+//! `config` alone reads the environment; `start` alone knows all parts; everything else is a route or a command.
+
+mod assets;
+mod config;
+mod health;
+mod listener;
+mod metrics;
+mod project_files;
+mod routes;
+mod schema_file;
+mod secrets;
+mod serve;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use config::{Command, CommandLine};
+
+fn main() -> ExitCode {
+    let command_line = match CommandLine::read() {
+        Ok(command_line) => command_line,
+        Err(exit) => return exit.report(),
+    };
+    match run(command_line) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The whole chain in one line: what failed, and why.
+            let _ = writeln!(std::io::stderr(), "brainmessenger: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command_line: CommandLine) -> anyhow::Result<()> {
+    match command_line.command.unwrap_or(Command::Serve) {
+        Command::Serve => {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            runtime.block_on(Box::pin(serve::serve(command_line.config)))
+        }
+        Command::Schema => Ok(std::io::stdout().write_all(schema_file::text()?.as_bytes())?),
+    }
+}

@@ -1,0 +1,38 @@
+//! The keys that nobody gave: made at the first start and kept in the data folder, readable by its owner alone.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use anyhow::Context;
+use rand::RngExt;
+use rand::distr::Alphanumeric;
+use secrecy::SecretString;
+
+/// 48 letters and digits are 285 bits.
+const LENGTH: usize = 48;
+
+/// The secret in the file `name` of the data folder; a new one where there is none.
+pub(crate) fn kept(data_dir: &Path, name: &str) -> anyhow::Result<SecretString> {
+    let path = data_dir.join(name);
+    match fs::read_to_string(&path) {
+        Ok(text) if !text.trim().is_empty() => return Ok(text.trim().to_owned().into()),
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+    let secret: String = rand::rng().sample_iter(Alphanumeric).take(LENGTH).map(char::from).collect();
+    write(&path, &secret).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(secret.into())
+}
+
+/// Writes beside the file and renames, so that a crash leaves no half of a secret.
+fn write(path: &Path, secret: &str) -> std::io::Result<()> {
+    let fresh = path.with_extension("new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+    file.write_all(secret.as_bytes())?;
+    file.write_all(b"\n")?;
+    file.sync_all()?;
+    fs::rename(&fresh, path)
+}

@@ -1,0 +1,210 @@
+//! Serving: every part started in order, watched, and stopped in the opposite order.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use app::auth::Auth;
+use app::files::{Files, Limits, Store};
+use base::authenticate::{Authenticator, PUBLIC_ROLE};
+use base::clock::Clock;
+use base::jwt::JwtKey;
+use base::project::Project;
+use changes::{Feed, FeedOptions};
+use db::local::{LocalOptions, LocalPostgres};
+use db::{Address, Pool, PoolOptions};
+use graphql::Engine;
+use graphql::http::Endpoint;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::listener::Listener;
+use crate::{metrics, project_files, routes, secrets};
+
+/// An upload that was touched this long ago and is not finished was cut short.
+const UNFINISHED_UPLOAD_SECONDS: i64 = 60 * 60;
+
+/// Serves until a signal comes or a part fails for good.
+pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
+    start_log(&config.server.log)?;
+    // One TLS provider for everything that encrypts.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let meters = metrics::install()?;
+    let data_dir = &config.server.data_dir;
+    std::fs::create_dir_all(data_dir)
+        .with_context(|| format!("BRAIN_DATA_DIR: cannot make the folder {}", data_dir.display()))?;
+    // Taken before anything is started: what cannot listen need not begin.
+    let listener = Listener::bind(config.server.listen).await?;
+    let stop = CancellationToken::new();
+    let serving_metrics =
+        tokio::spawn(metrics::serve(config.server.metrics_listen, meters, stop.clone()).await?);
+    let mut signals = Signals::new()?;
+
+    let database = tokio::select! {
+        database = Database::open(&config) => database?,
+        () = signals.any() => return Ok(()),
+    };
+    let result =
+        Box::pin(serve_with(&config, &database.address, listener, &stop, &mut signals, database.failed()))
+            .await;
+    stop.cancel();
+    let _ = serving_metrics.await;
+    let stopped = database.close().await;
+    result.and(stopped)
+}
+
+/// Serves over a database that is there.
+async fn serve_with(
+    config: &Config,
+    address: &Address,
+    listener: Listener,
+    stop: &CancellationToken,
+    signals: &mut Signals,
+    database_failed: impl Future<Output = db::Error>,
+) -> anyhow::Result<()> {
+    let project_migrations = project_files::migrations()?;
+    db::migrate::apply(address, &[&db::platform::migrations(), &project_migrations]).await?;
+    let pool = Pool::open(address.clone(), pool_options(config)).await?;
+    let mut parts = Box::pin(Parts::start(config, &pool, stop.clone())).await?;
+    let router =
+        routes::router(pool.clone(), parts.endpoint.clone(), parts.auth.clone(), parts.files.clone());
+    announce(&listener)?;
+    let serving = tokio::spawn(listener.serve(router, stop.clone()));
+    let result = tokio::select! {
+        () = signals.any() => Ok(()),
+        error = database_failed => Err(anyhow::Error::from(error)),
+        () = parts.feed.died() => Err(anyhow::anyhow!("the change feed died")),
+    };
+    tracing::info!("stopping");
+    stop.cancel();
+    let drained = serving.await.context("the listener died");
+    parts.files.finish().await;
+    result.and(drained)
+}
+
+/// The parts that answer requests.
+struct Parts {
+    feed: Feed,
+    endpoint: Endpoint,
+    auth: Auth,
+    files: Files,
+}
+
+impl Parts {
+    async fn start(config: &Config, pool: &Pool, stop: CancellationToken) -> anyhow::Result<Self> {
+        let data_dir = &config.server.data_dir;
+        let clock = Clock::system();
+        let admin_secret = match &config.keys.nhost_admin_secret {
+            Some(secret) => secret.clone(),
+            None => secrets::kept(data_dir, "admin_secret")?,
+        };
+        let jwt_secret = match &config.keys.nhost_jwt_secret {
+            Some(secret) => secret.clone(),
+            None => secrets::kept(data_dir, "jwt_secret")?,
+        };
+        let jwt = JwtKey::parse(&jwt_secret, clock.clone()).context("NHOST_JWT_SECRET")?;
+        let authenticator =
+            Authenticator::new(Some(admin_secret), Some(jwt.clone()), Some(PUBLIC_ROLE.to_owned()));
+
+        let (engine, feed) =
+            Engine::start(pool.clone(), &project_files::metadata()?, FeedOptions::default()).await?;
+        let auth = Auth::start(pool.clone(), jwt, config.auth.options()).await?;
+        let project: Arc<dyn Project> = Arc::new(engine.clone());
+        let store = Store::disk(&data_dir.join("files")).await?;
+        let files = Files::new(project, authenticator.clone(), store, Limits::default());
+        let before = clock.unix_seconds() - UNFINISHED_UPLOAD_SECONDS;
+        let swept = files.forget_unfinished(before).await;
+        if swept > 0 {
+            tracing::info!(files.swept = swept, "uploads that were cut short are forgotten");
+        }
+        tell_what_is_off(data_dir);
+        let endpoint = Endpoint::new(engine, authenticator, clock, stop);
+        Ok(Self { feed, endpoint, auth, files })
+    }
+}
+
+/// A line for each service that is not configured.
+fn tell_what_is_off(data_dir: &Path) {
+    tracing::info!("mail: off; no verification of addresses is asked");
+    tracing::info!("files: kept in {}", data_dir.join("files").display());
+    tracing::info!("push: off; subscriptions: off");
+}
+
+fn announce(listener: &Listener) -> anyhow::Result<()> {
+    let address = listener.address();
+    writeln!(std::io::stdout(), "BrainMessenger is ready at http://{address}")?;
+    Ok(std::io::stdout().flush()?)
+}
+
+fn pool_options(config: &Config) -> PoolOptions {
+    PoolOptions {
+        lanes: usize::from(config.postgres.pg_connections),
+        statement_timeout: Duration::from_secs(config.postgres.pg_statement_timeout.into()),
+        ..PoolOptions::default()
+    }
+}
+
+/// The database: somebody else's, or the private one.
+struct Database {
+    address: Address,
+    local: Option<LocalPostgres>,
+}
+
+impl Database {
+    async fn open(config: &Config) -> anyhow::Result<Self> {
+        if let Some(url) = &config.postgres.database_url {
+            return Ok(Self { address: Address::from_url(url)?, local: None });
+        }
+        let mut options = LocalOptions::new(config.server.data_dir.clone());
+        options.pg_bin.clone_from(&config.postgres.pg_bin);
+        options.path.clone_from(&config.path);
+        let local = LocalPostgres::start(options).await?;
+        Ok(Self { address: local.address().clone(), local: Some(local) })
+    }
+
+    fn failed(&self) -> impl Future<Output = db::Error> + use<> {
+        let failed = self.local.as_ref().map(LocalPostgres::failed);
+        async move {
+            match failed {
+                Some(failed) => failed.await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    async fn close(self) -> anyhow::Result<()> {
+        match self.local {
+            Some(local) => Ok(local.stop().await?),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The signals that stop the server.
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+fn start_log(filter: &str) -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).context("BRAIN_LOG")?;
+    let layer =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    layer.try_init().map_err(|error| anyhow::anyhow!("the log cannot be started: {error}"))
+}

@@ -1,0 +1,4 @@
+-- The database of BrainMessenger: the migrations of nhost/migrations/default as one file, to read and to import by
+-- hand. Made by `make schema`; do not edit.
+--
+-- It stands on the schemas `auth` and `storage` of an Nhost project, and needs no superuser.
