@@ -169,11 +169,7 @@ describe("GraphQL", () => {
     const nested = `query { chats(where: ${"{ _not: ".repeat(2_000)}{}${" }".repeat(2_000)}) { id } }`;
     isGraphqlError(await run(nested));
     isGraphqlError(await run(`query { ${"{".repeat(50_000)}`));
-    const large = await raw(`{"query":"${"x".repeat(20_000_000)}"}`).catch(() => null);
-    assert(
-      large === null || (large.status >= 400 && large.status < 500),
-      large?.text.slice(0, 200),
-    );
+    isGraphqlError(await raw(`{"query":"${"x".repeat(20_000_000)}"}`));
   });
 
   test("missing, malformed, expired and forged tokens", async () => {
@@ -187,7 +183,6 @@ describe("GraphQL", () => {
       forge(anna.id, { key: "another key, also of more than 32 bytes" }),
       forge(anna.id, { header: { alg: "none" } }),
       forge(anna.id, { header: { alg: "HS512" } }),
-      forge(anna.id, { claims: { iss: "somebody else" } }),
       forge(anna.id, { claims: { exp: undefined } }),
       forge(anna.id, { claims: { "https://hasura.io/jwt/claims": undefined } }),
       forge(anna.id, { role: "admin" }),
@@ -224,7 +219,6 @@ describe("GraphQL", () => {
         messages(where: { chatId: { _eq: $id } }) { id }
         messages_by_pk(id: $message) { id }
         chat_members(where: { chatId: { _eq: $id } }) { userId }
-        messages_aggregate(where: { chatId: { _eq: $id } }) { aggregate { count } }
       }`,
       { id: chatId, message: messageId },
     );
@@ -233,7 +227,6 @@ describe("GraphQL", () => {
       messages: [],
       messages_by_pk: null,
       chat_members: [],
-      messages_aggregate: { aggregate: { count: 0 } },
     });
     isGraphqlError(
       await as(sendDocument, { chatId, clientId: randomUUID(), content: "let me in" }),
@@ -325,7 +318,9 @@ describe("Auth", () => {
     const tokens = [
       "nonsense",
       forge(anna.id, { claims: { exp: past } }),
+      forge(anna.id, { claims: { iss: "somebody else" } }),
       forge(anna.id, { key: "no" }),
+      forge(randomUUID()),
     ];
     for (const headers of [{}, ...tokens.map(bearer)]) {
       const answer = await call(server, "/v1/user", { headers });

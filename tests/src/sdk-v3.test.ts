@@ -28,6 +28,22 @@ const layouts = [
   { name: "under /v1", auth: "/v1", storage: "/v1" },
 ];
 
+class MemoryStorage {
+  private readonly values = new Map<string, string>();
+
+  getItem(key: string): string | null {
+    return this.values.get(key) ?? null;
+  }
+
+  setItem(key: string, value: string): void {
+    this.values.set(key, value);
+  }
+
+  removeItem(key: string): void {
+    this.values.delete(key);
+  }
+}
+
 for (const layout of layouts) {
   describe(`a program with nhost-js 3, ${layout.name}`, () => {
     let server: Server;
@@ -36,8 +52,12 @@ for (const layout of layouts) {
     let chatId: number;
     const annaMail = `anna-${randomUUID()}@example.org`;
 
-    const client = () =>
+    const client = (options: { adminSecret?: string } = {}) =>
       new NhostClient({
+        ...options,
+        // In one process all clients would share one memory, and with it one session.
+        clientStorageType: "custom",
+        clientStorage: new MemoryStorage(),
         authUrl: server.address + layout.auth,
         storageUrl: server.address + layout.storage,
         graphqlUrl: `${server.address}/v1/graphql`,
@@ -163,8 +183,7 @@ for (const layout of layouts) {
       assert.deepEqual(await run(anna, query), {
         chats: [{ id: chatId, name: null, type: "direct" }],
       });
-      const admin = client();
-      admin.adminSecret = adminSecret;
+      const admin = client({ adminSecret });
       const mutation = `mutation { insert_messages_one(object: { chatId: "${chatId}", content: "File", fileUrl: "https://files.example.org/a.pdf" }) { id } }`;
       const { insert_messages_one } = await run<{ insert_messages_one: { id: number } }>(
         admin,

@@ -18,6 +18,9 @@ use crate::ids::UserId;
 /// The claim under which Hasura looks for roles and session variables.
 pub const HASURA_NAMESPACE: &str = "https://hasura.io/jwt/claims";
 
+/// The issuer that Nhost Auth names where the secret says nothing else.
+const DEFAULT_ISSUER: &str = "hasura-auth";
+
 /// An HMAC key shorter than its hash can be guessed sooner than the hash (RFC 7518, section 3.2).
 const MIN_HMAC_KEY_BYTES: usize = 32;
 
@@ -162,7 +165,7 @@ impl JwtKey {
         hasura.insert("x-hasura-user-id".to_owned(), Value::from(user.to_string()));
         let payload = PayloadOut {
             sub: user,
-            iss: self.issuer.as_deref().unwrap_or("hasura-auth"),
+            iss: self.own_issuer(),
             iat: now,
             exp: now.saturating_add(lifetime_seconds),
             hasura: BTreeMap::from([(self.namespace.as_str(), Value::Object(hasura))]),
@@ -173,19 +176,40 @@ impl JwtKey {
             .map_err(|_| TokenError::Invalid)
     }
 
-    /// Reads a token: signature by the configured algorithm only, issuer, time, claims.
+    /// Reads a token of whoever has the key: signature by the configured algorithm only, the issuer where the
+    /// secret names one, time, claims.
     pub fn verify(&self, token: &str) -> Result<AccessClaims, TokenError> {
+        let payload = self.payload(token)?;
+        if self.issuer.is_some() && payload.iss != self.issuer {
+            return Err(TokenError::Invalid);
+        }
+        self.claims(payload)
+    }
+
+    /// Reads a token that [`JwtKey::sign`] made: the issuer must be ours.
+    pub fn verify_own(&self, token: &str) -> Result<AccessClaims, TokenError> {
+        let payload = self.payload(token)?;
+        if payload.iss.as_deref() != Some(self.own_issuer()) {
+            return Err(TokenError::Invalid);
+        }
+        self.claims(payload)
+    }
+
+    fn own_issuer(&self) -> &str {
+        self.issuer.as_deref().unwrap_or(DEFAULT_ISSUER)
+    }
+
+    fn payload(&self, token: &str) -> Result<PayloadIn, TokenError> {
         let mut rules = Validation::new(self.algorithm);
         // The time is checked below against the injected clock, the audience is nobody's business here.
         rules.validate_exp = false;
         rules.validate_aud = false;
         rules.required_spec_claims.clear();
-        let payload = jsonwebtoken::decode::<PayloadIn>(token, &self.verifying, &rules)
-            .map_err(|_| TokenError::Invalid)?
-            .claims;
-        if self.issuer.is_some() && payload.iss != self.issuer {
-            return Err(TokenError::Invalid);
-        }
+        let decoded = jsonwebtoken::decode(token, &self.verifying, &rules);
+        Ok(decoded.map_err(|_| TokenError::Invalid)?.claims)
+    }
+
+    fn claims(&self, payload: PayloadIn) -> Result<AccessClaims, TokenError> {
         let now = self.clock.unix_seconds();
         let expires_at = payload.exp.ok_or(TokenError::Invalid)?;
         if expires_at <= now {

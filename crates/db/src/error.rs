@@ -118,6 +118,11 @@ impl Error {
         self.server().map(DbError::code)
     }
 
+    /// The whole chain of causes in one line, for an operator.
+    pub fn in_one_line(&self) -> String {
+        in_one_line(self)
+    }
+
     /// Whether running the same transaction again may succeed, and nothing of this one has stayed:
     /// a deadlock, a serialisation failure, or a cached plan that a schema change made useless.
     pub fn is_retryable(&self) -> bool {

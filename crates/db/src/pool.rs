@@ -33,6 +33,10 @@ use lanes::Lanes;
 use values::as_parameters;
 
 /// Connections to one database. Cloning is cheap; the connections close when the last clone is gone.
+///
+/// It measures through the `metrics` facade: `db_pool_lane_busy` and `db_pool_lane_connected` (gauges),
+/// `db_pool_reconnects_total` (counter), `db_pool_wait_seconds` and `db_statement_seconds` (histograms, the
+/// latter by `result`, `ok` or `error`). The recorder must be installed before.
 #[derive(Clone)]
 pub struct Pool(Arc<Shared>);
 
@@ -91,7 +95,7 @@ impl Pool {
 
     /// A connection of its own, for what needs a session or several statements at once. What is changed in
     /// the session (`set`, temporary tables, session locks) must be undone; an open transaction is noticed,
-    /// and its connection closed instead of being used again.
+    /// and its connection closed instead of being used again. Only the server's time limit holds for it.
     pub async fn client(&self) -> Result<PoolClient, Error> {
         self.0.exclusives.take().await.map(PoolClient::new)
     }

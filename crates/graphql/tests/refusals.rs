@@ -111,6 +111,14 @@ async fn variables_are_checked_by_name_and_need() {
     for variables in [json!({}), json!({"id": null}), json!({"id": 1, "x": 2})] {
         world.refused_with(&admin, query, variables).await;
     }
+    let query_with_nullable_place = "mutation($t: String!, $p: numeric!) {
+        insert_book_one(object: {title: $t, price: $p}) { id } }";
+    let (_, path, message) =
+        world.refused_with(&admin, query_with_nullable_place, json!({"t": "t", "p": null})).await;
+    assert_eq!(
+        (path.as_str(), message.as_str()),
+        ("$.variables.p", "null value found for non-nullable type: \"numeric!\"")
+    );
     let (code, _, _) = world.refused_with(&admin, query, json!({"id": "abc"})).await;
     assert_eq!(code, "data-exception");
 }

@@ -204,7 +204,9 @@ impl Signals {
 
 fn start_log(filter: &str) -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_new(filter).context("BRAIN_LOG")?;
-    let layer =
+    // Colours are for people: a file or a collector gets plain text.
+    let colours = std::io::stderr().is_terminal();
+    let log =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    layer.try_init().map_err(|error| anyhow::anyhow!("the log cannot be started: {error}"))
+    log.with_ansi(colours).try_init().map_err(|error| anyhow::anyhow!("the log cannot be started: {error}"))
 }

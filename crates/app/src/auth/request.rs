@@ -132,7 +132,7 @@ impl OptionalFromRequestParts<Auth> for Bearer {
 impl Auth {
     /// The person that an access token is for, if it is one of ours and still good.
     pub(super) fn verify_access_token(&self, token: &str) -> Result<UserId, TokenError> {
-        self.0.jwt.verify(token)?.user_id.ok_or(TokenError::Claims)
+        self.0.jwt.verify_own(token)?.user_id.ok_or(TokenError::Claims)
     }
 }
 

@@ -63,7 +63,7 @@ async fn receive_and_store(
     let service = &files.0;
     let caller = files.session(headers)?;
     // Whoever nobody knows gets no room on the disk on trust; for a known caller the insert decides.
-    if caller.user_id().is_none() && !caller.is_admin() && !service.rows.may_insert(&caller).await {
+    if caller.user_id().is_none() && !caller.is_admin() && !service.rows.may_write(&caller).await {
         return Err(FilesError::NotAuthorized.into());
     }
     let _turn = service.uploads.try_acquire().map_err(|_| FilesError::TooManyUploads)?;

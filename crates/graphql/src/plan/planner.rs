@@ -44,13 +44,8 @@ pub fn plan(
         fields_left: Cell::new(MAX_FIELDS),
         depth: Cell::new(0),
     };
-    for variable in &operation.variables {
-        // What must be given was given; a request without it is not for this plan.
-        if variable.ty.is_non_null() && variable.default_value.is_none() {
-            planner.assume(&VariablePath::root(&variable.name), Shape::Given);
-        }
-    }
     let fields = planner.root_fields()?;
+    planner.check_needed_variables()?;
     let kind = match operation.operation_type {
         ast::OperationType::Query => Operation::Query,
         ast::OperationType::Mutation => Operation::Mutation,
@@ -115,6 +110,23 @@ impl<'a> Planner<'a> {
         let planned = plan();
         self.depth.set(depth);
         planned
+    }
+
+    /// Refuses null where a variable's type does, after everything that says so by the place of its use.
+    fn check_needed_variables(&self) -> Result<(), GraphqlError> {
+        for variable in &self.operation.variables {
+            if !variable.ty.is_non_null() || variable.default_value.is_some() {
+                continue;
+            }
+            let path = VariablePath::root(&variable.name);
+            if self.variables.get(&path).is_none_or(Json::is_null) {
+                let message =
+                    format!("null value found for non-nullable type: {:?}", variable.ty.to_string());
+                return Err(invalid(&format!("$.variables.{}", variable.name), message));
+            }
+            self.assume(&path, Shape::Present);
+        }
+        Ok(())
     }
 
     fn root_fields(&self) -> Result<Vec<RootPlan>, GraphqlError> {

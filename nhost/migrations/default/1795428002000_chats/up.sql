@@ -10,13 +10,11 @@ create table public.chats (
   name text,
   description text,
   avatar_file_id uuid,
-  -- The creator; null: the administrator made it, for nobody in particular.
   user_id uuid,
-  -- The other person of a direct chat; the creator too, in the chat for saved messages.
   peer_id uuid,
   is_public boolean not null default false,
-  -- The state of the chat's numbers, kept by the triggers of `messages`. No index may ever hold these three:
-  -- they change with every message, and stay cheap only as heap-only updates.
+  -- Kept by the triggers of `messages`. No index may ever hold these three: they change with every message, and
+  -- stay cheap only as heap-only updates.
   last_seq bigint not null default 0,
   last_change bigint not null default 0,
   last_message_at timestamptz,
@@ -36,6 +34,11 @@ create table public.chats (
 with (fillfactor = 70);
 
 comment on table public.chats is 'Direct chats, groups and channels';
+comment on column public.chats.type is 'direct, group or channel';
+comment on column public.chats.user_id is 'Who made it; null: the administrator, for nobody in particular';
+comment on column public.chats.peer_id is 'The other person of a direct chat; the same one in the chat for saved messages';
+comment on column public.chats.last_seq is 'The place of the last message; unread are those beyond a member''s own mark';
+comment on column public.chats.last_change is 'The number of the last change of any of the messages';
 
 -- One direct chat per pair, whoever opened it. `least` and `greatest` ignore nulls, which the check above excludes.
 create unique index chats_direct_key on public.chats (least(user_id, peer_id), greatest(user_id, peer_id))
@@ -52,15 +55,14 @@ create table public.chat_members (
   chat_id bigint not null,
   user_id uuid not null,
   role text not null default 'member',
-  -- Everything up to this `seq` is read. No default: who joins starts at the chat's last message (trigger).
+  -- No default: who joins starts at the chat's last message (trigger).
   last_read_seq bigint not null,
-  -- The person's own settings for this chat: nobody else sees them.
+  -- The person's own settings for this chat, which nobody else reads.
   notify_level text not null default 'all',
   muted_until timestamptz,
   archived_at timestamptz,
   pinned_at timestamptz,
   joined_at timestamptz not null default now(),
-  -- Set: was a member. The row stays, so that messages of who left have their place.
   left_at timestamptz,
   -- The chat's id leads the key: a deletion in the log of commits carries the key alone, and must say which chat.
   constraint chat_members_pkey primary key (chat_id, user_id),
@@ -74,6 +76,10 @@ create table public.chat_members (
 with (fillfactor = 80);
 
 comment on table public.chat_members is 'Who is, or was, in a chat, how far they have read, and their settings for it';
+comment on column public.chat_members.role is 'owner, admin or member';
+comment on column public.chat_members.last_read_seq is 'All messages up to this place are read; only grows';
+comment on column public.chat_members.notify_level is 'all, mentions or none';
+comment on column public.chat_members.left_at is 'When the person left; null: is in the chat';
 
 -- "My chats", and what a deleted account leaves.
 create index chat_members_user_id_idx on public.chat_members (user_id, chat_id);
