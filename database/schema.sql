@@ -1,7 +1,8 @@
 -- The database of BrainMessenger: the migrations of nhost/migrations/default as one file, to read and to import by
 -- hand. Made by `make schema`; do not edit.
 --
--- It stands on the schemas `auth` and `storage` of an Nhost project, and needs no superuser.
+-- It stands on the schemas `auth` and `storage` of an Nhost project, and needs no superuser: a role that owns the
+-- schema `public` and may read, write and reference the tables of those two. Import it in one transaction.
 
 -- 1795428001000_people
 
@@ -40,13 +41,11 @@ create table public.chats (
   name text,
   description text,
   avatar_file_id uuid,
-  -- The creator; null: the administrator made it, for nobody in particular.
   user_id uuid,
-  -- The other person of a direct chat; the creator too, in the chat for saved messages.
   peer_id uuid,
   is_public boolean not null default false,
-  -- The state of the chat's numbers, kept by the triggers of `messages`. No index may ever hold these three:
-  -- they change with every message, and stay cheap only as heap-only updates.
+  -- Kept by the triggers of `messages`. No index may ever hold these three: they change with every message, and
+  -- stay cheap only as heap-only updates.
   last_seq bigint not null default 0,
   last_change bigint not null default 0,
   last_message_at timestamptz,
@@ -57,17 +56,25 @@ create table public.chats (
   constraint chats_description_check check (char_length(description) <= 1000),
   constraint chats_peer_check check ((type = 'direct') = (peer_id is not null)),
   constraint chats_direct_check check (
-    type <> 'direct' or (user_id is not null and not is_public and description is null and avatar_file_id is null)
+    type <> 'direct'
+    or (user_id is not null and not is_public and description is null and avatar_file_id is null)
   ),
   constraint chats_numbers_check check (last_seq >= 0 and last_change >= 0),
-  constraint chats_avatar_file_id_fkey foreign key (avatar_file_id) references storage.files (id) on delete set null
+  constraint chats_avatar_file_id_fkey
+    foreign key (avatar_file_id) references storage.files (id) on delete set null
 )
 -- Room on the page for the next version of a row, without which the updates above would not be heap-only.
 with (fillfactor = 70);
 
 comment on table public.chats is 'Direct chats, groups and channels';
+comment on column public.chats.type is 'direct, group or channel';
+comment on column public.chats.user_id is 'Who made it; null: the administrator, for nobody in particular';
+comment on column public.chats.peer_id is
+  'The other person of a direct chat; the same one in the chat for saved messages';
+comment on column public.chats.last_seq is 'The place of the last message; what is beyond a member''s mark is unread';
+comment on column public.chats.last_change is 'The number of the last change of any of the messages';
 
--- One direct chat per pair, whoever opened it. `least` and `greatest` ignore nulls, which the check above excludes.
+-- One direct chat per pair, whoever opened it. (`least` and `greatest` ignore nulls; a direct chat has none.)
 create unique index chats_direct_key on public.chats (least(user_id, peer_id), greatest(user_id, peer_id))
 where type = 'direct';
 
@@ -82,15 +89,14 @@ create table public.chat_members (
   chat_id bigint not null,
   user_id uuid not null,
   role text not null default 'member',
-  -- Everything up to this `seq` is read. No default: who joins starts at the chat's last message (trigger).
+  -- No default: who joins starts at the chat's last message (trigger).
   last_read_seq bigint not null,
-  -- The person's own settings for this chat: nobody else sees them.
+  -- The person's own settings for this chat, which nobody else reads.
   notify_level text not null default 'all',
   muted_until timestamptz,
   archived_at timestamptz,
   pinned_at timestamptz,
   joined_at timestamptz not null default now(),
-  -- Set: was a member. The row stays, so that messages of who left have their place.
   left_at timestamptz,
   -- The chat's id leads the key: a deletion in the log of commits carries the key alone, and must say which chat.
   constraint chat_members_pkey primary key (chat_id, user_id),
@@ -104,6 +110,10 @@ create table public.chat_members (
 with (fillfactor = 80);
 
 comment on table public.chat_members is 'Who is, or was, in a chat, how far they have read, and their settings for it';
+comment on column public.chat_members.role is 'owner, admin or member';
+comment on column public.chat_members.last_read_seq is 'All messages up to this place are read; only grows';
+comment on column public.chat_members.notify_level is 'all, mentions or none';
+comment on column public.chat_members.left_at is 'When the person left; null: is in the chat';
 
 -- "My chats", and what a deleted account leaves.
 create index chat_members_user_id_idx on public.chat_members (user_id, chat_id);
@@ -155,7 +165,7 @@ create trigger chats_before_update
 before update of type, user_id, peer_id on public.chats
 for each row execute function public.chats_before_update();
 
--- Who joins has read what was there: the unread count starts at nothing. The administrator may say otherwise (restoring).
+-- Who joins has read what was there: the unread count starts at nothing. The administrator may say otherwise.
 create function public.chat_members_before_insert() returns trigger
 language plpgsql as $$
 declare
@@ -207,17 +217,14 @@ for each row execute function public.chat_members_before_update();
 create table public.messages (
   id bigint generated by default as identity primary key,
   chat_id bigint not null,
-  -- The place in the chat: 1, 2, 3 … without a gap. Null when inserted: the next one (trigger).
+  -- Both by trigger, where nothing is given.
   seq bigint not null,
-  -- The number of the row's last change among all changes of the chat's messages. Null when inserted: the next one.
   change bigint not null,
-  -- Null: the system's. No foreign key: a message outlives its sender's account, under the same id.
+  -- No foreign key: a message outlives its sender's account, under the same id.
   sender_id uuid,
-  -- What the sender's device calls this message, so that sending it again is harmless.
   client_id uuid,
   content text,
   file_id uuid,
-  -- Where the file is: '/v1/files/<file_id>' by trigger, or an address that the administrator gave. Never a presigned one.
   file_url text,
   reply_to_id bigint,
   forwarded_from_id bigint,
@@ -225,19 +232,21 @@ create table public.messages (
   created_at timestamptz not null,
   edited_at timestamptz,
   deleted_at timestamptz,
-  -- Before the key on `seq`: when a repeated row offends both, the error names this one. The chat comes last, so that
-  -- no other index fits a search by sender and name: statistics of a young table cannot then lead to a wrong one.
+  -- Before the key on `seq`: when a repeated row offends both, the error names this one. The chat comes last, so
+  -- that no other index fits a search by sender and name: statistics of a young table cannot lead to a wrong one.
   constraint messages_client_id_key unique (sender_id, client_id, chat_id),
   constraint messages_seq_key unique (chat_id, seq),
   constraint messages_numbers_check check (seq >= 1 and change >= 1),
   constraint messages_content_check check (char_length(content) between 1 and 10000),
   constraint messages_file_url_check check (char_length(file_url) between 1 and 2048),
   constraint messages_not_empty_check check (
-    content is not null or file_id is not null or file_url is not null or deleted_at is not null or sender_id is null
+    content is not null or file_id is not null or file_url is not null
+    or deleted_at is not null or sender_id is null
   ),
   constraint messages_deleted_is_empty_check check (
     deleted_at is null
-    or (content is null and file_id is null and file_url is null and reply_to_id is null and forwarded_from_id is null)
+    or (content is null and file_id is null and file_url is null
+      and reply_to_id is null and forwarded_from_id is null)
   ),
   constraint messages_chat_id_fkey foreign key (chat_id) references public.chats (id) on delete cascade,
   -- A file that is deleted leaves the message, and `file_url` as the trace of it.
@@ -248,9 +257,21 @@ create table public.messages (
 );
 
 comment on table public.messages is 'What was said in a chat, in the order of seq';
+comment on column public.messages.seq is 'The place in the chat: 1, 2, 3 … without a gap';
+comment on column public.messages.change is
+  'The number of this row''s last change among all changes in the chat: what is above n has changed since n';
+comment on column public.messages.sender_id is 'Who wrote it; null: the system';
+comment on column public.messages.client_id is
+  'What the sender''s device calls it: sent again under the same name, the first message comes back';
+comment on column public.messages.content is 'The text, up to 10,000 characters';
+comment on column public.messages.file_url is
+  'Where the file is: /v1/files/<fileId>, or an address that the administrator gave; never a presigned one';
+comment on column public.messages.edited_at is 'When the text was last changed by its author';
+comment on column public.messages.deleted_at is 'Set: deleted for all; nothing but its place is left';
 
--- Catching up: what of this chat has changed after n. Not unique, though it is: the columns of a unique index
--- belong to the row's key, and an edit, which changes `change`, would then wait for whoever is just answering the message.
+-- Catching up: what of this chat has changed after n. Not declared unique, though it is: the columns of a unique
+-- index belong to the row's key, and an edit, which changes one, would then wait for whoever is just answering the
+-- message.
 create index messages_change_idx on public.messages (chat_id, change);
 
 -- Who may read a file, and which messages lose it. Most messages have none.
@@ -258,7 +279,8 @@ create index messages_file_id_idx on public.messages (file_id) where file_id is 
 
 -- Only for the foreign keys: without these, deleting a chat would be quadratic.
 create index messages_reply_to_id_idx on public.messages (reply_to_id) where reply_to_id is not null;
-create index messages_forwarded_from_id_idx on public.messages (forwarded_from_id) where forwarded_from_id is not null;
+create index messages_forwarded_from_id_idx on public.messages (forwarded_from_id)
+where forwarded_from_id is not null;
 
 -- 1795428005000_message_content
 
@@ -296,12 +318,19 @@ begin
     new.file_url := null;
     new.reply_to_id := null;
     new.forwarded_from_id := null;
-  elsif tg_op = 'UPDATE' and new.content is distinct from old.content and new.edited_at is not distinct from old.edited_at then
+  elsif tg_op = 'UPDATE'
+    and new.content is distinct from old.content
+    -- The administrator may give the time (restoring).
+    and new.edited_at is not distinct from old.edited_at
+  then
     new.edited_at := now();
   end if;
 
   -- An answer across chats would show a message to people who may not read it.
-  if new.reply_to_id is not null and new.chat_id is distinct from public.chat_of_message(new.reply_to_id) then
+  if new.reply_to_id is not null
+    and (tg_op = 'INSERT' or new.reply_to_id is distinct from old.reply_to_id)
+    and new.chat_id is distinct from public.chat_of_message(new.reply_to_id)
+  then
     raise exception 'A reply must be to a message of the same chat' using errcode = '23000';
   end if;
   return new;
@@ -351,8 +380,10 @@ begin
   end if;
   -- Statements of their own, hence with snapshots from after the wait. The rows know better than the chat
   -- where this statement itself has counted in it before, or where its numbers should ever have fallen behind.
-  select m.seq into row_seq from public.messages m where m.chat_id = wanted_chat_id order by m.seq desc limit 1;
-  select m.change into row_change from public.messages m where m.chat_id = wanted_chat_id order by m.change desc limit 1;
+  select m.seq into row_seq from public.messages m
+  where m.chat_id = wanted_chat_id order by m.seq desc limit 1;
+  select m.change into row_change from public.messages m
+  where m.chat_id = wanted_chat_id order by m.change desc limit 1;
   return array[wanted_chat_id, greatest(counter[2], row_seq), greatest(counter[3], row_change)];
 end
 $$;
@@ -367,8 +398,8 @@ declare
   sent record;
   kept text;
 begin
-  -- Was it sent before? Asked first without the lock, so that sending again waits for nobody, then with it, when
-  -- nothing can come in between.
+  -- Was it sent before? Asked first without the chat's lock, so that sending again waits for nobody, and then with
+  -- it, when nothing can come in between.
   loop
     if new.client_id is not null and new.sender_id is not null then
       select m.id, m.seq, m.change, m.created_at into sent
@@ -378,13 +409,14 @@ begin
         and m.chat_id is not distinct from new.chat_id;
       if found then
         if locked then
-          -- The conflict that follows locks the first row. Who is editing that one waits for the chat, which we have.
+          -- The conflict that follows locks the first row, whose editor may be waiting for the chat, which we have.
+          -- To wait for each other would be a deadlock; the next try finds the first row before it locks the chat.
           perform from public.messages m where m.id = sent.id for update skip locked;
           if not found then
             raise exception 'The message is being changed: send it again' using errcode = '40001';
           end if;
         end if;
-        -- Its own numbers, which nobody counts: should the first row be removed before the conflict, this one is in its place.
+        -- The first row's numbers, not new ones. Should that row be removed meanwhile, this one takes its place.
         new.seq := sent.seq;
         new.change := sent.change;
         new.created_at := sent.created_at;
@@ -476,8 +508,8 @@ after insert on public.messages
 referencing new table as new_messages
 for each statement execute function public.messages_after_insert();
 
--- As the owner: when Nhost Storage deletes a file, the foreign key empties `file_id` as the owner of the messages, but
--- what follows the statement runs as Nhost Storage, which has no right to our tables.
+-- As the owner: when Nhost Storage deletes a file, the foreign key empties `file_id` as the owner of the messages,
+-- but what follows the statement runs as Nhost Storage, which has no right to our tables.
 create function public.messages_after_update() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -508,7 +540,8 @@ for each statement execute function public.messages_after_update();
 -- columns are the same for all rows: so others are read in `chat_members`, without them, and oneself here.
 create view public.memberships as
 select
-  m.chat_id, m.user_id, m.role, m.last_read_seq, m.notify_level, m.muted_until, m.archived_at, m.pinned_at, m.joined_at
+  m.chat_id, m.user_id, m.role, m.last_read_seq,
+  m.notify_level, m.muted_until, m.archived_at, m.pinned_at, m.joined_at
 from public.chat_members m
 where m.left_at is null;
 
@@ -519,13 +552,14 @@ comment on view public.memberships is 'The chats that somebody is in, with their
 -- this type's permission asks the row itself, whose two people are its readers.
 create view public.direct_chats as
 select
-  c.id, c.type, c.name, c.user_id, c.peer_id, c.last_seq, c.last_change, c.last_message_at, c.created_at
+  c.id, c.type, c.name, c.user_id, c.peer_id,
+  c.last_seq, c.last_change, c.last_message_at, c.created_at
 from public.chats c
 where c.type = 'direct';
 
 comment on view public.direct_chats is 'The chats of two people';
 
--- The direct chat of the caller with a person (or with oneself, for saved messages), made if there is none. Both are in it.
+-- The caller's direct chat with a person (or with oneself, for saved messages), made if there is none. Both are in it.
 create function public.open_direct_chat(user_id uuid, hasura_session json) returns public.direct_chats
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -559,7 +593,8 @@ begin
 end
 $$;
 
-comment on function public.open_direct_chat is 'Finds or makes the direct chat with a person; with oneself, the chat for saved messages';
+comment on function public.open_direct_chat is
+  'Finds or makes the direct chat with a person; with oneself, the chat for saved messages';
 
 -- 1795428008000_plans
 
@@ -572,7 +607,9 @@ create table public.plans (
   max_members integer,
   history_days integer,
   constraint plans_id_check check (id in ('free', 'premium')),
-  constraint plans_limits_check check (max_upload_bytes > 0 and storage_bytes > 0 and max_members > 1 and history_days > 0)
+  constraint plans_limits_check check (
+    max_upload_bytes > 0 and storage_bytes > 0 and max_members > 1 and history_days > 0
+  )
 );
 
 comment on table public.plans is 'What each plan allows; null: without a limit';
@@ -584,8 +621,8 @@ values
 
 -- 1795428009000_messages_bucket
 
--- Where attachments live. The largest size is the premium plan's, and fits the `integer` that Nhost Storage keeps it in;
--- smaller plans are held at upload. An operator's own settings for the bucket are left alone.
+-- Where attachments live. The largest size is the premium plan's, and fits the `integer` that Nhost Storage keeps it
+-- in; smaller plans are held at upload. An operator's own settings for the bucket are left alone.
 
 insert into storage.buckets (id, download_expiration, max_upload_file_size, presigned_urls_enabled, cache_control)
 values ('messages', 3600, 2000000000, true, 'private, max-age=3600')

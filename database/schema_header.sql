@@ -1,4 +1,5 @@
 -- The database of BrainMessenger: the migrations of nhost/migrations/default as one file, to read and to import by
 -- hand. Made by `make schema`; do not edit.
 --
--- It stands on the schemas `auth` and `storage` of an Nhost project, and needs no superuser.
+-- It stands on the schemas `auth` and `storage` of an Nhost project, and needs no superuser: a role that owns the
+-- schema `public` and may read, write and reference the tables of those two. Import it in one transaction.

@@ -183,7 +183,7 @@ impl JwtKey {
         if self.issuer.is_some() && payload.iss != self.issuer {
             return Err(TokenError::Invalid);
         }
-        self.claims(payload)
+        self.claims(&payload)
     }
 
     /// Reads a token that [`JwtKey::sign`] made: the issuer must be ours.
@@ -192,7 +192,7 @@ impl JwtKey {
         if payload.iss.as_deref() != Some(self.own_issuer()) {
             return Err(TokenError::Invalid);
         }
-        self.claims(payload)
+        self.claims(&payload)
     }
 
     fn own_issuer(&self) -> &str {
@@ -209,7 +209,7 @@ impl JwtKey {
         Ok(decoded.map_err(|_| TokenError::Invalid)?.claims)
     }
 
-    fn claims(&self, payload: PayloadIn) -> Result<AccessClaims, TokenError> {
+    fn claims(&self, payload: &PayloadIn) -> Result<AccessClaims, TokenError> {
         let now = self.clock.unix_seconds();
         let expires_at = payload.exp.ok_or(TokenError::Invalid)?;
         if expires_at <= now {

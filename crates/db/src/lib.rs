@@ -1,6 +1,6 @@
 //! Everything between the program and PostgreSQL: the server that the program runs for itself ([`local`]),
 //! how a database is reached ([`connect`]), the pool ([`pool`]), the typed SQL writer ([`sql`]),
-//! migrations ([`migrate`]), the schemas that Nhost would bring ([`platform`]) and databases for tests ([`testing`]).
+//! migrations ([`migrate`]), the schemas that Nhost would bring ([`platform`]) and databases for tests (`testing`).
 //!
 //! Invariant: knows no table of the messenger's and no GraphQL. It reads neither the environment nor the
 //! clock: paths, addresses and times are handed in.

@@ -17,6 +17,7 @@ use db::local::{LocalOptions, LocalPostgres};
 use db::{Address, Pool, PoolOptions};
 use graphql::Engine;
 use graphql::http::Endpoint;
+use secrecy::SecretString;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -36,6 +37,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     let data_dir = &config.server.data_dir;
     std::fs::create_dir_all(data_dir)
         .with_context(|| format!("BRAIN_DATA_DIR: cannot make the folder {}", data_dir.display()))?;
+    let keys = Keys::read(&config)?;
     // Taken before anything is started: what cannot listen need not begin.
     let listener = Listener::bind(config.server.listen).await?;
     let stop = CancellationToken::new();
@@ -47,9 +49,16 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
         database = Database::open(&config) => database?,
         () = signals.any() => return Ok(()),
     };
-    let result =
-        Box::pin(serve_with(&config, &database.address, listener, &stop, &mut signals, database.failed()))
-            .await;
+    let result = Box::pin(serve_with(
+        &config,
+        keys,
+        &database.address,
+        listener,
+        &stop,
+        &mut signals,
+        database.failed(),
+    ))
+    .await;
     stop.cancel();
     let _ = serving_metrics.await;
     let stopped = database.close().await;
@@ -59,6 +68,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
 /// Serves over a database that is there.
 async fn serve_with(
     config: &Config,
+    keys: Keys,
     address: &Address,
     listener: Listener,
     stop: &CancellationToken,
@@ -68,7 +78,7 @@ async fn serve_with(
     let project_migrations = project_files::migrations()?;
     db::migrate::apply(address, &[&db::platform::migrations(), &project_migrations]).await?;
     let pool = Pool::open(address.clone(), pool_options(config)).await?;
-    let mut parts = Box::pin(Parts::start(config, &pool, stop.clone())).await?;
+    let mut parts = Box::pin(Parts::start(config, keys, &pool, stop.clone())).await?;
     let router =
         routes::router(pool.clone(), parts.endpoint.clone(), parts.auth.clone(), parts.files.clone());
     announce(&listener)?;
@@ -85,16 +95,15 @@ async fn serve_with(
     result.and(drained)
 }
 
-/// The parts that answer requests.
-struct Parts {
-    feed: Feed,
-    endpoint: Endpoint,
-    auth: Auth,
-    files: Files,
+/// The keys that others know, too: given, or made at the first start and kept.
+struct Keys {
+    clock: Clock,
+    admin_secret: SecretString,
+    jwt: JwtKey,
 }
 
-impl Parts {
-    async fn start(config: &Config, pool: &Pool, stop: CancellationToken) -> anyhow::Result<Self> {
+impl Keys {
+    fn read(config: &Config) -> anyhow::Result<Self> {
         let data_dir = &config.server.data_dir;
         let clock = Clock::system();
         let admin_secret = match &config.keys.nhost_admin_secret {
@@ -106,6 +115,27 @@ impl Parts {
             None => secrets::kept(data_dir, "jwt_secret")?,
         };
         let jwt = JwtKey::parse(&jwt_secret, clock.clone()).context("NHOST_JWT_SECRET")?;
+        Ok(Self { clock, admin_secret, jwt })
+    }
+}
+
+/// The parts that answer requests.
+struct Parts {
+    feed: Feed,
+    endpoint: Endpoint,
+    auth: Auth,
+    files: Files,
+}
+
+impl Parts {
+    async fn start(
+        config: &Config,
+        keys: Keys,
+        pool: &Pool,
+        stop: CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let data_dir = &config.server.data_dir;
+        let Keys { clock, admin_secret, jwt } = keys;
         let authenticator =
             Authenticator::new(Some(admin_secret), Some(jwt.clone()), Some(PUBLIC_ROLE.to_owned()));
 

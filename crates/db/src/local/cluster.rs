@@ -32,7 +32,7 @@ const LOCALES: &[&str] = &["C.UTF-8", "C"];
 pub(crate) struct Cluster {
     folder: PathBuf,
     /// Held for as long as the folder is in use.
-    _lock: File,
+    lock: File,
 }
 
 impl Cluster {
@@ -61,7 +61,7 @@ impl Cluster {
         }
         let note = lock.set_len(0).and_then(|()| write!(lock, "{}", std::process::id()));
         note.map_err(|error| unusable(&path, error.to_string()))?;
-        Ok(Self { folder, _lock: lock })
+        Ok(Self { folder, lock })
     }
 
     /// What PostgreSQL calls its data directory.
@@ -246,6 +246,14 @@ impl Cluster {
         }
         let said = String::from_utf8_lossy(&output.stderr);
         Ok(Some(said.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")))
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // Closing would not do: a process that another thread is just starting has a copy of the file until
+        // it runs its program.
+        let _ = flock(&self.lock, FlockOperation::Unlock);
     }
 }
 

@@ -93,11 +93,11 @@ impl CommandLine {
             Err(error) if !error.not_found() => return Err(Exit::wrong(".env", &error.to_string())),
             _ => {}
         }
-        let matches = command(&variable).try_get_matches().map_err(|error| Exit::from_clap(&error))?;
+        let matches = command().try_get_matches().map_err(|error| Exit::from_clap(&error))?;
         let mut line = Self::from_arg_matches(&matches).map_err(|error| Exit::from_clap(&error))?;
         line.config.path = variable("PATH");
         if line.command != Some(Command::Schema) {
-            unbuilt::refuse(&variable)?;
+            unbuilt::refuse()?;
             line.config.auth.check()?;
         }
         Ok(line)
@@ -105,17 +105,16 @@ impl CommandLine {
 }
 
 /// The command line. An empty variable is one that is not set: containers cannot unset what their image sets.
-fn command(variable: &dyn Fn(&str) -> Option<OsString>) -> clap::Command {
+fn command() -> clap::Command {
     CommandLine::command().mut_args(|argument: clap::Arg| {
-        let set =
-            argument.get_env().and_then(|name| name.to_str()).is_some_and(|name| variable(name).is_some());
-        if set { argument } else { argument.env(None::<&str>) }
+        let value = argument.get_env().and_then(|name| name.to_str()).and_then(variable);
+        if value.is_some_and(|value| value.is_empty()) { argument.env(None::<&str>) } else { argument }
     })
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn variable(name: &str) -> Option<OsString> {
-    std::env::var_os(name).filter(|value| !value.is_empty())
+    std::env::var_os(name)
 }
 
 #[cfg(test)]

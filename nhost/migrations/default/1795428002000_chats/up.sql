@@ -25,10 +25,12 @@ create table public.chats (
   constraint chats_description_check check (char_length(description) <= 1000),
   constraint chats_peer_check check ((type = 'direct') = (peer_id is not null)),
   constraint chats_direct_check check (
-    type <> 'direct' or (user_id is not null and not is_public and description is null and avatar_file_id is null)
+    type <> 'direct'
+    or (user_id is not null and not is_public and description is null and avatar_file_id is null)
   ),
   constraint chats_numbers_check check (last_seq >= 0 and last_change >= 0),
-  constraint chats_avatar_file_id_fkey foreign key (avatar_file_id) references storage.files (id) on delete set null
+  constraint chats_avatar_file_id_fkey
+    foreign key (avatar_file_id) references storage.files (id) on delete set null
 )
 -- Room on the page for the next version of a row, without which the updates above would not be heap-only.
 with (fillfactor = 70);
@@ -36,11 +38,12 @@ with (fillfactor = 70);
 comment on table public.chats is 'Direct chats, groups and channels';
 comment on column public.chats.type is 'direct, group or channel';
 comment on column public.chats.user_id is 'Who made it; null: the administrator, for nobody in particular';
-comment on column public.chats.peer_id is 'The other person of a direct chat; the same one in the chat for saved messages';
-comment on column public.chats.last_seq is 'The place of the last message; unread are those beyond a member''s own mark';
+comment on column public.chats.peer_id is
+  'The other person of a direct chat; the same one in the chat for saved messages';
+comment on column public.chats.last_seq is 'The place of the last message; what is beyond a member''s mark is unread';
 comment on column public.chats.last_change is 'The number of the last change of any of the messages';
 
--- One direct chat per pair, whoever opened it. `least` and `greatest` ignore nulls, which the check above excludes.
+-- One direct chat per pair, whoever opened it. (`least` and `greatest` ignore nulls; a direct chat has none.)
 create unique index chats_direct_key on public.chats (least(user_id, peer_id), greatest(user_id, peer_id))
 where type = 'direct';
 

@@ -43,7 +43,7 @@ create trigger chats_before_update
 before update of type, user_id, peer_id on public.chats
 for each row execute function public.chats_before_update();
 
--- Who joins has read what was there: the unread count starts at nothing. The administrator may say otherwise (restoring).
+-- Who joins has read what was there: the unread count starts at nothing. The administrator may say otherwise.
 create function public.chat_members_before_insert() returns trigger
 language plpgsql as $$
 declare

@@ -18,19 +18,21 @@ create table public.messages (
   created_at timestamptz not null,
   edited_at timestamptz,
   deleted_at timestamptz,
-  -- Before the key on `seq`: when a repeated row offends both, the error names this one. The chat comes last, so that
-  -- no other index fits a search by sender and name: statistics of a young table cannot then lead to a wrong one.
+  -- Before the key on `seq`: when a repeated row offends both, the error names this one. The chat comes last, so
+  -- that no other index fits a search by sender and name: statistics of a young table cannot lead to a wrong one.
   constraint messages_client_id_key unique (sender_id, client_id, chat_id),
   constraint messages_seq_key unique (chat_id, seq),
   constraint messages_numbers_check check (seq >= 1 and change >= 1),
   constraint messages_content_check check (char_length(content) between 1 and 10000),
   constraint messages_file_url_check check (char_length(file_url) between 1 and 2048),
   constraint messages_not_empty_check check (
-    content is not null or file_id is not null or file_url is not null or deleted_at is not null or sender_id is null
+    content is not null or file_id is not null or file_url is not null
+    or deleted_at is not null or sender_id is null
   ),
   constraint messages_deleted_is_empty_check check (
     deleted_at is null
-    or (content is null and file_id is null and file_url is null and reply_to_id is null and forwarded_from_id is null)
+    or (content is null and file_id is null and file_url is null
+      and reply_to_id is null and forwarded_from_id is null)
   ),
   constraint messages_chat_id_fkey foreign key (chat_id) references public.chats (id) on delete cascade,
   -- A file that is deleted leaves the message, and `file_url` as the trace of it.
@@ -43,7 +45,7 @@ create table public.messages (
 comment on table public.messages is 'What was said in a chat, in the order of seq';
 comment on column public.messages.seq is 'The place in the chat: 1, 2, 3 … without a gap';
 comment on column public.messages.change is
-  'The number of this row''s last change among all changes of the chat''s messages: what is above n has changed since n';
+  'The number of this row''s last change among all changes in the chat: what is above n has changed since n';
 comment on column public.messages.sender_id is 'Who wrote it; null: the system';
 comment on column public.messages.client_id is
   'What the sender''s device calls it: sent again under the same name, the first message comes back';
@@ -53,8 +55,9 @@ comment on column public.messages.file_url is
 comment on column public.messages.edited_at is 'When the text was last changed by its author';
 comment on column public.messages.deleted_at is 'Set: deleted for all; nothing but its place is left';
 
--- Catching up: what of this chat has changed after n. Not unique, though it is: the columns of a unique index
--- belong to the row's key, and an edit, which changes `change`, would then wait for whoever is just answering the message.
+-- Catching up: what of this chat has changed after n. Not declared unique, though it is: the columns of a unique
+-- index belong to the row's key, and an edit, which changes one, would then wait for whoever is just answering the
+-- message.
 create index messages_change_idx on public.messages (chat_id, change);
 
 -- Who may read a file, and which messages lose it. Most messages have none.
@@ -62,4 +65,5 @@ create index messages_file_id_idx on public.messages (file_id) where file_id is 
 
 -- Only for the foreign keys: without these, deleting a chat would be quadratic.
 create index messages_reply_to_id_idx on public.messages (reply_to_id) where reply_to_id is not null;
-create index messages_forwarded_from_id_idx on public.messages (forwarded_from_id) where forwarded_from_id is not null;
+create index messages_forwarded_from_id_idx on public.messages (forwarded_from_id)
+where forwarded_from_id is not null;

@@ -32,12 +32,19 @@ begin
     new.file_url := null;
     new.reply_to_id := null;
     new.forwarded_from_id := null;
-  elsif tg_op = 'UPDATE' and new.content is distinct from old.content and new.edited_at is not distinct from old.edited_at then
+  elsif tg_op = 'UPDATE'
+    and new.content is distinct from old.content
+    -- The administrator may give the time (restoring).
+    and new.edited_at is not distinct from old.edited_at
+  then
     new.edited_at := now();
   end if;
 
   -- An answer across chats would show a message to people who may not read it.
-  if new.reply_to_id is not null and new.chat_id is distinct from public.chat_of_message(new.reply_to_id) then
+  if new.reply_to_id is not null
+    and (tg_op = 'INSERT' or new.reply_to_id is distinct from old.reply_to_id)
+    and new.chat_id is distinct from public.chat_of_message(new.reply_to_id)
+  then
     raise exception 'A reply must be to a message of the same chat' using errcode = '23000';
   end if;
   return new;

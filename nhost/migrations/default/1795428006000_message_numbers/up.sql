@@ -35,8 +35,10 @@ begin
   end if;
   -- Statements of their own, hence with snapshots from after the wait. The rows know better than the chat
   -- where this statement itself has counted in it before, or where its numbers should ever have fallen behind.
-  select m.seq into row_seq from public.messages m where m.chat_id = wanted_chat_id order by m.seq desc limit 1;
-  select m.change into row_change from public.messages m where m.chat_id = wanted_chat_id order by m.change desc limit 1;
+  select m.seq into row_seq from public.messages m
+  where m.chat_id = wanted_chat_id order by m.seq desc limit 1;
+  select m.change into row_change from public.messages m
+  where m.chat_id = wanted_chat_id order by m.change desc limit 1;
   return array[wanted_chat_id, greatest(counter[2], row_seq), greatest(counter[3], row_change)];
 end
 $$;
@@ -51,8 +53,8 @@ declare
   sent record;
   kept text;
 begin
-  -- Was it sent before? Asked first without the lock, so that sending again waits for nobody, then with it, when
-  -- nothing can come in between.
+  -- Was it sent before? Asked first without the chat's lock, so that sending again waits for nobody, and then with
+  -- it, when nothing can come in between.
   loop
     if new.client_id is not null and new.sender_id is not null then
       select m.id, m.seq, m.change, m.created_at into sent
@@ -62,13 +64,14 @@ begin
         and m.chat_id is not distinct from new.chat_id;
       if found then
         if locked then
-          -- The conflict that follows locks the first row. Who is editing that one waits for the chat, which we have.
+          -- The conflict that follows locks the first row, whose editor may be waiting for the chat, which we have.
+          -- To wait for each other would be a deadlock; the next try finds the first row before it locks the chat.
           perform from public.messages m where m.id = sent.id for update skip locked;
           if not found then
             raise exception 'The message is being changed: send it again' using errcode = '40001';
           end if;
         end if;
-        -- Its own numbers, which nobody counts: should the first row be removed before the conflict, this one is in its place.
+        -- The first row's numbers, not new ones. Should that row be removed meanwhile, this one takes its place.
         new.seq := sent.seq;
         new.change := sent.change;
         new.created_at := sent.created_at;
@@ -160,8 +163,8 @@ after insert on public.messages
 referencing new table as new_messages
 for each statement execute function public.messages_after_insert();
 
--- As the owner: when Nhost Storage deletes a file, the foreign key empties `file_id` as the owner of the messages, but
--- what follows the statement runs as Nhost Storage, which has no right to our tables.
+-- As the owner: when Nhost Storage deletes a file, the foreign key empties `file_id` as the owner of the messages,
+-- but what follows the statement runs as Nhost Storage, which has no right to our tables.
 create function public.messages_after_update() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp

@@ -4,7 +4,8 @@
 -- columns are the same for all rows: so others are read in `chat_members`, without them, and oneself here.
 create view public.memberships as
 select
-  m.chat_id, m.user_id, m.role, m.last_read_seq, m.notify_level, m.muted_until, m.archived_at, m.pinned_at, m.joined_at
+  m.chat_id, m.user_id, m.role, m.last_read_seq,
+  m.notify_level, m.muted_until, m.archived_at, m.pinned_at, m.joined_at
 from public.chat_members m
 where m.left_at is null;
 
@@ -15,13 +16,14 @@ comment on view public.memberships is 'The chats that somebody is in, with their
 -- this type's permission asks the row itself, whose two people are its readers.
 create view public.direct_chats as
 select
-  c.id, c.type, c.name, c.user_id, c.peer_id, c.last_seq, c.last_change, c.last_message_at, c.created_at
+  c.id, c.type, c.name, c.user_id, c.peer_id,
+  c.last_seq, c.last_change, c.last_message_at, c.created_at
 from public.chats c
 where c.type = 'direct';
 
 comment on view public.direct_chats is 'The chats of two people';
 
--- The direct chat of the caller with a person (or with oneself, for saved messages), made if there is none. Both are in it.
+-- The caller's direct chat with a person (or with oneself, for saved messages), made if there is none. Both are in it.
 create function public.open_direct_chat(user_id uuid, hasura_session json) returns public.direct_chats
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -55,4 +57,5 @@ begin
 end
 $$;
 
-comment on function public.open_direct_chat is 'Finds or makes the direct chat with a person; with oneself, the chat for saved messages';
+comment on function public.open_direct_chat is
+  'Finds or makes the direct chat with a person; with oneself, the chat for saved messages';

@@ -7,7 +7,9 @@ create table public.plans (
   max_members integer,
   history_days integer,
   constraint plans_id_check check (id in ('free', 'premium')),
-  constraint plans_limits_check check (max_upload_bytes > 0 and storage_bytes > 0 and max_members > 1 and history_days > 0)
+  constraint plans_limits_check check (
+    max_upload_bytes > 0 and storage_bytes > 0 and max_members > 1 and history_days > 0
+  )
 );
 
 comment on table public.plans is 'What each plan allows; null: without a limit';

@@ -1,9 +1,0 @@
--- BrainMessenger: the tables, rules and functions of the messenger, to read, and to import by hand.
---
--- Made by `database/make-schema.sh` from `nhost/migrations/default`, in order. Do not edit: edit a new migration.
---
--- It needs PostgreSQL 14 or newer with the schemas `auth` and `storage` that Nhost brings (where there is no Nhost,
--- the server makes them itself, and applies these migrations too), and a role that owns the schema `public` and may read,
--- write and reference the tables of those two; no superuser. Import it in one transaction, into a project without these tables:
---
---     psql --single-transaction --set ON_ERROR_STOP=1 --file database/schema.sql "$DATABASE_URL"
