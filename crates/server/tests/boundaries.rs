@@ -1,8 +1,6 @@
 //! Who may depend on whom: `base <- db <- changes <- graphql`, `base <- app`, everything `<- server`. Of `app`,
 //! only `app::auth` may use the database itself.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where its ground is missing")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;

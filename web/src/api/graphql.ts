@@ -4,6 +4,7 @@ import { FetchError } from "@nhost/nhost-js/fetch";
 import type { Operation } from "./documents";
 import { nhost } from "./nhost";
 import { Problem, toProblem } from "./problem";
+import { renewSession } from "./renewal";
 
 /** Runs a query or a mutation as the signed-in person. */
 export async function request<Data, Variables extends Record<string, unknown>>(
@@ -16,8 +17,7 @@ export async function request<Data, Variables extends Record<string, unknown>>(
     const problem = toProblem(error);
     if (problem.code !== "signedOut") throw problem;
   }
-  // The server no longer takes the access token although it should still be good: a new one, and once more.
-  if ((await nhost.refreshSession(0)) === null) throw new Problem("signedOut");
+  if (!(await renewSession())) throw new Problem("signedOut");
   return requestOnce(operation, variables).catch((error: unknown) => {
     throw toProblem(error);
   });

@@ -8,6 +8,7 @@ import { backoff } from "../domain/backoff";
 import type { Operation } from "./documents";
 import { nhost, socketUrl } from "./nhost";
 import { type Problem, toProblem } from "./problem";
+import { renewSession } from "./renewal";
 
 /** How often the connection is tried, and how long an answer may take before it counts as dead. */
 const pingEvery = 10_000;
@@ -31,9 +32,10 @@ const client = createClient({
   shouldRetry: () => true,
   retryWait: (retries) => pause(backoff(retries)),
   connectionParams: async () => {
-    const session = await nhost.refreshSession(refused ? 0 : 60);
+    if (refused) await renewSession();
+    else await nhost.refreshSession();
     refused = false;
-    const token = (session ?? nhost.getUserSession())?.accessToken;
+    const token = nhost.getUserSession()?.accessToken;
     return token === undefined ? {} : { headers: { Authorization: `Bearer ${token}` } };
   },
   on: {

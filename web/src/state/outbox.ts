@@ -122,7 +122,8 @@ async function sendFrom(chatId: number): Promise<void> {
       tries = 0;
     } catch (error) {
       const { code, passing } = toProblem(error);
-      const givesUp = !passing || (reachable.peek() && ++tries >= triesWhileReachable);
+      const waits = passing || code === "signedOut";
+      const givesUp = !waits || (reachable.peek() && ++tries >= triesWhileReachable);
       put(changed(current.peek(), message.clientId, { state: givesUp ? "failed" : "queued" }));
       problemOf.value = new Map(problemOf.peek()).set(message.clientId, code);
       if (givesUp) tries = 0;
