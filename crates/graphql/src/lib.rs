@@ -22,5 +22,5 @@ pub mod value;
 mod wire;
 pub mod ws;
 
-pub use engine::Engine;
+pub use engine::{Engine, EngineOptions};
 pub use error::EngineError;

@@ -16,7 +16,10 @@ async fn schema(role: &str) -> RoleSchema {
         db::migrate::MigrationSet::from_entries("fixture", [("1_fixture", include_str!("fixture/up.sql"))]);
     let database = TestDatabase::create(&[&migrations.unwrap()]).await;
     let catalog = graphql::catalog::load(&database.pool().await).await.unwrap();
-    RoleSchema::build(&Tracked::new(Arc::new(catalog), &metadata()), role)
+    RoleSchema::build(
+        &Tracked::new(Arc::new(catalog), &metadata(), graphql::schema::SchemaOptions::default()),
+        role,
+    )
 }
 
 fn written(schema: &RoleSchema, session: &Session, query: &str, variables: Value) -> String {

@@ -2,12 +2,12 @@
 
 use base::project::{GraphqlError, GraphqlRequest};
 use base::session::Session;
-use changes::{Feed, FeedOptions, FeedState};
+use changes::{Feed, FeedState};
 use db::migrate::MigrationSet;
 use db::testing::TestDatabase;
 use futures::future::BoxFuture;
-use graphql::Engine;
 use graphql::metadata::{Metadata, MetadataFolder};
+use graphql::{Engine, EngineOptions};
 use serde_json::{Value, json};
 
 pub(crate) const ANN: &str = "00000000-0000-0000-0000-000000000001";
@@ -36,7 +36,7 @@ impl World {
         let database = TestDatabase::create(&[&migrations.expect("the fixture is good")]).await;
         let pool = database.pool().await;
         let (engine, feed) =
-            Engine::start(pool, &metadata(), FeedOptions::default()).await.expect("the engine starts");
+            Engine::start(pool, &metadata(), EngineOptions::default()).await.expect("the engine starts");
         assert_eq!(engine.inconsistencies(), Vec::<String>::new());
         Self { engine, feed, _database: database }
     }

@@ -125,7 +125,8 @@ async fn the_metadata_fits_the_database() {
     let database = database().await;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../nhost/metadata");
     let metadata = graphql::metadata::MetadataFolder::read(&folder).unwrap().metadata().unwrap();
-    let starting = graphql::Engine::start(database.pool().await, &metadata, changes::FeedOptions::default());
+    let starting =
+        graphql::Engine::start(database.pool().await, &metadata, graphql::EngineOptions::default());
     let (engine, _feed) = Box::pin(starting).await.unwrap();
     assert_eq!(engine.inconsistencies(), Vec::<String>::new());
 }

@@ -26,7 +26,7 @@ pub(super) fn role_schema(tracked: &Tracked, role: &str) -> RoleSchema {
         add_root_fields(&mut schema, table);
     }
     for function in &tracked.functions {
-        add_function(&mut schema, function, role);
+        add_function(&mut schema, tracked, function, role);
     }
     schema
 }
@@ -96,14 +96,14 @@ fn add_root_fields(schema: &mut RoleSchema, tracked: &TrackedTable) {
     }
 }
 
-fn add_function(schema: &mut RoleSchema, function: &TrackedFunction, role: &str) {
+fn add_function(schema: &mut RoleSchema, tracked: &Tracked, function: &TrackedFunction, role: &str) {
     let Some(table) = schema.tables.get(&function.table).filter(|table| table.select.is_some()) else {
         return;
     };
     // Queries follow the permissions of their table; what writes must be granted by name.
     let granted = role == ADMIN_ROLE
         || function.roles.iter().any(|other| other == role)
-        || function.exposed_as == ExposedAs::Query;
+        || (function.exposed_as == ExposedAs::Query && tracked.options.infer_function_permissions);
     if !granted {
         return;
     }

@@ -16,6 +16,22 @@ pub use tracked::{Tracked, TrackedTable};
 use crate::catalog::{ColumnIndex, Function, Table, TableId};
 use crate::expression::{Filter, Value};
 
+/// What the API looks like, where Hasura leaves a choice.
+#[derive(Clone, Copy, Debug)]
+pub struct SchemaOptions {
+    /// Whether bigint, numeric and float8 are answered as strings (`STRINGIFY_NUMERIC_TYPES`).
+    pub stringify_numbers: bool,
+    /// Whether a role that may read a table may call the queries that return its rows
+    /// (`INFER_FUNCTION_PERMISSIONS`).
+    pub infer_function_permissions: bool,
+}
+
+impl Default for SchemaOptions {
+    fn default() -> Self {
+        Self { stringify_numbers: false, infer_function_permissions: true }
+    }
+}
+
 /// The API of one role.
 #[derive(Debug)]
 pub struct RoleSchema {

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Relationship;
 use super::names::{TableNames, plain_name};
+use super::{Relationship, SchemaOptions};
 use crate::catalog::{Catalog, ColumnIndex, Function, QualifiedName, Table, TableId};
 use crate::metadata::{
     ExposedAs, ForeignKeyOn, FunctionMetadata, Metadata, RelationshipMetadata, TableConfiguration,
@@ -19,6 +19,7 @@ pub struct Tracked {
     pub(super) functions: Vec<TrackedFunction>,
     inconsistencies: Vec<String>,
     pub(super) catalog: Arc<Catalog>,
+    pub(super) options: SchemaOptions,
 }
 
 /// A tracked table.
@@ -53,9 +54,14 @@ impl TrackedTable {
 
 impl Tracked {
     /// Joins the metadata with the catalog.
-    pub fn new(catalog: Arc<Catalog>, metadata: &Metadata) -> Self {
-        let mut tracked =
-            Self { tables: HashMap::new(), functions: Vec::new(), inconsistencies: Vec::new(), catalog };
+    pub fn new(catalog: Arc<Catalog>, metadata: &Metadata, options: SchemaOptions) -> Self {
+        let mut tracked = Self {
+            tables: HashMap::new(),
+            functions: Vec::new(),
+            inconsistencies: Vec::new(),
+            catalog,
+            options,
+        };
         for table in &metadata.tables {
             tracked.add_table(table);
         }
