@@ -33,6 +33,35 @@ pub enum Filter {
         /// The inner condition.
         filter: Box<Filter>,
     },
+    /// A number made of the rows of another table that are joined to this one.
+    Aggregate {
+        /// The other table.
+        table: Arc<Table>,
+        /// Pairs of this row's column and the other's.
+        join: Vec<(ColumnIndex, ColumnIndex)>,
+        /// Which of its rows.
+        filter: Box<Filter>,
+        /// What is made of them.
+        number: RowsNumber,
+        /// What is asked of the number, all of it.
+        comparisons: Vec<Comparison>,
+    },
+}
+
+/// What a condition makes of many rows.
+#[derive(Clone, Debug)]
+pub enum RowsNumber {
+    /// How many rows; or how many in which the columns are not null, each combination once where `distinct`.
+    Count {
+        /// The columns; with none, rows.
+        columns: Vec<ColumnIndex>,
+        /// Whether what is alike counts once.
+        distinct: bool,
+    },
+    /// Whether the column is true in all of them (`bool_and`).
+    All(ColumnIndex),
+    /// Whether the column is true in one of them (`bool_or`).
+    Any(ColumnIndex),
 }
 
 impl Filter {

@@ -142,3 +142,34 @@ async fn many_long_keys_are_no_problem() {
     let data = world.ok(&Session::admin(), &format!("{{ author_by_pk(id: 1) {{ {fields} }} }}")).await;
     assert_eq!(data["author_by_pk"][format!("{long}149")], "Ann");
 }
+
+#[tokio::test]
+async fn rows_are_counted_and_summed() {
+    let world = World::new().await;
+    let admin = Session::admin();
+    let query = "{ book_aggregate(where: {id: {_gt: 1}}) { __typename
+        aggregate { count n: count(columns: [price]) d: count(columns: author_id, distinct: true)
+          sum { pages price } avg { pages } min { title } max { printed_at pages } } nodes { id } } }";
+    let data = world.ok(&admin, query).await;
+    let aggregate = &data["book_aggregate"]["aggregate"];
+    assert_eq!((&aggregate["count"], &aggregate["n"], &aggregate["d"]), (&json!(3), &json!(1), &json!(2)));
+    assert_eq!(aggregate["sum"], json!({"pages": 900, "price": 12.00}));
+    assert_eq!(aggregate["avg"]["pages"].as_f64(), Some(300.0));
+    assert_eq!(aggregate["max"], json!({"printed_at": null, "pages": 400}));
+    assert_eq!(data["book_aggregate"]["nodes"].as_array().unwrap().len(), 3);
+    let by_number = "{ author(where: {books_aggregate: {count: {predicate: {_gt: 1}, filter: {pages: {_gt: 250}}}}},
+        order_by: {books_aggregate: {count: desc}}) { name books_aggregate(where: {is_public: {_eq: true}}) { aggregate { count } } } }";
+    let data = world.ok(&admin, by_number).await;
+    assert_eq!(data["author"], json!([{"name": "Bob", "books_aggregate": {"aggregate": {"count": 1}}}]));
+    // Who may not count finds nothing to count with.
+    for query in
+        ["{ book_aggregate { aggregate { count } } }", "{ author { books_aggregate { nodes { id } } } }"]
+    {
+        assert!(world.run(&user(ANN), query, json!({})).await.is_err(), "{query}");
+    }
+    let first_of_each =
+        "{ book(distinct_on: author_id, order_by: [{author_id: asc}, {pages: desc}]) { id } }";
+    assert_eq!(world.ok(&admin, first_of_each).await, json!({"book": [{"id": 2}, {"id": 4}]}));
+    let path = "{ author_by_pk(id: 1) { a: settings(path: \"$.dark\") b: settings(path: \"x[0]\") } }";
+    assert_eq!(world.ok(&admin, path).await, json!({"author_by_pk": {"a": true, "b": null}}));
+}

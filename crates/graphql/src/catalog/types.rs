@@ -54,6 +54,16 @@ impl PgType {
         Arc::new(Self { schema: "pg_catalog".to_owned(), name: "int8".to_owned(), kind: TypeKind::Count })
     }
 
+    /// PostgreSQL's `bool`.
+    pub fn bool() -> Arc<Self> {
+        Arc::new(Self { schema: "pg_catalog".to_owned(), name: "bool".to_owned(), kind: TypeKind::Bool })
+    }
+
+    /// PostgreSQL's `int4`.
+    pub fn int() -> Arc<Self> {
+        Arc::new(Self { schema: "pg_catalog".to_owned(), name: "int4".to_owned(), kind: TypeKind::Int })
+    }
+
     /// PostgreSQL's `int8`.
     pub fn bigint() -> Arc<Self> {
         Arc::new(Self { schema: "pg_catalog".to_owned(), name: "int8".to_owned(), kind: TypeKind::BigInt })

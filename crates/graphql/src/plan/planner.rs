@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 
 use super::document::{Document, defaults};
 use super::tree::{Action, Operation, Plan, RootPlan};
-use crate::schema::{RoleSchema, RootField};
+use crate::schema::{RoleSchema, RootField, TableAction};
 use crate::value::variables::{Assumption, Shape};
 use crate::value::{VariablePath, Variables};
 
@@ -42,6 +42,7 @@ pub fn plan(
         trusted: session.is_trusted(),
         assumptions: RefCell::new(Vec::new()),
         fields_left: Cell::new(MAX_FIELDS),
+        rows: Cell::new(0),
         depth: Cell::new(0),
     };
     let fields = planner.root_fields()?;
@@ -67,6 +68,7 @@ pub(super) struct Planner<'a> {
     pub(super) trusted: bool,
     assumptions: RefCell<Vec<Assumption>>,
     fields_left: Cell<usize>,
+    rows: Cell<usize>,
     depth: Cell<usize>,
 }
 
@@ -93,6 +95,16 @@ impl<'a> Planner<'a> {
                 Ok(())
             }
             None => Err(invalid(at, format!("the request has more than {MAX_FIELDS} fields"))),
+        }
+    }
+
+    /// Counts a row to be written, and refuses the one over `most`.
+    pub(super) fn count_row(&self, most: usize, at: &str) -> Result<(), GraphqlError> {
+        self.rows.set(self.rows.get() + 1);
+        if self.rows.get() > most {
+            Err(invalid(at, format!("the request writes more than {most} rows")))
+        } else {
+            Ok(())
         }
     }
 
@@ -161,15 +173,26 @@ impl<'a> Planner<'a> {
         field: &super::selection::Selected<'a>,
         path: &str,
     ) -> Result<Action, GraphqlError> {
-        Ok(match root {
-            RootField::Select(table) => Action::Select(Box::new(self.select_many(table, field, path)?)),
-            RootField::SelectByPk(table) => Action::Select(Box::new(self.select_by_pk(table, field, path)?)),
+        let (action, table) = match root {
+            RootField::Table(action, table) => (*action, table),
             RootField::Function(function) => {
-                Action::Select(Box::new(self.select_function(function, field, path)?))
+                return Ok(Action::Select(Box::new(self.select_function(function, field, path)?)));
             }
-            RootField::InsertOne(table) => Action::Insert(Box::new(self.insert_one(table, field, path)?)),
-            RootField::UpdateByPk(table) => Action::Update(Box::new(self.update_by_pk(table, field, path)?)),
-            RootField::DeleteByPk(table) => Action::Delete(Box::new(self.delete_by_pk(table, field, path)?)),
+            RootField::FunctionAggregate(function) => {
+                return Ok(Action::Aggregate(Box::new(self.aggregate_function(function, field, path)?)));
+            }
+        };
+        Ok(match action {
+            TableAction::Select => Action::Select(Box::new(self.select_many(table, field, path)?)),
+            TableAction::SelectByPk => Action::Select(Box::new(self.select_by_pk(table, field, path)?)),
+            TableAction::Aggregate => Action::Aggregate(Box::new(self.aggregate(table, field, path)?)),
+            TableAction::Insert => self.insert_many(table, field, path)?,
+            TableAction::InsertOne => self.insert_one(table, field, path)?,
+            TableAction::Update => self.update_where(table, field, path)?,
+            TableAction::UpdateMany => self.update_many(table, field, path)?,
+            TableAction::UpdateByPk => self.update_by_pk(table, field, path)?,
+            TableAction::Delete => self.delete_where(table, field, path)?,
+            TableAction::DeleteByPk => self.delete_by_pk(table, field, path)?,
         })
     }
 }

@@ -41,24 +41,45 @@ pub struct RoleSchema {
     pub queries: HashMap<String, RootField>,
     /// The root fields of mutations.
     pub mutations: HashMap<String, RootField>,
+    /// What the API looks like, where there is a choice.
+    pub options: SchemaOptions,
     tables: HashMap<TableId, Arc<RoleTable>>,
 }
 
 /// A root field: what it does, and to which table.
 #[derive(Clone, Debug)]
 pub enum RootField {
-    /// Rows of a table.
-    Select(Arc<RoleTable>),
-    /// One row by its primary key.
-    SelectByPk(Arc<RoleTable>),
-    /// The insertion of one row.
-    InsertOne(Arc<RoleTable>),
-    /// The change of one row by its primary key.
-    UpdateByPk(Arc<RoleTable>),
-    /// The deletion of one row by its primary key.
-    DeleteByPk(Arc<RoleTable>),
+    /// Something with a table.
+    Table(TableAction, Arc<RoleTable>),
     /// A function's rows.
     Function(Arc<RoleFunction>),
+    /// A function's rows, counted and summed.
+    FunctionAggregate(Arc<RoleFunction>),
+}
+
+/// What a root field does to a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableAction {
+    /// Reads rows.
+    Select,
+    /// Reads one row by its primary key.
+    SelectByPk,
+    /// Counts and sums rows.
+    Aggregate,
+    /// Inserts rows.
+    Insert,
+    /// Inserts one row.
+    InsertOne,
+    /// Changes rows.
+    Update,
+    /// Changes rows several times.
+    UpdateMany,
+    /// Changes one row by its primary key.
+    UpdateByPk,
+    /// Deletes rows.
+    Delete,
+    /// Deletes one row by its primary key.
+    DeleteByPk,
 }
 
 /// A table as a role sees it.
@@ -70,6 +91,8 @@ pub struct RoleTable {
     pub type_name: String,
     /// What can be selected, filtered and ordered by.
     pub fields: HashMap<String, Field>,
+    /// The relationships through which rows can be inserted along, by name.
+    pub nested: HashMap<String, (Relationship, Nesting)>,
     /// The API's name of each column, whether the role sees it or not.
     pub column_names: Vec<String>,
     /// What may be read; nothing where there is none.
@@ -91,6 +114,17 @@ pub enum Field {
     Object(Relationship),
     /// A relationship to many rows.
     Array(Relationship),
+    /// The rows of a relationship to many, counted and summed.
+    Aggregate(Relationship),
+}
+
+/// How many rows a relationship leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nesting {
+    /// One.
+    One,
+    /// Many.
+    Many,
 }
 
 /// A way from a row to rows of another table.
@@ -100,6 +134,17 @@ pub struct Relationship {
     pub target: TableId,
     /// Pairs of this table's column and the other's.
     pub join: Vec<(ColumnIndex, ColumnIndex)>,
+    /// Which of the two refers to the other.
+    pub refers: Refers,
+}
+
+/// Which of two related rows refers to the other, and so must come later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refers {
+    /// The row that has the relationship.
+    This,
+    /// The row that it leads to.
+    Other,
 }
 
 /// What a role may read.
@@ -109,6 +154,8 @@ pub struct SelectRules {
     pub filter: Filter,
     /// How many of them at most.
     pub limit: Option<u64>,
+    /// Whether it may count and sum.
+    pub aggregations: bool,
 }
 
 /// What a role may insert.
