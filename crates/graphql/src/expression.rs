@@ -142,6 +142,10 @@ pub enum OperandKind {
     Text,
     /// A list of texts.
     TextList,
+    /// A list of values of the column's type.
+    PlainList,
+    /// A value, or a list of values, of another type that stands beside the column's.
+    Beside(&'static str, bool),
     /// A list of values of the column's type, of which one must (`= any`) or all must (`<> all`) compare.
     SameList,
 }
@@ -152,6 +156,7 @@ enum Family {
     Any,
     Text,
     Jsonb,
+    Ltree,
 }
 
 const fn operator(
@@ -187,9 +192,31 @@ const OPERATORS: &[(Family, Operator)] = &[
     operator(Family::Jsonb, "has_key", " ? ", OperandKind::Text),
     operator(Family::Jsonb, "has_keys_any", " ?| ", OperandKind::TextList),
     operator(Family::Jsonb, "has_keys_all", " ?& ", OperandKind::TextList),
+    operator(Family::Ltree, "ancestor", " @> ", OperandKind::Same),
+    operator(Family::Ltree, "ancestor_any", " @> ", OperandKind::PlainList),
+    operator(Family::Ltree, "descendant", " <@ ", OperandKind::Same),
+    operator(Family::Ltree, "descendant_any", " <@ ", OperandKind::PlainList),
+    operator(Family::Ltree, "matches", " ~ ", OperandKind::Beside("lquery", false)),
+    operator(Family::Ltree, "matches_any", " ? ", OperandKind::Beside("lquery", true)),
+    operator(Family::Ltree, "matches_fulltext", " @ ", OperandKind::Beside("ltxtquery", false)),
 ];
 
 impl Operator {
+    /// The type of the right side for a column of type `ty`, and whether it is a list of such values.
+    pub fn operand_type(self, ty: &Arc<PgType>) -> (Arc<PgType>, bool) {
+        match self.operand {
+            OperandKind::Same => (ty.clone(), false),
+            OperandKind::SameList | OperandKind::PlainList => (ty.clone(), true),
+            OperandKind::Text => (PgType::text(), false),
+            OperandKind::TextList => (PgType::text(), true),
+            OperandKind::Beside(name, list) => {
+                let schema = ty.base().schema.clone();
+                let beside = PgType { schema, name: name.to_owned(), kind: crate::catalog::TypeKind::Other };
+                (Arc::new(beside), list)
+            }
+        }
+    }
+
     /// The operator `name` (without its leading `_`) for columns of type `ty`.
     pub fn named(name: &str, ty: &Arc<PgType>) -> Option<Self> {
         let base = ty.base();
@@ -201,6 +228,7 @@ impl Operator {
                         Family::Any => true,
                         Family::Text => base.kind == crate::catalog::TypeKind::Text,
                         Family::Jsonb => base.name == "jsonb",
+                        Family::Ltree => base.name == "ltree",
                     }
             })
             .map(|(_, operator)| *operator)

@@ -77,6 +77,7 @@ pub(crate) fn refused_error(refused: &RefusedCaller) -> GraphqlError {
     let code = match refused {
         RefusedCaller::AdminSecret | RefusedCaller::Role => "access-denied",
         RefusedCaller::Token(_) => "invalid-jwt",
+        RefusedCaller::BackendOnly => "bad-request",
         RefusedCaller::Malformed | RefusedCaller::Missing | RefusedCaller::TooManyVariables => {
             "invalid-headers"
         }

@@ -51,7 +51,7 @@ impl<'a> Planner<'a> {
         path: &str,
     ) -> Result<Aggregate, GraphqlError> {
         let mut arguments = Arguments::new(field, path)?;
-        let values = self.function_arguments(function, &mut arguments)?;
+        let values = self.function_arguments(function, &mut arguments, path)?;
         let from = From::Function(function.function.clone(), values);
         let rows = self.row_source(from, &function.table, path, &mut arguments)?;
         arguments.finish()?;

@@ -6,7 +6,7 @@ use base::project::GraphqlError;
 use super::input::Input;
 use super::planner::{Planner, invalid};
 use crate::catalog::{ColumnIndex, PgType};
-use crate::expression::{Comparison, Filter, OperandKind, Operator, RowsNumber, Value};
+use crate::expression::{Comparison, Filter, Operator, RowsNumber, Value};
 use crate::schema::{Field, Relationship, RoleTable};
 use crate::value::type_name;
 use std::sync::Arc;
@@ -115,7 +115,7 @@ impl<'a> Planner<'a> {
         let expected = |key: &str| match key.strip_prefix('_')? {
             "is_null" => Some("Boolean".to_owned()),
             name => {
-                let (ty, list) = operand_type(Operator::named(name, ty)?, ty);
+                let (ty, list) = Operator::named(name, ty)?.operand_type(ty);
                 Some(type_name(&ty, list))
             }
         };
@@ -130,7 +130,7 @@ impl<'a> Planner<'a> {
                 Comparison::IsNull(self.boolean(&entry, &at)?)
             } else {
                 let operator = Operator::named(name, ty).ok_or_else(|| invalid(&at, "no such operator"))?;
-                let (ty, list) = operand_type(operator, ty);
+                let (ty, list) = operator.operand_type(ty);
                 Comparison::Value(operator, self.value(&entry, &ty, list, &at)?)
             });
         }
@@ -220,13 +220,4 @@ fn equals(column: ColumnIndex, value: Value, ty: &Arc<PgType>) -> Filter {
         column,
         comparison: Comparison::Value(operator, value),
     })
-}
-
-fn operand_type(operator: Operator, ty: &Arc<PgType>) -> (Arc<PgType>, bool) {
-    match operator.operand {
-        OperandKind::Same => (ty.clone(), false),
-        OperandKind::SameList => (ty.clone(), true),
-        OperandKind::Text => (PgType::text(), false),
-        OperandKind::TextList => (PgType::text(), true),
-    }
 }

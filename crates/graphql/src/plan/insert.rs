@@ -290,8 +290,14 @@ impl<'a> Planner<'a> {
         let own_type = format!("{}_update_column", table.type_name);
         let none = BTreeSet::new();
         let allowed = table.update.as_ref().map_or(&none, |rules| &rules.columns);
+        let items = self.items(input, &format!("{own_type}!"), at)?;
+        if allowed.is_empty() && !items.is_empty() {
+            // The enum has a placeholder alone, which names no column.
+            let at = at.strip_suffix(".update_columns").unwrap_or(at);
+            return Err(invalid(at, "erroneous column name"));
+        }
         let mut columns = Vec::new();
-        for item in self.items(input, &format!("{own_type}!"), at)? {
+        for item in items {
             let name = self.enum_name(&item, &own_type, at)?;
             let column = table
                 .column_named(&name)

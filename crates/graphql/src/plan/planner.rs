@@ -145,7 +145,9 @@ impl<'a> Planner<'a> {
         let (type_name, known) = match self.operation.operation_type {
             ast::OperationType::Query => ("query_root", &self.schema.queries),
             ast::OperationType::Subscription => ("subscription_root", &self.schema.queries),
-            ast::OperationType::Mutation if self.schema.mutations.is_empty() => {
+            ast::OperationType::Mutation
+                if !self.schema.mutations.values().any(|field| self.is_open(field)) =>
+            {
                 return Err(invalid("$", "no mutations exist"));
             }
             ast::OperationType::Mutation => ("mutation_root", &self.schema.mutations),
@@ -157,7 +159,7 @@ impl<'a> Planner<'a> {
             let action = if field.name == "__typename" {
                 Action::Typename(word(type_name, &path)?)
             } else {
-                let root = known.get(field.name).ok_or_else(|| {
+                let root = known.get(field.name).filter(|root| self.is_open(root)).ok_or_else(|| {
                     invalid(&path, format!("field {:?} not found in type: '{type_name}'", field.name))
                 })?;
                 self.action(root, &field, &path)?
@@ -165,6 +167,24 @@ impl<'a> Planner<'a> {
             fields.push(RootPlan { key: word(field.key, &path)?, path, action });
         }
         Ok(fields)
+    }
+
+    /// Whether the caller may use a root field: some are for those alone who show the admin secret.
+    fn is_open(&self, field: &RootField) -> bool {
+        let RootField::Table(action, table) = field else { return true };
+        let trusted_only = match action {
+            TableAction::Insert | TableAction::InsertOne => {
+                table.insert.as_ref().map(|rules| rules.trusted_only)
+            }
+            TableAction::Update | TableAction::UpdateMany | TableAction::UpdateByPk => {
+                table.update.as_ref().map(|rules| rules.trusted_only)
+            }
+            TableAction::Delete | TableAction::DeleteByPk => {
+                table.delete.as_ref().map(|rules| rules.trusted_only)
+            }
+            TableAction::Select | TableAction::SelectByPk | TableAction::Aggregate => None,
+        };
+        self.trusted || trusted_only != Some(true)
     }
 
     fn action(

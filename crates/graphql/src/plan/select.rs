@@ -51,7 +51,7 @@ impl<'a> Planner<'a> {
         path: &str,
     ) -> Result<Select, GraphqlError> {
         let mut arguments = Arguments::new(field, path)?;
-        let values = self.function_arguments(function, &mut arguments)?;
+        let values = self.function_arguments(function, &mut arguments, path)?;
         let from = From::Function(function.function.clone(), values);
         let rows = if function.function.returns_set { Rows::Many } else { Rows::One };
         let select = match rows {
@@ -88,31 +88,35 @@ impl<'a> Planner<'a> {
         &self,
         function: &RoleFunction,
         arguments: &mut Arguments<'a>,
+        path: &str,
     ) -> Result<Vec<Option<Value>>, GraphqlError> {
         let args_type = format!("{}_args", function.field_name);
         let given = arguments.take(self, "args", &format!("{args_type}!"))?;
+        let names: Vec<String> = argument_names(function).collect();
         let (entries, at) = match given {
-            None => (Vec::new(), String::new()),
+            None => (Vec::new(), format!("{path}.args.args")),
             Some((input, at)) => {
                 let expected = |key: &str| {
-                    let mut shown = function.function.arguments.iter().enumerate();
-                    let found = shown.find(|(place, argument)| {
-                        Some(*place) != function.session_argument && argument.name.as_deref() == Some(key)
-                    });
-                    found.map(|(_, argument)| type_name(&argument.ty, false))
+                    let place = names.iter().position(|name| name == key)?;
+                    let argument = function.function.arguments.get(place)?;
+                    (Some(place) != function.session_argument).then(|| type_name(&argument.ty, false))
                 };
                 (self.entries(&input, &args_type, &at, &expected)?, at)
             }
         };
         let mut values = Vec::new();
-        for (place, argument) in function.function.arguments.iter().enumerate() {
+        for ((place, argument), name) in function.function.arguments.iter().enumerate().zip(&names) {
             if Some(place) == function.session_argument {
                 values.push(Some(Value { source: Source::WholeSession, ty: PgType::json(), list: false }));
                 continue;
             }
-            let name = argument.name.as_deref().unwrap_or_default();
             match entries.iter().find(|(key, _)| key == name) {
                 Some((_, input)) => {
+                    // What has no name is told by its place, so nothing before it may be missing.
+                    if argument.name.is_none() && values.iter().any(Option::is_none) {
+                        let message = "Only last set of positional arguments can be omitted";
+                        return Err(GraphqlError::new("not-supported", at, message));
+                    }
                     values.push(Some(self.nullable_value(
                         input,
                         &argument.ty,
@@ -268,6 +272,17 @@ impl<'a> Planner<'a> {
         let as_string = self.schema.options.stringify_numbers && is_long_number(ty);
         Ok(Output::Column(ColumnOutput { column, path, as_string }))
     }
+}
+
+/// What the API calls a function's arguments: those without a name by their place.
+fn argument_names(function: &RoleFunction) -> impl Iterator<Item = String> {
+    let mut unnamed = 0;
+    function.function.arguments.iter().map(move |argument| {
+        argument.name.clone().unwrap_or_else(|| {
+            unnamed += 1;
+            format!("arg_{unnamed}")
+        })
+    })
 }
 
 /// Rows without anything yet.

@@ -164,12 +164,12 @@ impl Writer {
     fn conditions(&mut self, select: &Select, row: Row<'_>, outer: Option<Row<'_>>) {
         if let Some(outer) = outer.filter(|_| !select.join.is_empty()) {
             self.join(&select.join, outer, row);
-            if select.filter.is_true() && !matches!(select.from, From::Function(..)) {
+            if select.filter.is_true() {
                 return;
             }
             self.literal(" and ");
         }
-        if matches!(select.from, From::Function(..)) {
+        if matches!(select.from, From::Function(..)) && select.rows == Rows::One {
             // A function without a result gives one row of nulls.
             self.literal("not (");
             self.alias(row.alias).literal(" is null) and ");
