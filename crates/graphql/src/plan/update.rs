@@ -48,7 +48,7 @@ impl<'a> Planner<'a> {
         field: &Selected<'a>,
         path: &str,
     ) -> Result<Action, GraphqlError> {
-        let rules = self.update_rules(table, field, path)?;
+        let rules = update_rules(table, field, path)?;
         let mut arguments = Arguments::new(field, path)?;
         let key = self.key_object(table, &mut arguments)?;
         let given = self.operators(table, &mut arguments)?;
@@ -65,7 +65,7 @@ impl<'a> Planner<'a> {
         field: &Selected<'a>,
         path: &str,
     ) -> Result<Action, GraphqlError> {
-        let rules = self.update_rules(table, field, path)?;
+        let rules = update_rules(table, field, path)?;
         let mut arguments = Arguments::new(field, path)?;
         let (condition, at) = arguments.require(self, "where", &format!("{}_bool_exp!", table.type_name))?;
         let given = self.operators(table, &mut arguments)?;
@@ -82,7 +82,7 @@ impl<'a> Planner<'a> {
         field: &Selected<'a>,
         path: &str,
     ) -> Result<Action, GraphqlError> {
-        let rules = self.update_rules(table, field, path)?;
+        let rules = update_rules(table, field, path)?;
         let mut arguments = Arguments::new(field, path)?;
         let own_type = format!("{}_updates", table.type_name);
         let (updates, at) = arguments.require(self, "updates", &format!("[{own_type}!]!"))?;
@@ -116,7 +116,7 @@ impl<'a> Planner<'a> {
         field: &Selected<'a>,
         path: &str,
     ) -> Result<Action, GraphqlError> {
-        let rules = self.delete_rules(table, field, path)?;
+        let rules = delete_rules(table, field, path)?;
         let mut arguments = Arguments::new(field, path)?;
         let key = self.key_arguments(table, &mut arguments)?;
         arguments.finish()?;
@@ -132,33 +132,13 @@ impl<'a> Planner<'a> {
         field: &Selected<'a>,
         path: &str,
     ) -> Result<Action, GraphqlError> {
-        let rules = self.delete_rules(table, field, path)?;
+        let rules = delete_rules(table, field, path)?;
         let mut arguments = Arguments::new(field, path)?;
         let (condition, at) = arguments.require(self, "where", &format!("{}_bool_exp!", table.type_name))?;
         arguments.finish()?;
         let filter = rules.filter.clone().and(self.condition(&condition, table, &at)?);
         let delete = Delete { table: table.table.clone(), filter };
         Ok(Action::Delete(Box::new(delete), self.answer_many(table, field, path)?))
-    }
-
-    fn update_rules<'t>(
-        &self,
-        table: &'t RoleTable,
-        field: &Selected<'a>,
-        path: &str,
-    ) -> Result<&'t UpdateRules, GraphqlError> {
-        let rules = table.update.as_ref();
-        rules.ok_or_else(|| unknown(field, path))
-    }
-
-    fn delete_rules<'t>(
-        &self,
-        table: &'t RoleTable,
-        field: &Selected<'a>,
-        path: &str,
-    ) -> Result<&'t DeleteRules, GraphqlError> {
-        let rules = table.delete.as_ref();
-        rules.ok_or_else(|| unknown(field, path))
     }
 
     fn operators(&self, table: &RoleTable, arguments: &mut Arguments<'a>) -> Result<Given<'a>, GraphqlError> {
@@ -254,6 +234,22 @@ impl<'a> Planner<'a> {
             })
             .collect()
     }
+}
+
+fn update_rules<'t>(
+    table: &'t RoleTable,
+    field: &Selected<'_>,
+    path: &str,
+) -> Result<&'t UpdateRules, GraphqlError> {
+    table.update.as_ref().ok_or_else(|| unknown(field, path))
+}
+
+fn delete_rules<'t>(
+    table: &'t RoleTable,
+    field: &Selected<'_>,
+    path: &str,
+) -> Result<&'t DeleteRules, GraphqlError> {
+    table.delete.as_ref().ok_or_else(|| unknown(field, path))
 }
 
 fn operator_named(name: &str) -> Option<&'static UpdateOperator> {
