@@ -627,3 +627,327 @@ values
 insert into storage.buckets (id, download_expiration, max_upload_file_size, presigned_urls_enabled, cache_control)
 values ('messages', 3600, 2000000000, true, 'private, max-age=3600')
 on conflict (id) do nothing;
+
+-- 1795429001000_rule_errors
+
+-- How a rule says no: one sentence for people and one code for programs, both kept here.
+--
+-- The SQLSTATE is 23000, whose message Hasura passes on; the code travels as the error's constraint name. An engine
+-- that knows of it puts it into `extensions.code`; on Hasura a client finds the code in this table by the sentence.
+
+create table public.rule_errors (
+  code text primary key,
+  message text not null,
+  constraint rule_errors_code_check check (code ~ '^[a-z]+(-[a-z]+)*$'),
+  constraint rule_errors_message_key unique (message)
+);
+
+comment on table public.rule_errors is 'What the rules answer: a code for programs, a sentence for people';
+
+insert into public.rule_errors (code, message) values
+  ('not-signed-in', 'Only a signed-in person can do this'),
+  ('no-such-person', 'There is no such person'),
+  ('too-fast', 'You are doing this too often: wait a little and try again');
+
+create function public.refuse(code text) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception '%', (select e.message from public.rule_errors e where e.code = refuse.code)
+    using errcode = '23000', constraint = code, schema = 'public';
+end
+$$;
+
+comment on function public.refuse is 'Fails with the sentence and the code of a rule';
+
+-- Who calls a function.
+create function public.caller_of(hasura_session json) returns uuid
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller_id uuid := nullif(hasura_session ->> 'x-hasura-user-id', '')::uuid;
+begin
+  if not exists (select from public.people p where p.id = caller_id) then
+    perform public.refuse('not-signed-in');
+  end if;
+  return caller_id;
+end
+$$;
+
+-- How often somebody has done something in the running window of time. One row per person and kind, hence bounded.
+create table public.spent_attempts (
+  user_id uuid not null,
+  kind text not null,
+  started_at timestamptz not null,
+  times integer not null,
+  constraint spent_attempts_pkey primary key (user_id, kind),
+  constraint spent_attempts_user_id_fkey foreign key (user_id) references auth.users (id) on delete cascade
+)
+with (fillfactor = 70);
+
+comment on table public.spent_attempts is 'What people have done in the running window of a limit in time';
+
+create function public.spend_attempt(user_id uuid, kind text, most integer, span interval) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  spent integer;
+begin
+  insert into public.spent_attempts as s (user_id, kind, started_at, times)
+  values (spend_attempt.user_id, spend_attempt.kind, clock_timestamp(), 1)
+  on conflict on constraint spent_attempts_pkey do update set
+    started_at = case when s.started_at <= clock_timestamp() - span then clock_timestamp() else s.started_at end,
+    times = case when s.started_at <= clock_timestamp() - span then 1 else s.times + 1 end
+  returning s.times into spent;
+  if spent > most then
+    perform public.refuse('too-fast');
+  end if;
+end
+$$;
+
+-- 1795429002000_blocks_contacts
+
+-- Whom people know, and from whom they want to hear nothing.
+
+create table public.contacts (
+  user_id uuid not null,
+  contact_id uuid not null,
+  name text,
+  created_at timestamptz not null default now(),
+  constraint contacts_pkey primary key (user_id, contact_id),
+  constraint contacts_name_check check (char_length(name) <= 128 and btrim(name) <> ''),
+  constraint contacts_user_id_fkey foreign key (user_id) references auth.users (id) on delete cascade,
+  constraint contacts_contact_id_fkey foreign key (contact_id) references auth.users (id) on delete cascade
+);
+
+comment on table public.contacts is 'The people whom somebody keeps at hand; nobody else sees it';
+comment on column public.contacts.name is 'What the owner calls the contact; null: as the contact does';
+
+-- What a deleted account leaves.
+create index contacts_contact_id_idx on public.contacts (contact_id);
+
+create table public.blocks (
+  user_id uuid not null,
+  blocked_id uuid not null,
+  created_at timestamptz not null default now(),
+  constraint blocks_pkey primary key (user_id, blocked_id),
+  constraint blocks_user_id_fkey foreign key (user_id) references auth.users (id) on delete cascade,
+  constraint blocks_blocked_id_fkey foreign key (blocked_id) references auth.users (id) on delete cascade
+);
+
+comment on table public.blocks is
+  'Who is blocked by whom: no direct messages, no invitations, no presence, either way';
+
+create index blocks_blocked_id_idx on public.blocks (blocked_id);
+
+insert into public.rule_errors (code, message) values
+  ('not-with-oneself', 'Nobody can add or block themselves'),
+  ('too-many-contacts', 'There can be 5,000 contacts at most'),
+  ('too-many-blocks', 'There can be 5,000 blocked people at most'),
+  ('blocked', 'One of you has blocked the other');
+
+-- Bounded: as many index entries are read as the limit allows to be there.
+create function public.contacts_before_insert() returns trigger
+language plpgsql as $$
+begin
+  if new.contact_id = new.user_id then
+    perform public.refuse('not-with-oneself');
+  end if;
+  if not exists (select from public.people p where p.id = new.contact_id) then
+    perform public.refuse('no-such-person');
+  end if;
+  if (select count(*) from public.contacts c where c.user_id = new.user_id and c.contact_id <> new.contact_id) >= 5000 then
+    perform public.refuse('too-many-contacts');
+  end if;
+  return new;
+end
+$$;
+
+create trigger contacts_before_insert
+before insert on public.contacts
+for each row execute function public.contacts_before_insert();
+
+-- Who is to be blocked may be anybody: also an account that is disabled for a while.
+create function public.blocks_before_insert() returns trigger
+language plpgsql as $$
+begin
+  if new.blocked_id = new.user_id then
+    perform public.refuse('not-with-oneself');
+  end if;
+  if (select count(*) from public.blocks b where b.user_id = new.user_id and b.blocked_id <> new.blocked_id) >= 5000 then
+    perform public.refuse('too-many-blocks');
+  end if;
+  return new;
+end
+$$;
+
+create trigger blocks_before_insert
+before insert on public.blocks
+for each row execute function public.blocks_before_insert();
+
+create function public.are_blocked(one uuid, other uuid) returns boolean
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return exists (select from public.blocks b where b.user_id = one and b.blocked_id = other)
+    or exists (select from public.blocks b where b.user_id = other and b.blocked_id = one);
+end
+$$;
+
+comment on function public.are_blocked is 'Whether one of the two has blocked the other';
+
+-- As it was, but that nobody opens a new chat over a block. A chat that there is stays readable.
+create or replace function public.open_direct_chat(user_id uuid, hasura_session json) returns public.direct_chats
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller_id uuid := nullif(hasura_session ->> 'x-hasura-user-id', '')::uuid;
+  person_id uuid := open_direct_chat.user_id;
+  opened public.direct_chats;
+begin
+  if not exists (select from public.people p where p.id = caller_id) then
+    raise exception 'Only a signed-in person can open a chat' using errcode = '22023', constraint = 'not-signed-in';
+  end if;
+  if not exists (select from public.people p where p.id = person_id) then
+    raise exception 'There is no such person' using errcode = '22023', constraint = 'no-such-person';
+  end if;
+
+  -- The pair's unique index decides when both open it at once: one makes it, the other waits, then finds it.
+  loop
+    select d.* into opened from public.direct_chats d
+    where least(d.user_id, d.peer_id) = least(caller_id, person_id)
+      and greatest(d.user_id, d.peer_id) = greatest(caller_id, person_id);
+    exit when found;
+    if public.are_blocked(caller_id, person_id) then
+      perform public.refuse('blocked');
+    end if;
+    perform public.spend_attempt(caller_id, 'open_direct_chat', 60, interval '1 hour');
+    insert into public.chats (type, user_id, peer_id) values ('direct', caller_id, person_id)
+    on conflict do nothing;
+  end loop;
+
+  -- For who had left it.
+  update public.chat_members m set left_at = null
+  where m.chat_id = opened.id and m.user_id in (caller_id, person_id) and m.left_at is not null;
+  return opened;
+end
+$$;
+
+-- 1795429003000_user_settings
+
+-- What people set for themselves, and how they are found.
+
+create table public.user_settings (
+  user_id uuid primary key,
+  -- Unique without regard to case (index below); what `@name` in a message means.
+  username text,
+  locale text,
+  time_zone text,
+  -- No sound and no push between the two, in the time zone above; may run over midnight.
+  quiet_from time,
+  quiet_to time,
+  push_text text not null default 'full',
+  presence_visibility text not null default 'everybody',
+  found_by_email boolean not null default true,
+  updated_at timestamptz not null default now(),
+  constraint user_settings_username_check check (
+    username ~ '^[A-Za-z][A-Za-z0-9_]{2,31}$' and lower(username) not in ('all', 'everyone', 'here', 'admin', 'system')
+  ),
+  constraint user_settings_locale_check check (locale in ('en', 'ru')),
+  constraint user_settings_quiet_check check ((quiet_from is null) = (quiet_to is null)),
+  constraint user_settings_push_text_check check (push_text in ('full', 'sender', 'none')),
+  constraint user_settings_presence_visibility_check check (presence_visibility in ('everybody', 'contacts', 'nobody')),
+  constraint user_settings_user_id_fkey foreign key (user_id) references auth.users (id) on delete cascade
+);
+
+comment on table public.user_settings is 'What somebody has set; who has no row has the defaults';
+comment on column public.user_settings.username is 'The unique name behind @, which everybody may see';
+comment on column public.user_settings.push_text is 'What a push shows: full, sender or none';
+comment on column public.user_settings.presence_visibility is 'Who sees when one is there: everybody, contacts or nobody';
+comment on column public.user_settings.found_by_email is 'Whether who knows the e-mail address finds the person';
+
+-- The pattern operators serve both the exact name and its beginning.
+create unique index user_settings_username_key on public.user_settings (lower(username) text_pattern_ops);
+
+insert into public.rule_errors (code, message) values
+  ('unknown-time-zone', 'There is no such time zone'),
+  ('query-too-short', 'Type at least two characters');
+
+create function public.user_settings_before_write() returns trigger
+language plpgsql as $$
+begin
+  new.updated_at := now();
+  if new.time_zone is not null then
+    begin
+      perform now() at time zone new.time_zone;
+    exception when invalid_parameter_value then
+      perform public.refuse('unknown-time-zone');
+    end;
+  end if;
+  return new;
+end
+$$;
+
+create trigger user_settings_before_write
+before insert or update on public.user_settings
+for each row execute function public.user_settings_before_write();
+
+-- The join costs nothing where the name is not asked for: its key is unique.
+create or replace view public.people as
+select
+  u.id,
+  case
+    when u.display_name ~ '^[^\s@]+@[^\s@]+$' then split_part(u.display_name, '@', 1)
+    else u.display_name
+  end as display_name,
+  u.avatar_url,
+  s.username
+from auth.users u
+left join public.user_settings s on s.user_id = u.id
+where not u.disabled and not u.is_anonymous;
+
+-- Names by their beginning, the e-mail address as a whole only: nobody collects addresses by guessing at them.
+-- Limited in rate, hence not stable though it only reads.
+create function public.search_people(query text, hasura_session json) returns setof public.people
+language plpgsql volatile rows 20
+set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  wanted text := left(ltrim(btrim(lower(search_people.query)), '@'), 320);
+  pattern text;
+begin
+  if coalesce(char_length(wanted), 0) < 2 then
+    perform public.refuse('query-too-short');
+  end if;
+  perform public.spend_attempt(caller_id, 'search_people', 60, interval '1 minute');
+  pattern := replace(replace(replace(wanted, '\', '\\'), '%', '\%'), '_', '\_') || '%';
+  return query
+  select p.*
+  from public.people p
+  where p.id in (
+      select u.id from auth.users u
+      where lower(u.display_name) like pattern
+        -- Who gave no name has an address there.
+        and not (pattern like '%@%' and u.display_name like '%@%')
+      union
+      select s.user_id from public.user_settings s where lower(s.username) like pattern
+      union
+      select u.id from auth.users u
+      left join public.user_settings s on s.user_id = u.id
+      -- Compared as the column is, without regard to case.
+      where u.email = wanted and coalesce(s.found_by_email, true)
+    )
+    and not exists (select from public.blocks b where b.user_id = p.id and b.blocked_id = caller_id)
+  order by lower(p.display_name), p.id
+  limit 20;
+end
+$$;
+
+comment on function public.search_people is
+  'People by the beginning of their name, or by their whole e-mail address; 20 at most';
