@@ -951,3 +951,716 @@ $$;
 
 comment on function public.search_people is
   'People by the beginning of their name, or by their whole e-mail address; 20 at most';
+
+-- 1795429004000_chat_membership
+
+-- How many are in a chat, from where on they see it, and what its plan allows.
+
+alter table public.chats
+  add column member_count integer not null default 0,
+  add column shows_history boolean not null default true,
+  -- Never kept: the permissions of people set it, so that the rules for people hold for them, and not for the
+  -- administrator, who moves and restores.
+  add column as_person uuid;
+
+comment on column public.chats.member_count is 'How many are in it';
+comment on column public.chats.shows_history is 'Whether who joins sees what was before';
+comment on column public.chats.as_person is 'Always null: on its way in, who writes as a person';
+
+alter table public.chat_members
+  add column first_seq bigint not null default 1,
+  add column removed_by uuid;
+
+comment on column public.chat_members.first_seq is 'The place of the first message that the person may see';
+comment on column public.chat_members.removed_by is 'Who removed the person, who then cannot join alone; null: nobody';
+
+update public.chats c
+set member_count = (select count(*) from public.chat_members m where m.chat_id = c.id and m.left_at is null);
+
+alter table public.plans
+  add column max_channel_members integer,
+  add column is_default boolean not null default false,
+  add constraint plans_max_channel_members_check check (max_channel_members > 1);
+
+comment on column public.plans.is_default is 'The plan of who has not chosen one';
+
+update public.plans set is_default = true, max_channel_members = 10000 where id = 'free';
+create unique index plans_is_default_key on public.plans (is_default) where is_default;
+
+create function public.plan_of(user_id uuid) returns public.plans
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  plan public.plans;
+begin
+  select p.* into plan from public.plans p where p.is_default;
+  return plan;
+end
+$$;
+
+comment on function public.plan_of is 'The plan that somebody is on';
+
+-- As it was, and from which message on the person sees the chat.
+create or replace function public.chat_members_before_insert() returns trigger
+language plpgsql as $$
+declare
+  chat public.chats;
+begin
+  select c.* into chat from public.chats c where c.id = new.chat_id;
+  if chat.type = 'direct' and new.user_id not in (chat.user_id, chat.peer_id) then
+    raise exception 'Nobody can be added to a direct chat' using errcode = '23000', constraint = 'direct-chat';
+  end if;
+  -- Without such a chat the foreign key refuses the row, and says it better than a missing number.
+  new.last_read_seq := coalesce(new.last_read_seq, chat.last_seq, 0);
+  if not chat.shows_history and new.first_seq = 1 then
+    new.first_seq := chat.last_seq + 1;
+  end if;
+  return new;
+end
+$$;
+
+create or replace function public.chat_members_before_update() returns trigger
+language plpgsql as $$
+declare
+  chat public.chats;
+begin
+  if old.left_at is not null and new.left_at is null then
+    -- Joining again is joining: what came in between does not count as unread, nor is it seen where others who join
+    -- would not see it.
+    select c.* into chat from public.chats c where c.id = new.chat_id;
+    new.joined_at := now();
+    new.last_read_seq := chat.last_seq;
+    new.removed_by := null;
+    new.first_seq := case when chat.shows_history then 1 else chat.last_seq + 1 end;
+  elsif new.last_read_seq > old.last_read_seq then
+    select c.* into chat from public.chats c where c.id = new.chat_id;
+    new.last_read_seq := greatest(old.last_read_seq, least(new.last_read_seq, chat.last_seq));
+  else
+    new.last_read_seq := old.last_read_seq;
+  end if;
+  if old.left_at is null and new.left_at is not null then
+    -- A role ends with the membership.
+    new.role := 'member';
+  end if;
+  return new;
+end
+$$;
+
+-- The count follows the rows: once per statement where many come or go together.
+create function public.chat_members_after_insert() returns trigger
+language plpgsql as $$
+declare
+  joined record;
+begin
+  for joined in
+    select n.chat_id, count(*)::integer as members
+    from new_members n where n.left_at is null group by n.chat_id order by n.chat_id
+  loop
+    update public.chats c set member_count = c.member_count + joined.members where c.id = joined.chat_id;
+  end loop;
+  return null;
+end
+$$;
+
+create trigger chat_members_after_insert
+after insert on public.chat_members
+referencing new table as new_members
+for each statement execute function public.chat_members_after_insert();
+
+create function public.chat_members_after_update() returns trigger
+language plpgsql as $$
+begin
+  update public.chats c set member_count = c.member_count + case when new.left_at is null then 1 else -1 end
+  where c.id = new.chat_id;
+  return null;
+end
+$$;
+
+create trigger chat_members_after_update
+after update of left_at on public.chat_members
+for each row when ((old.left_at is null) <> (new.left_at is null))
+execute function public.chat_members_after_update();
+
+-- An account that goes takes its memberships along. An owner is followed by the oldest administrator, else by the
+-- oldest member; a chat that nobody is left in ends. As the owner: Nhost Auth, which deletes the account, has no right
+-- to our tables.
+create function public.chat_members_after_delete() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  gone record;
+  chat public.chats;
+begin
+  for gone in
+    select o.chat_id, count(*)::integer as members, bool_or(o.role = 'owner') as owned
+    from old_members o where o.left_at is null group by o.chat_id order by o.chat_id
+  loop
+    update public.chats c set member_count = c.member_count - gone.members where c.id = gone.chat_id
+    returning c.* into chat;
+    -- Not found: the chat itself is going.
+    if found and chat.member_count <= 0 then
+      delete from public.chats c where c.id = gone.chat_id;
+    elsif found and gone.owned and not exists (
+      select from public.chat_members m where m.chat_id = gone.chat_id and m.role = 'owner' and m.left_at is null
+    ) then
+      update public.chat_members m set role = 'owner'
+      where m.chat_id = gone.chat_id and m.user_id = (
+        select h.user_id from public.chat_members h
+        where h.chat_id = gone.chat_id and h.left_at is null
+        order by (h.role = 'admin') desc, h.joined_at, h.user_id limit 1
+      );
+    end if;
+  end loop;
+  return null;
+end
+$$;
+
+create trigger chat_members_after_delete
+after delete on public.chat_members
+referencing old table as old_members
+for each statement execute function public.chat_members_after_delete();
+
+-- Who may read which message. What is deleted for all is read by nobody. For the permissions of what hangs on messages
+-- in other chats (files, forwards), where a filter has no other way to compare two rows.
+create view public.message_readers as
+select m.id as message_id, m.chat_id, m.file_id, reader.user_id
+from public.messages m
+join public.chat_members reader
+  on reader.chat_id = m.chat_id and reader.left_at is null and m.seq >= reader.first_seq
+where m.deleted_at is null;
+
+comment on view public.message_readers is 'Who may read which message that is not deleted';
+
+create or replace view public.memberships as
+select
+  m.chat_id, m.user_id, m.role, m.last_read_seq,
+  m.notify_level, m.muted_until, m.archived_at, m.pinned_at, m.joined_at,
+  m.first_seq
+from public.chat_members m
+where m.left_at is null;
+
+-- 1795429005000_chat_events
+
+-- What happens to a chat stands among its messages: a message of the system's, without text, in the words that the
+-- reader's client finds for the event.
+
+alter table public.messages
+  add column event text,
+  add column event_data jsonb,
+  add constraint messages_event_check check (event is null or sender_id is null);
+
+comment on column public.messages.event is
+  'What happened to the chat (added, joined, left, removed, role, owner, name, avatar, description, pinned); null: a message of somebody''s';
+comment on column public.messages.event_data is 'Of the event: actorId, and what else it is about (userIds, role, name …)';
+
+-- The actor has read what they did. The chat is locked here, before the member.
+create function public.post_chat_event(chat_id bigint, event text, actor_id uuid, data jsonb default '{}') returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  posted_seq bigint;
+begin
+  insert into public.messages (chat_id, event, event_data)
+  values (post_chat_event.chat_id, post_chat_event.event, jsonb_build_object('actorId', actor_id) || data)
+  returning seq into posted_seq;
+  update public.chat_members m set last_read_seq = posted_seq
+  where m.chat_id = post_chat_event.chat_id and m.user_id = actor_id and m.left_at is null
+    and m.last_read_seq = posted_seq - 1;
+end
+$$;
+
+insert into public.rule_errors (code, message) values
+  ('not-your-file', 'The file is somebody else''s'),
+  ('too-many-chats', 'Nobody can be in more than 20,000 chats');
+
+-- Bounded: as many index entries are read as the limit allows to be there.
+create function public.check_chat_count(user_id uuid) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if (
+    select count(*) from (
+      select from public.chat_members m where m.user_id = check_chat_count.user_id limit 20000
+    ) counted
+  ) >= 20000 then
+    perform public.refuse('too-many-chats');
+  end if;
+end
+$$;
+
+create function public.chats_as_person_insert() returns trigger
+language plpgsql as $$
+begin
+  if new.as_person is not null then
+    perform public.spend_attempt(new.as_person, 'create_chat', 60, interval '1 hour');
+    perform public.check_chat_count(new.as_person);
+    new.as_person := null;
+  end if;
+  return new;
+end
+$$;
+
+create trigger chats_as_person_insert
+before insert on public.chats
+for each row execute function public.chats_as_person_insert();
+
+-- The actor is known before the row is written and needed after: it waits in a setting of the transaction.
+create function public.chats_as_person_update() returns trigger
+language plpgsql as $$
+declare
+  kept text := set_config('brain.actor', coalesce(new.as_person::text, ''), true);
+begin
+  if new.as_person is not null and new.avatar_file_id is distinct from old.avatar_file_id
+    and new.avatar_file_id is not null
+    and not exists (
+      select from storage.files f where f.id = new.avatar_file_id and f.uploaded_by_user_id = new.as_person
+    )
+  then
+    perform public.refuse('not-your-file');
+  end if;
+  new.as_person := null;
+  return new;
+end
+$$;
+
+create trigger chats_as_person_update
+before update of name, description, avatar_file_id, is_public, shows_history, as_person on public.chats
+for each row execute function public.chats_as_person_update();
+
+create function public.chats_after_update() returns trigger
+language plpgsql as $$
+declare
+  actor_id uuid := nullif(current_setting('brain.actor', true), '')::uuid;
+  kept text;
+begin
+  -- The administrator's changes are nobody's.
+  if actor_id is null then
+    return null;
+  end if;
+  kept := set_config('brain.actor', '', true);
+  if new.name is distinct from old.name then
+    perform public.post_chat_event(new.id, 'name', actor_id, jsonb_build_object('name', new.name));
+  end if;
+  if new.description is distinct from old.description then
+    perform public.post_chat_event(new.id, 'description', actor_id);
+  end if;
+  if new.avatar_file_id is distinct from old.avatar_file_id then
+    perform public.post_chat_event(new.id, 'avatar', actor_id);
+  end if;
+  return null;
+end
+$$;
+
+create trigger chats_after_update
+after update of name, description, avatar_file_id on public.chats
+for each row execute function public.chats_after_update();
+
+-- 1795429006000_chat_functions
+
+-- What people do to the membership of a chat. Each function locks the chat first, so that what it has checked still
+-- holds when it writes, and so that all take their locks in the same order: chat, then member.
+
+insert into public.rule_errors (code, message) values
+  ('no-such-chat', 'There is no such chat, or you are not in it'),
+  ('not-allowed', 'Your role in this chat does not allow this'),
+  ('direct-chat', 'This cannot be done in a direct chat'),
+  ('not-a-member', 'This person is not in the chat'),
+  ('chat-full', 'The chat has as many members as its plan allows'),
+  ('too-many-at-once', 'At most 100 people can be added at once'),
+  ('unknown-role', 'A role is owner, admin or member'),
+  ('hand-over-first', 'Hand the chat over to somebody before you leave it'),
+  ('removed-from-chat', 'You were removed from this chat: only its administrators can bring you back');
+
+-- Locks a group or channel and gives it, if the caller is in it with one of the roles.
+create function public.lock_chat_as(chat_id bigint, caller_id uuid, roles text[]) returns public.chats
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  chat public.chats;
+  caller_role text;
+begin
+  select c.* into chat from public.chats c where c.id = lock_chat_as.chat_id for no key update;
+  select m.role into caller_role from public.chat_members m
+  where m.chat_id = lock_chat_as.chat_id and m.user_id = caller_id and m.left_at is null;
+  if not found then
+    perform public.refuse('no-such-chat');
+  end if;
+  if chat.type = 'direct' then
+    perform public.refuse('direct-chat');
+  end if;
+  if caller_role <> all (roles) then
+    perform public.refuse('not-allowed');
+  end if;
+  return chat;
+end
+$$;
+
+-- Whether so many more fit in, by the plan of the chat's owner. A chat of the administrator's has no owner and no limit.
+create function public.check_chat_room(chat public.chats, more integer) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  owner_id uuid;
+  plan public.plans;
+begin
+  select m.user_id into owner_id from public.chat_members m
+  where m.chat_id = chat.id and m.role = 'owner' and m.left_at is null
+  order by m.user_id limit 1;
+  if not found then
+    return;
+  end if;
+  plan := public.plan_of(owner_id);
+  -- In parentheses: PL/pgSQL would end the condition at the first `then`.
+  if chat.member_count + more
+    > (case chat.type when 'channel' then plan.max_channel_members else plan.max_members end)
+  then
+    perform public.refuse('chat-full');
+  end if;
+end
+$$;
+
+create function public.add_members(chat_id bigint, user_ids uuid[], hasura_session json)
+returns setof public.chat_members
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  chat public.chats := public.lock_chat_as(add_members.chat_id, caller_id, '{owner,admin}');
+  wanted uuid[];
+  person_id uuid;
+begin
+  if cardinality(user_ids) > 100 then
+    perform public.refuse('too-many-at-once');
+  end if;
+  -- Who is in it already stays as they are.
+  wanted := array(
+    select distinct w.id from unnest(user_ids) as w (id)
+    where not exists (
+      select from public.chat_members m where m.chat_id = chat.id and m.user_id = w.id and m.left_at is null
+    )
+    order by w.id
+  );
+  foreach person_id in array wanted loop
+    if not exists (select from public.people p where p.id = person_id) then
+      perform public.refuse('no-such-person');
+    end if;
+    if public.are_blocked(caller_id, person_id) then
+      perform public.refuse('blocked');
+    end if;
+    perform public.check_chat_count(person_id);
+  end loop;
+  perform public.check_chat_room(chat, cardinality(wanted));
+  perform public.spend_attempt(caller_id, 'add_members', 60, interval '1 minute');
+
+  insert into public.chat_members as m (chat_id, user_id)
+  select chat.id, w.id from unnest(wanted) as w (id)
+  on conflict on constraint chat_members_pkey do update set left_at = null;
+  -- Of a channel's readers nobody is told one by one.
+  if chat.type = 'group' and cardinality(wanted) > 0 then
+    perform public.post_chat_event(chat.id, 'added', caller_id, jsonb_build_object('userIds', wanted));
+  end if;
+  return query
+  select m.* from public.chat_members m where m.chat_id = chat.id and m.user_id = any (user_ids);
+end
+$$;
+
+comment on function public.add_members is 'Adds people to a group or channel, by its owner or administrators; gives their memberships';
+
+create function public.remove_member(chat_id bigint, user_id uuid, hasura_session json) returns public.chat_members
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  chat public.chats := public.lock_chat_as(remove_member.chat_id, caller_id, '{owner,admin}');
+  caller_role text;
+  removed public.chat_members;
+begin
+  select m.role into caller_role from public.chat_members m where m.chat_id = chat.id and m.user_id = caller_id;
+  select m.* into removed from public.chat_members m
+  where m.chat_id = chat.id and m.user_id = remove_member.user_id and m.left_at is null;
+  if not found then
+    perform public.refuse('not-a-member');
+  end if;
+  if removed.user_id = caller_id or removed.role = 'owner' or (caller_role = 'admin' and removed.role = 'admin') then
+    perform public.refuse('not-allowed');
+  end if;
+  if chat.type = 'group' then
+    perform public.post_chat_event(chat.id, 'removed', caller_id, jsonb_build_object('userIds', array[removed.user_id]));
+  end if;
+  update public.chat_members m set left_at = now(), removed_by = caller_id
+  where m.chat_id = chat.id and m.user_id = removed.user_id
+  returning m.* into removed;
+  return removed;
+end
+$$;
+
+comment on function public.remove_member is
+  'Removes somebody: the owner anybody, an administrator plain members; who is removed sees nothing of the chat any more';
+
+create function public.leave_chat(chat_id bigint, hasura_session json) returns public.chat_members
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  chat public.chats := public.lock_chat_as(leave_chat.chat_id, caller_id, '{owner,admin,member}');
+  own public.chat_members;
+begin
+  select m.* into own from public.chat_members m where m.chat_id = chat.id and m.user_id = caller_id;
+  if chat.member_count <= 1 then
+    delete from public.chats c where c.id = chat.id;
+    own.left_at := now();
+    return own;
+  end if;
+  if own.role = 'owner' and not exists (
+    select from public.chat_members m
+    where m.chat_id = chat.id and m.role = 'owner' and m.left_at is null and m.user_id <> caller_id
+  ) then
+    perform public.refuse('hand-over-first');
+  end if;
+  if chat.type = 'group' then
+    perform public.post_chat_event(chat.id, 'left', caller_id);
+  end if;
+  update public.chat_members m set left_at = now() where m.chat_id = chat.id and m.user_id = caller_id
+  returning m.* into own;
+  return own;
+end
+$$;
+
+comment on function public.leave_chat is
+  'Leaves a group or channel. An owner hands it over first; with the last one the chat ends';
+
+create function public.set_member_role(chat_id bigint, user_id uuid, role text, hasura_session json)
+returns public.chat_members
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  chat public.chats := public.lock_chat_as(set_member_role.chat_id, caller_id, '{owner}');
+  changed public.chat_members;
+begin
+  if set_member_role.role is null or set_member_role.role not in ('owner', 'admin', 'member') then
+    perform public.refuse('unknown-role');
+  end if;
+  select m.* into changed from public.chat_members m
+  where m.chat_id = chat.id and m.user_id = set_member_role.user_id and m.left_at is null;
+  if not found then
+    perform public.refuse('not-a-member');
+  end if;
+  -- Ownership is handed over, never dropped.
+  if changed.user_id = caller_id then
+    perform public.refuse('not-allowed');
+  end if;
+  if changed.role = set_member_role.role then
+    return changed;
+  end if;
+  if set_member_role.role = 'owner' then
+    update public.chat_members m set role = 'admin' where m.chat_id = chat.id and m.user_id = caller_id;
+  end if;
+  update public.chat_members m set role = set_member_role.role
+  where m.chat_id = chat.id and m.user_id = changed.user_id
+  returning m.* into changed;
+  perform public.post_chat_event(
+    chat.id, case changed.role when 'owner' then 'owner' else 'role' end, caller_id,
+    jsonb_build_object('userIds', array[changed.user_id], 'role', changed.role)
+  );
+  return changed;
+end
+$$;
+
+comment on function public.set_member_role is
+  'Makes a member an administrator or an administrator a member, or hands the chat over (owner); by the owner';
+
+-- 1795429007000_chat_invites
+
+-- How people come into chats by themselves: by the code of an invitation, or because the chat is public.
+
+create table public.chat_invites (
+  chat_id bigint not null,
+  -- 122 random bits: who has the code was given it.
+  code text not null default replace(gen_random_uuid()::text, '-', ''),
+  created_by uuid,
+  max_uses integer,
+  uses integer not null default 0,
+  expires_at timestamptz,
+  created_at timestamptz not null default now(),
+  -- The chat's id leads the key, for the log of commits.
+  constraint chat_invites_pkey primary key (chat_id, code),
+  constraint chat_invites_code_key unique (code),
+  constraint chat_invites_code_check check (char_length(code) between 16 and 64),
+  constraint chat_invites_max_uses_check check (max_uses > 0),
+  constraint chat_invites_chat_id_fkey foreign key (chat_id) references public.chats (id) on delete cascade,
+  constraint chat_invites_created_by_fkey foreign key (created_by) references auth.users (id) on delete cascade
+)
+with (fillfactor = 80);
+
+comment on table public.chat_invites is 'Codes that let people into a chat; revoked by deleting them';
+comment on column public.chat_invites.max_uses is 'How many may join by it; null: any number';
+
+create index chat_invites_created_by_idx on public.chat_invites (created_by);
+
+-- What is found by name. Its columns do not change when a message is sent.
+create index chats_public_name_idx on public.chats (lower(name) text_pattern_ops) where is_public;
+
+create view public.public_chats as
+select c.id, c.type, c.name, c.description, c.avatar_file_id, c.member_count, c.created_at
+from public.chats c
+where c.is_public;
+
+comment on view public.public_chats is 'Groups and channels that anybody may find and join';
+
+insert into public.rule_errors (code, message) values
+  ('too-many-invites', 'A chat can have 100 invitations at most'),
+  ('no-such-invite', 'This invitation does not exist or was revoked'),
+  ('invite-expired', 'This invitation has expired'),
+  ('invite-used-up', 'This invitation was used as often as it may be');
+
+create function public.chat_invites_before_insert() returns trigger
+language plpgsql as $$
+begin
+  if (select c.type from public.chats c where c.id = new.chat_id) = 'direct' then
+    perform public.refuse('direct-chat');
+  end if;
+  delete from public.chat_invites i where i.chat_id = new.chat_id and i.expires_at < now();
+  if (select count(*) from public.chat_invites i where i.chat_id = new.chat_id) >= 100 then
+    perform public.refuse('too-many-invites');
+  end if;
+  return new;
+end
+$$;
+
+create trigger chat_invites_before_insert
+before insert on public.chat_invites
+for each row execute function public.chat_invites_before_insert();
+
+-- Who is no longer an owner or administrator invites nobody.
+create function public.chat_members_invites() returns trigger
+language plpgsql as $$
+begin
+  delete from public.chat_invites i where i.chat_id = new.chat_id and i.created_by = new.user_id;
+  return null;
+end
+$$;
+
+create trigger chat_members_invites
+after update of left_at, role on public.chat_members
+for each row when (new.role = 'member' and (old.role <> 'member' or (old.left_at is null and new.left_at is not null)))
+execute function public.chat_members_invites();
+
+-- The caller's way in, the chat being locked. Gives nothing where they are in it already.
+create function public.enter_chat(chat public.chats, caller_id uuid) returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  own public.chat_members;
+begin
+  select m.* into own from public.chat_members m where m.chat_id = chat.id and m.user_id = caller_id;
+  if own.chat_id is not null and own.left_at is null then
+    return false;
+  end if;
+  if own.removed_by is not null then
+    perform public.refuse('removed-from-chat');
+  end if;
+  perform public.spend_attempt(caller_id, 'join_chat', 30, interval '1 minute');
+  perform public.check_chat_count(caller_id);
+  perform public.check_chat_room(chat, 1);
+  insert into public.chat_members (chat_id, user_id) values (chat.id, caller_id)
+  on conflict on constraint chat_members_pkey do update set left_at = null;
+  if chat.type = 'group' then
+    perform public.post_chat_event(chat.id, 'joined', caller_id);
+  end if;
+  return true;
+end
+$$;
+
+create function public.join_chat(code text, hasura_session json) returns public.memberships
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  invited_to bigint := (select i.chat_id from public.chat_invites i where i.code = join_chat.code);
+  chat public.chats;
+  invite public.chat_invites;
+  joined public.memberships;
+begin
+  -- The chat before the invitation, as everywhere.
+  select c.* into chat from public.chats c where c.id = invited_to for no key update;
+  select i.* into invite from public.chat_invites i where i.code = join_chat.code for update;
+  if not found or public.are_blocked(invite.created_by, caller_id) then
+    perform public.refuse('no-such-invite');
+  end if;
+  if not exists (
+    select from public.chat_members m where m.chat_id = chat.id and m.user_id = caller_id and m.left_at is null
+  ) then
+    if invite.expires_at <= now() then
+      perform public.refuse('invite-expired');
+    end if;
+    if invite.uses >= invite.max_uses then
+      perform public.refuse('invite-used-up');
+    end if;
+  end if;
+  if public.enter_chat(chat, caller_id) then
+    update public.chat_invites i set uses = i.uses + 1 where i.code = join_chat.code;
+  end if;
+  select m.* into joined from public.memberships m where m.chat_id = chat.id and m.user_id = caller_id;
+  return joined;
+end
+$$;
+
+comment on function public.join_chat is 'Joins the chat of an invitation; who is in it already simply gets their membership';
+
+create function public.join_public_chat(chat_id bigint, hasura_session json) returns public.memberships
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  chat public.chats;
+  joined public.memberships;
+  entered boolean;
+begin
+  select c.* into chat from public.chats c
+  where c.id = join_public_chat.chat_id and c.is_public for no key update;
+  if not found then
+    perform public.refuse('no-such-chat');
+  end if;
+  entered := public.enter_chat(chat, caller_id);
+  select m.* into joined from public.memberships m where m.chat_id = chat.id and m.user_id = caller_id;
+  return joined;
+end
+$$;
+
+comment on function public.join_public_chat is 'Joins a public group or channel';
+
+create function public.search_public_chats(query text, hasura_session json) returns setof public.public_chats
+language plpgsql volatile rows 20
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  wanted text := left(btrim(lower(search_public_chats.query)), 128);
+begin
+  if coalesce(char_length(wanted), 0) < 2 then
+    perform public.refuse('query-too-short');
+  end if;
+  perform public.spend_attempt(caller_id, 'search_public_chats', 60, interval '1 minute');
+  return query
+  select p.* from public.public_chats p
+  where lower(p.name) like replace(replace(replace(wanted, '\', '\\'), '%', '\%'), '_', '\_') || '%'
+  order by p.member_count desc, p.id
+  limit 20;
+end
+$$;
+
+comment on function public.search_public_chats is 'Public groups and channels by the beginning of their name; 20 at most';

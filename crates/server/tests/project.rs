@@ -34,7 +34,10 @@ async fn rows_become_what_the_rules_say() {
 }
 
 /// Checks of one part of the rules each, that one connection can show.
-const PARTS: [(&str, &str); 1] = [("search_people", include_str!("project/search_people.sql"))];
+const PARTS: [(&str, &str); 2] = [
+    ("search_people", include_str!("project/search_people.sql")),
+    ("chats", include_str!("project/chats.sql")),
+];
 
 #[tokio::test]
 async fn each_part_of_the_rules_holds() {
