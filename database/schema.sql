@@ -1664,3 +1664,581 @@ end
 $$;
 
 comment on function public.search_public_chats is 'Public groups and channels by the beginning of their name; 20 at most';
+
+-- 1795429008000_message_rules
+
+-- What people, other than the administrator, may do with messages: how fast they send, what a forward carries, until
+-- when they edit, what deletion for all takes along.
+
+alter table public.messages
+  add column forwarded_sender_id uuid,
+  -- Never kept: as in `chats`.
+  add column as_person uuid;
+
+comment on column public.messages.forwarded_sender_id is
+  'Of a forward: who wrote the first one, also for those who cannot read it';
+comment on column public.messages.as_person is 'Always null: on its way in, who writes as a person';
+
+-- On the row that a sender's message touches anyway.
+alter table public.chat_members
+  add column sending_since timestamptz,
+  add column sent_count integer not null default 0;
+
+comment on column public.chat_members.sent_count is 'How many messages the person has sent here since sending_since';
+
+insert into public.rule_errors (code, message) values
+  ('edit-too-late', 'A message can be edited within 48 hours'),
+  ('too-many-edits', 'A message can be edited 100 times at most'),
+  ('no-such-message', 'There is no such message'),
+  ('sending-too-fast', 'You are sending too many messages here: wait a minute');
+
+-- As the first trigger of all: names decide.
+create function public.messages_as_person() returns trigger
+language plpgsql as $$
+declare
+  person_id uuid := new.as_person;
+  chat public.chats;
+  source public.messages;
+  kept text;
+begin
+  new.as_person := null;
+  if new.forwarded_from_id is not null and tg_op = 'INSERT' then
+    select m.* into source from public.messages m where m.id = new.forwarded_from_id;
+    new.forwarded_sender_id := coalesce(source.forwarded_sender_id, source.sender_id);
+    -- Nobody puts words into the mouth of another.
+    if person_id is not null then
+      new.content := source.content;
+      new.file_id := source.file_id;
+    end if;
+  end if;
+  if person_id is null then
+    return new;
+  end if;
+
+  if tg_op = 'INSERT' then
+    -- Counted when the rows stand (below).
+    kept := set_config('brain.person', person_id::text, true);
+  elsif new.content is not distinct from old.content then
+    return new;
+  else
+    if old.created_at < now() - interval '48 hours' then
+      perform public.refuse('edit-too-late');
+    end if;
+    if (select count(*) from public.message_edits e where e.chat_id = new.chat_id and e.message_id = new.id) >= 100 then
+      perform public.refuse('too-many-edits');
+    end if;
+  end if;
+
+  select c.* into chat from public.chats c where c.id = new.chat_id;
+  if chat.type = 'direct' and public.are_blocked(chat.user_id, chat.peer_id) then
+    perform public.refuse('blocked');
+  end if;
+  return new;
+end
+$$;
+
+create trigger messages_as_person
+before insert or update on public.messages
+for each row execute function public.messages_as_person();
+
+-- As it was, with the sender's rate counted in the update that moves their read mark.
+create or replace function public.messages_after_insert() returns trigger
+language plpgsql as $$
+declare
+  counted record;
+  person_id uuid := nullif(current_setting('brain.person', true), '')::uuid;
+  kept text;
+  sent integer;
+begin
+  for counted in
+    select n.chat_id, max(n.seq) as seq, max(n.change) as change, max(n.created_at) as created_at
+    from new_messages n group by n.chat_id order by n.chat_id
+  loop
+    update public.chats c
+    set
+      last_seq = greatest(c.last_seq, counted.seq),
+      last_change = greatest(c.last_change, counted.change),
+      last_message_at = greatest(c.last_message_at, counted.created_at)
+    where c.id = counted.chat_id;
+  end loop;
+  -- Who writes has read what stands before.
+  for counted in
+    select n.chat_id, n.sender_id, max(n.seq) as seq, count(*)::integer as messages
+    from new_messages n where n.sender_id is not null
+    group by n.chat_id, n.sender_id order by n.chat_id, n.sender_id
+  loop
+    if counted.sender_id = person_id then
+      update public.chat_members m
+      set
+        last_read_seq = greatest(m.last_read_seq, counted.seq),
+        sending_since = case
+          when m.sending_since > clock_timestamp() - interval '1 minute' then m.sending_since
+          else clock_timestamp()
+        end,
+        sent_count = counted.messages + case
+          when m.sending_since > clock_timestamp() - interval '1 minute' then m.sent_count
+          else 0
+        end
+      where m.chat_id = counted.chat_id and m.user_id = counted.sender_id
+      returning m.sent_count into sent;
+      if sent > 60 then
+        perform public.refuse('sending-too-fast');
+      end if;
+    else
+      update public.chat_members m set last_read_seq = counted.seq
+      where m.chat_id = counted.chat_id and m.user_id = counted.sender_id and m.last_read_seq < counted.seq;
+    end if;
+  end loop;
+  if person_id is not null then
+    kept := set_config('brain.person', '', true);
+  end if;
+  return null;
+end
+$$;
+
+create table public.message_edits (
+  chat_id bigint not null,
+  message_id bigint not null,
+  -- The number that the message had with this text.
+  change bigint not null,
+  seq bigint not null,
+  content text not null,
+  written_at timestamptz not null,
+  constraint message_edits_pkey primary key (chat_id, message_id, change),
+  constraint message_edits_message_id_fkey foreign key (message_id) references public.messages (id) on delete cascade
+);
+
+comment on table public.message_edits is 'What messages said before they were edited';
+
+create index message_edits_message_id_idx on public.message_edits (message_id);
+
+create function public.messages_after_edit() returns trigger
+language plpgsql as $$
+begin
+  insert into public.message_edits (chat_id, message_id, change, seq, content, written_at)
+  values (old.chat_id, old.id, old.change, old.seq, old.content, coalesce(old.edited_at, old.created_at));
+  return null;
+end
+$$;
+
+create trigger messages_after_edit
+after update on public.messages
+for each row when (old.content is distinct from new.content and old.content is not null and new.deleted_at is null)
+execute function public.messages_after_edit();
+
+create function public.delete_message(message_id bigint, hasura_session json) returns public.messages
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  message public.messages;
+  own public.chat_members;
+  chat_type text;
+begin
+  select m.* into message from public.messages m where m.id = delete_message.message_id for no key update;
+  select m.* into own from public.chat_members m
+  where m.chat_id = message.chat_id and m.user_id = caller_id and m.left_at is null and m.first_seq <= message.seq;
+  if not found then
+    perform public.refuse('no-such-message');
+  end if;
+  select c.type into chat_type from public.chats c where c.id = message.chat_id;
+  if message.sender_id is distinct from caller_id and (chat_type = 'direct' or own.role = 'member') then
+    perform public.refuse('not-allowed');
+  end if;
+  if message.deleted_at is null then
+    update public.messages m set deleted_at = now() where m.id = message.id returning m.* into message;
+  end if;
+  return message;
+end
+$$;
+
+comment on function public.delete_message is
+  'Deletes a message for all: one''s own, or in a group or channel anybody''s by its owner and administrators';
+
+-- 1795429009000_mentions
+
+-- Who is meant: the people whom the sender's client names in `mentions`, those behind an `@username` in the text, and
+-- all by `@all`. A mention is a row for each person named, fifty at most, and none for those whom `@all` means.
+
+alter table public.messages
+  add column mentions uuid[],
+  add column mentions_all boolean not null default false;
+
+comment on column public.messages.mentions is 'The members whom the message names';
+comment on column public.messages.mentions_all is 'Whether it calls all members';
+
+alter table public.chat_members
+  add column unread_mentions integer not null default 0;
+
+comment on column public.chat_members.unread_mentions is 'How many messages beyond the read mark name the person';
+
+create table public.message_mentions (
+  chat_id bigint not null,
+  message_id bigint not null,
+  user_id uuid not null,
+  seq bigint not null,
+  constraint message_mentions_pkey primary key (chat_id, message_id, user_id),
+  constraint message_mentions_message_id_fkey
+    foreign key (message_id) references public.messages (id) on delete cascade,
+  constraint message_mentions_user_id_fkey foreign key (user_id) references auth.users (id) on delete cascade
+);
+
+comment on table public.message_mentions is 'Which message names whom';
+
+create index message_mentions_message_id_idx on public.message_mentions (message_id);
+create index message_mentions_user_id_idx on public.message_mentions (user_id, chat_id, seq);
+
+-- "Unread calls to all": few rows, hence few entries.
+create index messages_mentions_all_idx on public.messages (chat_id, seq) where mentions_all;
+
+-- Between the content and the numbers: names decide.
+create function public.messages_mentions() returns trigger
+language plpgsql as $$
+declare
+  names text[];
+  calls_all boolean;
+begin
+  if new.deleted_at is not null or new.sender_id is null then
+    new.mentions := null;
+    new.mentions_all := false;
+    return new;
+  end if;
+  if tg_op = 'UPDATE' then
+    if new.content is not distinct from old.content and new.mentions is not distinct from old.mentions then
+      return new;
+    end if;
+    -- An edit says anew whom it means.
+    if new.mentions is not distinct from old.mentions then
+      new.mentions := null;
+    end if;
+  end if;
+  if new.mentions is null and coalesce(strpos(new.content, '@'), 0) = 0 then
+    new.mentions_all := false;
+    return new;
+  end if;
+
+  names := array(
+    select distinct lower(hit[1])
+    from regexp_matches(new.content, '(?:^|[^A-Za-z0-9_@])@([A-Za-z][A-Za-z0-9_]{2,31})\M', 'g') as hit
+    limit 50
+  );
+  calls_all := names && '{all,everyone}' or new.content ~* '(^|\W)@все\M';
+  new.mentions_all := calls_all and exists (
+    select from public.chats c
+    join public.chat_members m on m.chat_id = c.id and m.user_id = new.sender_id and m.left_at is null
+    where c.id = new.chat_id and (m.role <> 'member' or c.member_count <= 100)
+  );
+  new.mentions := array(
+    select m.user_id
+    from (
+      select named.id from unnest(new.mentions[1:50]) as named (id)
+      union
+      select s.user_id from unnest(names) as name join public.user_settings s on lower(s.username) = name
+    ) meant
+    join public.chat_members m on m.chat_id = new.chat_id and m.user_id = meant.id and m.left_at is null
+    where m.user_id <> new.sender_id
+    order by m.user_id
+    limit 50
+  );
+  if cardinality(new.mentions) = 0 then
+    new.mentions := null;
+  end if;
+  return new;
+end
+$$;
+
+create trigger messages_mentions
+before insert or update on public.messages
+for each row execute function public.messages_mentions();
+
+create function public.messages_after_mentions() returns trigger
+language plpgsql as $$
+begin
+  if tg_op = 'UPDATE' then
+    delete from public.message_mentions x
+    where x.chat_id = new.chat_id and x.message_id = new.id and x.user_id <> all (coalesce(new.mentions, '{}'));
+  end if;
+  -- In the order of people, for whose rows others may wait.
+  insert into public.message_mentions (chat_id, message_id, user_id, seq)
+  select new.chat_id, new.id, person.id, new.seq from unnest(new.mentions) as person (id) order by person.id
+  on conflict on constraint message_mentions_pkey do nothing;
+  return null;
+end
+$$;
+
+create trigger messages_after_mentions_insert
+after insert on public.messages
+for each row when (new.mentions is not null)
+execute function public.messages_after_mentions();
+
+create trigger messages_after_mentions_update
+after update on public.messages
+for each row when (old.mentions is distinct from new.mentions)
+execute function public.messages_after_mentions();
+
+-- As the owner: an account that Nhost Auth deletes takes its mentions along.
+create function public.message_mentions_count() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if tg_op = 'INSERT' then
+    update public.chat_members m set unread_mentions = m.unread_mentions + 1
+    where m.chat_id = new.chat_id and m.user_id = new.user_id and m.last_read_seq < new.seq;
+  else
+    update public.chat_members m set unread_mentions = m.unread_mentions - 1
+    where m.chat_id = old.chat_id and m.user_id = old.user_id and m.last_read_seq < old.seq and m.unread_mentions > 0;
+  end if;
+  return null;
+end
+$$;
+
+create trigger message_mentions_count
+after insert or delete on public.message_mentions
+for each row execute function public.message_mentions_count();
+
+-- As it was, and what is read is no longer counted. The rows of those mentions alone are looked at that are unread.
+create or replace function public.chat_members_before_update() returns trigger
+language plpgsql as $$
+declare
+  chat public.chats;
+begin
+  if old.left_at is not null and new.left_at is null then
+    -- Joining again is joining: what came in between does not count as unread, nor is it seen where others who join
+    -- would not see it.
+    select c.* into chat from public.chats c where c.id = new.chat_id;
+    new.joined_at := now();
+    new.last_read_seq := chat.last_seq;
+    new.unread_mentions := 0;
+    new.removed_by := null;
+    new.first_seq := case when chat.shows_history then 1 else chat.last_seq + 1 end;
+  elsif new.last_read_seq > old.last_read_seq then
+    select c.* into chat from public.chats c where c.id = new.chat_id;
+    new.last_read_seq := greatest(old.last_read_seq, least(new.last_read_seq, chat.last_seq));
+    if new.unread_mentions > 0 then
+      new.unread_mentions := (
+        select count(*) from public.message_mentions x
+        where x.user_id = new.user_id and x.chat_id = new.chat_id and x.seq > new.last_read_seq
+      );
+    end if;
+  else
+    new.last_read_seq := old.last_read_seq;
+  end if;
+  if old.left_at is null and new.left_at is not null then
+    -- A role ends with the membership.
+    new.role := 'member';
+  end if;
+  return new;
+end
+$$;
+
+-- 1795429010000_reactions_pins_drafts
+
+-- What hangs on messages: reactions, pins; and what is not a message yet: drafts.
+
+alter table public.messages
+  add column reaction_counts jsonb;
+
+comment on column public.messages.reaction_counts is 'How many reacted with what: {"👍": 2}; null: nobody';
+
+create table public.message_reactions (
+  chat_id bigint not null,
+  message_id bigint not null,
+  user_id uuid not null,
+  emoji text not null,
+  seq bigint not null,
+  created_at timestamptz not null default now(),
+  constraint message_reactions_pkey primary key (chat_id, message_id, user_id, emoji),
+  constraint message_reactions_emoji_check check (emoji ~ '^\S+$' and char_length(emoji) <= 16),
+  constraint message_reactions_message_id_fkey
+    foreign key (message_id) references public.messages (id) on delete cascade,
+  constraint message_reactions_user_id_fkey foreign key (user_id) references auth.users (id) on delete cascade
+);
+
+comment on table public.message_reactions is 'Who reacted to what with which emoji';
+
+create index message_reactions_message_id_idx on public.message_reactions (message_id);
+create index message_reactions_user_id_idx on public.message_reactions (user_id);
+
+create table public.pinned_messages (
+  chat_id bigint not null,
+  message_id bigint not null,
+  seq bigint not null,
+  pinned_by uuid,
+  pinned_at timestamptz not null default now(),
+  constraint pinned_messages_pkey primary key (chat_id, message_id),
+  constraint pinned_messages_message_id_fkey
+    foreign key (message_id) references public.messages (id) on delete cascade,
+  constraint pinned_messages_chat_id_fkey foreign key (chat_id) references public.chats (id) on delete cascade
+);
+
+comment on table public.pinned_messages is 'Messages that a chat keeps at hand';
+
+create index pinned_messages_message_id_idx on public.pinned_messages (message_id);
+
+create table public.drafts (
+  user_id uuid not null,
+  chat_id bigint not null,
+  content text not null,
+  reply_to_id bigint,
+  updated_at timestamptz not null default now(),
+  constraint drafts_pkey primary key (user_id, chat_id),
+  constraint drafts_content_check check (char_length(content) between 1 and 10000),
+  constraint drafts_user_id_fkey foreign key (user_id) references auth.users (id) on delete cascade,
+  constraint drafts_chat_id_fkey foreign key (chat_id) references public.chats (id) on delete cascade,
+  constraint drafts_reply_to_id_fkey foreign key (reply_to_id) references public.messages (id) on delete set null
+);
+
+comment on table public.drafts is 'What somebody has begun to write in a chat; nobody else sees it';
+
+create index drafts_chat_id_idx on public.drafts (chat_id);
+create index drafts_reply_to_id_idx on public.drafts (reply_to_id) where reply_to_id is not null;
+
+insert into public.rule_errors (code, message) values
+  ('too-many-reactions', 'A message can have 20 kinds of reactions at most'),
+  ('too-many-pins', 'A chat can have 100 pinned messages at most');
+
+-- The message is locked first, then (when it is counted) the chat.
+create function public.message_reactions_before_insert() returns trigger
+language plpgsql as $$
+declare
+  message public.messages;
+  chat public.chats;
+begin
+  select m.* into message from public.messages m where m.id = new.message_id for no key update;
+  if not found or message.deleted_at is not null then
+    perform public.refuse('no-such-message');
+  end if;
+  new.chat_id := message.chat_id;
+  new.seq := message.seq;
+  select c.* into chat from public.chats c where c.id = message.chat_id;
+  if chat.type = 'direct' and public.are_blocked(chat.user_id, chat.peer_id) then
+    perform public.refuse('blocked');
+  end if;
+  if not coalesce(message.reaction_counts, '{}') ? new.emoji
+    and (select count(*) from jsonb_object_keys(message.reaction_counts)) >= 20
+  then
+    perform public.refuse('too-many-reactions');
+  end if;
+  return new;
+end
+$$;
+
+create trigger message_reactions_before_insert
+before insert on public.message_reactions
+for each row execute function public.message_reactions_before_insert();
+
+-- A reaction is a change of its message. As the owner: an account that Nhost Auth deletes takes its reactions along.
+create function public.message_reactions_count() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  reaction public.message_reactions;
+  step integer := case tg_op when 'INSERT' then 1 else -1 end;
+begin
+  if tg_op = 'INSERT' then
+    reaction := new;
+  else
+    reaction := old;
+  end if;
+  update public.messages m
+  set
+    reaction_counts = nullif(
+      jsonb_strip_nulls(coalesce(m.reaction_counts, '{}') || jsonb_build_object(
+        reaction.emoji, nullif(coalesce((m.reaction_counts ->> reaction.emoji)::integer, 0) + step, 0)
+      )),
+      '{}'
+    )
+  -- What a deletion for all takes along was counted with it.
+  where m.id = reaction.message_id and m.deleted_at is null;
+  return null;
+end
+$$;
+
+create trigger message_reactions_count
+after insert or delete on public.message_reactions
+for each row execute function public.message_reactions_count();
+
+create function public.pinned_messages_before_insert() returns trigger
+language plpgsql as $$
+declare
+  message public.messages;
+begin
+  select m.* into message from public.messages m where m.id = new.message_id for key share;
+  if not found or message.deleted_at is not null then
+    perform public.refuse('no-such-message');
+  end if;
+  new.chat_id := message.chat_id;
+  new.seq := message.seq;
+  perform from public.chats c where c.id = message.chat_id for no key update;
+  if (
+    select count(*) from public.pinned_messages p where p.chat_id = new.chat_id and p.message_id <> new.message_id
+  ) >= 100 then
+    perform public.refuse('too-many-pins');
+  end if;
+  return new;
+end
+$$;
+
+create trigger pinned_messages_before_insert
+before insert on public.pinned_messages
+for each row execute function public.pinned_messages_before_insert();
+
+create function public.pinned_messages_after_insert() returns trigger
+language plpgsql as $$
+begin
+  perform public.post_chat_event(
+    new.chat_id, 'pinned', new.pinned_by, jsonb_build_object('messageId', new.message_id, 'seq', new.seq)
+  );
+  return null;
+end
+$$;
+
+create trigger pinned_messages_after_insert
+after insert on public.pinned_messages
+for each row when (new.pinned_by is not null)
+execute function public.pinned_messages_after_insert();
+
+create function public.drafts_before_update() returns trigger
+language plpgsql as $$
+begin
+  new.updated_at := now();
+  return new;
+end
+$$;
+
+create trigger drafts_before_update
+before update on public.drafts
+for each row execute function public.drafts_before_update();
+
+-- Deletion for all takes along what hangs on the message.
+create function public.messages_before_deletion() returns trigger
+language plpgsql as $$
+begin
+  new.reaction_counts := null;
+  new.forwarded_sender_id := null;
+  return new;
+end
+$$;
+
+create trigger messages_before_deletion
+before update on public.messages
+for each row when (old.deleted_at is null and new.deleted_at is not null)
+execute function public.messages_before_deletion();
+
+create function public.messages_after_deletion() returns trigger
+language plpgsql as $$
+begin
+  delete from public.message_reactions r where r.chat_id = new.chat_id and r.message_id = new.id;
+  delete from public.message_edits e where e.chat_id = new.chat_id and e.message_id = new.id;
+  delete from public.pinned_messages p where p.chat_id = new.chat_id and p.message_id = new.id;
+  return null;
+end
+$$;
+
+create trigger messages_after_deletion
+after update on public.messages
+for each row when (old.deleted_at is null and new.deleted_at is not null)
+execute function public.messages_after_deletion();

@@ -15,4 +15,12 @@ select 'own message unread', m.chat_id::text from chat_members m
 where m.last_read_seq < s.seq
 union all
 select 'members', c.id::text from chats c
-where c.member_count <> (select count(*) from chat_members m where m.chat_id = c.id and m.left_at is null);
+where c.member_count <> (select count(*) from chat_members m where m.chat_id = c.id and m.left_at is null)
+union all
+select 'mentions', m.chat_id::text from chat_members m
+where m.left_at is null and m.unread_mentions <> (
+  select count(*) from message_mentions x where x.user_id = m.user_id and x.chat_id = m.chat_id and x.seq > m.last_read_seq)
+union all
+select 'reactions', m.chat_id::text from messages m
+where coalesce((select sum(value::int) from jsonb_each_text(m.reaction_counts)), 0)
+  <> (select count(*) from message_reactions r where r.message_id = m.id);
