@@ -34,10 +34,11 @@ async fn rows_become_what_the_rules_say() {
 }
 
 /// Checks of one part of the rules each, that one connection can show.
-const PARTS: [(&str, &str); 3] = [
+const PARTS: [(&str, &str); 4] = [
     ("search_people", include_str!("project/search_people.sql")),
     ("chats", include_str!("project/chats.sql")),
     ("messages", include_str!("project/messages.sql")),
+    ("read_state", include_str!("project/read_state.sql")),
 ];
 
 #[tokio::test]
