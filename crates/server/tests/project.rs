@@ -33,6 +33,24 @@ async fn rows_become_what_the_rules_say() {
     client.batch_execute(include_str!("project/rules.sql")).await.unwrap();
 }
 
+/// Checks of one part of the rules each, that one connection can show.
+const PARTS: [(&str, &str); 4] = [
+    ("search_people", include_str!("project/search_people.sql")),
+    ("chats", include_str!("project/chats.sql")),
+    ("messages", include_str!("project/messages.sql")),
+    ("read_state", include_str!("project/read_state.sql")),
+];
+
+#[tokio::test]
+async fn each_part_of_the_rules_holds() {
+    let database = database().await;
+    let client = database.pool().await.client().await.unwrap();
+    for (name, checks) in PARTS {
+        let checks = [include_str!("project/begin.sql"), checks].concat();
+        client.batch_execute(&checks).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+    }
+}
+
 #[tokio::test]
 async fn many_rows_at_once_stay_linear_and_sound() {
     let database = database().await;
