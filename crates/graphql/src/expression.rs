@@ -217,6 +217,14 @@ impl Operator {
         }
     }
 
+    /// All operators for columns of type `ty`.
+    pub fn all(ty: &Arc<PgType>) -> impl Iterator<Item = Self> {
+        OPERATORS
+            .iter()
+            .filter(|(_, operator)| Self::named(operator.name, ty).is_some())
+            .map(|(_, operator)| *operator)
+    }
+
     /// The operator `name` (without its leading `_`) for columns of type `ty`.
     pub fn named(name: &str, ty: &Arc<PgType>) -> Option<Self> {
         let base = ty.base();

@@ -12,6 +12,7 @@ mod error;
 mod execute;
 pub mod expression;
 pub mod http;
+mod introspection;
 mod live;
 pub mod metadata;
 pub mod plan;

@@ -173,3 +173,37 @@ async fn rows_are_counted_and_summed() {
     let path = "{ author_by_pk(id: 1) { a: settings(path: \"$.dark\") b: settings(path: \"x[0]\") } }";
     assert_eq!(world.ok(&admin, path).await, json!({"author_by_pk": {"a": true, "b": null}}));
 }
+
+const INTROSPECTION: &str = "query { __schema { queryType { name } mutationType { name } types { kind name
+    fields(includeDeprecated: true) { name args { name type { name ofType { name } } } type { name kind ofType { name kind } } }
+    inputFields { name type { name ofType { name } } } enumValues { name } } } }";
+
+#[tokio::test]
+async fn the_api_describes_itself_to_each_role_as_the_role_sees_it() {
+    let world = World::new().await;
+    let types = |data: &serde_json::Value| {
+        let types = data["__schema"]["types"].as_array().unwrap().clone();
+        types
+            .into_iter()
+            .map(|ty| (ty["name"].as_str().unwrap().to_owned(), ty))
+            .collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let fields = |ty: &serde_json::Value| {
+        let fields = ty["fields"].as_array().unwrap().iter();
+        fields.map(|field| field["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let all = types(&world.ok(&Session::admin(), INTROSPECTION).await);
+    assert!(all.contains_key("book_insert_input") && all.contains_key("author_aggregate_bool_exp"));
+    let few = types(&world.ok(&public(), INTROSPECTION).await);
+    assert_eq!(fields(&few["query_root"]), ["author", "book", "books_longer_than"]);
+    assert_eq!(fields(&few["book"]), ["author", "title"]);
+    assert!(!few.contains_key("mutation_root") && !few.contains_key("loan"));
+    let users = world.ok(&user(ANN), INTROSPECTION).await;
+    assert_eq!(users["__schema"]["mutationType"]["name"], "mutation_root");
+    let mixed =
+        "query($n: String!) { t: __type(name: $n) { name kind } book_by_pk(id: 1) { title } __typename }";
+    for (name, kind) in [("book", json!({"name": "book", "kind": "OBJECT"})), ("nothing", json!(null))] {
+        let data = world.run(&user(ANN), mixed, json!({"n": name})).await.unwrap();
+        assert_eq!(data, json!({"t": kind, "book_by_pk": {"title": "First"}, "__typename": "query_root"}));
+    }
+}

@@ -148,3 +148,18 @@ async fn the_metadata_fits_the_database() {
     let (engine, _feed) = Box::pin(starting).await.unwrap();
     assert_eq!(engine.inconsistencies(), Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn the_api_can_be_described_to_every_role() {
+    let database = database().await;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../nhost/metadata");
+    let metadata = graphql::metadata::MetadataFolder::read(&folder).unwrap().metadata().unwrap();
+    let starting =
+        graphql::Engine::start(database.pool().await, &metadata, graphql::EngineOptions::default());
+    let (engine, _feed) = Box::pin(starting).await.unwrap();
+    for role in ["admin", "user", "public"] {
+        let session = base::session::Session::new(role, [], false);
+        let request = base::project::GraphqlRequest::new("{ __schema { types { name } } }", ());
+        engine.execute(&session, &request).await.unwrap();
+    }
+}

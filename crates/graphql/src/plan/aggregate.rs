@@ -13,14 +13,14 @@ use crate::schema::{Field, Relationship, RoleFunction, RoleTable};
 use std::sync::Arc;
 
 /// Aggregate functions of numbers: Hasura's name, which is PostgreSQL's too.
-const OF_NUMBERS: &[&str] =
+pub(crate) const OF_NUMBERS: &[&str] =
     &["sum", "avg", "stddev", "stddev_pop", "stddev_samp", "var_pop", "var_samp", "variance"];
 
 /// Aggregate functions of whatever has an order.
-const OF_ORDERED: &[&str] = &["max", "min"];
+pub(crate) const OF_ORDERED: &[&str] = &["max", "min"];
 
 /// The aggregate function `name` for columns of type `ty`, if it has any for them.
-pub(super) fn function_named(name: &str, ty: &Arc<PgType>) -> Option<&'static str> {
+pub(crate) fn function_named(name: &str, ty: &Arc<PgType>) -> Option<&'static str> {
     let kind = &ty.base().kind;
     let number = matches!(kind, TypeKind::Int | TypeKind::BigInt | TypeKind::Float | TypeKind::Numeric);
     let ordered = number || matches!(kind, TypeKind::Text | TypeKind::Other);

@@ -18,6 +18,7 @@ mod selection;
 mod tree;
 mod update;
 
+pub(crate) use aggregate::{OF_NUMBERS, OF_ORDERED, function_named};
 pub use document::Document;
 pub(crate) use input::misfit_error;
 pub use planner::plan;
@@ -26,3 +27,4 @@ pub use tree::{
     ColumnOutput, Conflict, Count, Delete, Direction, From, Insert, InsertRow, ManyOutput, NestedInsert,
     Operation, OrderBy, OrderTarget, Output, Plan, RootPlan, Rows, Select, Update,
 };
+pub(crate) use update::{OPERATORS as UPDATE_OPERATORS, operand_type as update_operand};

@@ -43,6 +43,7 @@ pub fn plan(
         assumptions: RefCell::new(Vec::new()),
         fields_left: Cell::new(MAX_FIELDS),
         rows: Cell::new(0),
+        introspected: RefCell::new(None),
         depth: Cell::new(0),
     };
     let fields = planner.root_fields()?;
@@ -69,6 +70,7 @@ pub(super) struct Planner<'a> {
     assumptions: RefCell<Vec<Assumption>>,
     fields_left: Cell<usize>,
     rows: Cell<usize>,
+    introspected: RefCell<Option<Map<String, Json>>>,
     depth: Cell<usize>,
 }
 
@@ -158,6 +160,8 @@ impl<'a> Planner<'a> {
             let path = format!("$.selectionSet.{}", field.name);
             let action = if field.name == "__typename" {
                 Action::Typename(word(type_name, &path)?)
+            } else if matches!(field.name, "__schema" | "__type") && type_name == "query_root" {
+                Action::Introspection(self.introspect(field.key, &path)?)
             } else {
                 let root = known.get(field.name).filter(|root| self.is_open(root)).ok_or_else(|| {
                     invalid(&path, format!("field {:?} not found in type: '{type_name}'", field.name))
@@ -167,6 +171,27 @@ impl<'a> Planner<'a> {
             fields.push(RootPlan { key: word(field.key, &path)?, path, action });
         }
         Ok(fields)
+    }
+
+    /// The answer of an introspection field. It is a part of the plan, so the plan is for these variables alone.
+    fn introspect(&self, key: &str, at: &str) -> Result<String, GraphqlError> {
+        for variable in &self.operation.variables {
+            let path = VariablePath::root(&variable.name);
+            let shape = self.variables.get(&path).map_or(Shape::Absent, |value| Shape::Equals(value.clone()));
+            self.assume(&path, shape);
+        }
+        if self.introspected.borrow().is_none() {
+            let introspector = self.schema.introspector().map_err(|reason| {
+                tracing::error!(graphql.role = self.schema.role, reason, "the API cannot be described");
+                GraphqlError::new("unexpected", at, "the API cannot be described")
+            })?;
+            let name = self.operation.name.as_ref().map(apollo_compiler::Name::as_str);
+            let answers = introspector.answer(&self.document.text, name, self.variables.all())?;
+            *self.introspected.borrow_mut() = Some(answers);
+        }
+        let answers = self.introspected.borrow();
+        let answer = answers.as_ref().and_then(|answers| answers.get(key)).unwrap_or(&Json::Null);
+        Ok(answer.to_string())
     }
 
     /// Whether the caller may use a root field: some are for those alone who show the admin secret.

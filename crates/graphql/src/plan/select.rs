@@ -92,7 +92,7 @@ impl<'a> Planner<'a> {
     ) -> Result<Vec<Option<Value>>, GraphqlError> {
         let args_type = format!("{}_args", function.field_name);
         let given = arguments.take(self, "args", &format!("{args_type}!"))?;
-        let names: Vec<String> = argument_names(function).collect();
+        let names: Vec<String> = function.argument_names().collect();
         let (entries, at) = match given {
             None => (Vec::new(), format!("{path}.args.args")),
             Some((input, at)) => {
@@ -112,8 +112,9 @@ impl<'a> Planner<'a> {
             }
             match entries.iter().find(|(key, _)| key == name) {
                 Some((_, input)) => {
-                    // What has no name is told by its place, so nothing before it may be missing.
-                    if argument.name.is_none() && values.iter().any(Option::is_none) {
+                    // Where a name is lacking all are told by their places, so none in between may be missing.
+                    let by_place = function.function.arguments.iter().any(|argument| argument.name.is_none());
+                    if by_place && values.iter().any(Option::is_none) {
                         let message = "Only last set of positional arguments can be omitted";
                         return Err(GraphqlError::new("not-supported", at, message));
                     }
@@ -272,17 +273,6 @@ impl<'a> Planner<'a> {
         let as_string = self.schema.options.stringify_numbers && is_long_number(ty);
         Ok(Output::Column(ColumnOutput { column, path, as_string }))
     }
-}
-
-/// What the API calls a function's arguments: those without a name by their place.
-fn argument_names(function: &RoleFunction) -> impl Iterator<Item = String> {
-    let mut unnamed = 0;
-    function.function.arguments.iter().map(move |argument| {
-        argument.name.clone().unwrap_or_else(|| {
-            unnamed += 1;
-            format!("arg_{unnamed}")
-        })
-    })
 }
 
 /// Rows without anything yet.

@@ -50,6 +50,8 @@ pub struct RootPlan {
 pub enum Action {
     /// Names the root type.
     Typename(Word),
+    /// Describes the API: the JSON of the answer.
+    Introspection(String),
     /// Reads rows of a table or of a function.
     Select(Box<Select>),
     /// Counts and sums rows.

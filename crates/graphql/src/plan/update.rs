@@ -17,13 +17,14 @@ use crate::value::type_name;
 use std::sync::Arc;
 
 /// An operator of updates: its argument, the end of its input type's name, and what it does.
-struct UpdateOperator {
-    name: &'static str,
-    suffix: &'static str,
+pub(crate) struct UpdateOperator {
+    pub(crate) name: &'static str,
+    pub(crate) suffix: &'static str,
     change: Option<Change>,
 }
 
-const OPERATORS: &[UpdateOperator] = &[
+/// All operators of updates.
+pub(crate) const OPERATORS: &[UpdateOperator] = &[
     UpdateOperator { name: "_set", suffix: "_set_input", change: None },
     UpdateOperator { name: "_inc", suffix: "_inc_input", change: Some(Change::Increment) },
     UpdateOperator { name: "_append", suffix: "_append_input", change: Some(Change::Append) },
@@ -258,7 +259,7 @@ fn operator_named(name: &str) -> Option<&'static UpdateOperator> {
 
 /// The type of what an operator takes for a column of type `ty`, and whether it takes a list; `None` where it does
 /// not belong to such columns.
-fn operand_type(operator: &UpdateOperator, ty: &Arc<PgType>) -> Option<(Arc<PgType>, bool)> {
+pub(crate) fn operand_type(operator: &UpdateOperator, ty: &Arc<PgType>) -> Option<(Arc<PgType>, bool)> {
     let base = ty.base();
     let jsonb = base.name == "jsonb";
     match (operator.name, &base.kind) {

@@ -27,6 +27,7 @@ pub(super) fn role_schema(tracked: &Tracked, role: &str) -> RoleSchema {
         mutations: HashMap::new(),
         options: tracked.options,
         tables,
+        introspector: std::sync::OnceLock::new(),
     };
     for table in tracked.tables() {
         add_root_fields(&mut schema, table);

@@ -9,12 +9,13 @@ mod permission_filter;
 mod tracked;
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub use tracked::{Tracked, TrackedTable};
 
 use crate::catalog::{ColumnIndex, Function, Table, TableId};
 use crate::expression::{Filter, Value};
+use crate::introspection::Introspector;
 
 /// What the API looks like, where Hasura leaves a choice.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +45,7 @@ pub struct RoleSchema {
     /// What the API looks like, where there is a choice.
     pub options: SchemaOptions,
     tables: HashMap<TableId, Arc<RoleTable>>,
+    introspector: OnceLock<Result<Introspector, String>>,
 }
 
 /// A root field: what it does, and to which table.
@@ -214,9 +216,32 @@ impl RoleSchema {
         build::role_schema(tracked, role)
     }
 
+    /// All tables as the role sees them.
+    pub fn tables(&self) -> impl Iterator<Item = &Arc<RoleTable>> {
+        self.tables.values()
+    }
+
+    /// The API described in GraphQL's own language; made at the first call. An error is a fault of ours.
+    pub(crate) fn introspector(&self) -> Result<&Introspector, &str> {
+        self.introspector.get_or_init(|| Introspector::new(self)).as_ref().map_err(String::as_str)
+    }
+
     /// The table as the role sees it, if it sees it at all.
     pub fn table(&self, id: TableId) -> Option<&Arc<RoleTable>> {
         self.tables.get(&id)
+    }
+}
+
+impl RoleFunction {
+    /// What the API calls the arguments: those without a name by their place.
+    pub fn argument_names(&self) -> impl Iterator<Item = String> {
+        let mut unnamed = 0;
+        self.function.arguments.iter().map(move |argument| {
+            argument.name.clone().unwrap_or_else(|| {
+                unnamed += 1;
+                format!("arg_{unnamed}")
+            })
+        })
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Statement {
 /// A plan as statements.
 #[derive(Debug)]
 pub enum Statements {
+    /// None: the answer is known.
+    Known(String),
     /// One statement, whose one row has the whole answer.
     Read(Statement),
     /// The same, with a second column: whether the transaction that woke the query is visible to it.
@@ -91,7 +93,10 @@ pub struct InsertStep {
 /// Writes a plan as SQL.
 pub fn statements(plan: &Plan) -> Statements {
     match plan.operation {
-        Operation::Query => Statements::Read(select::document(&plan.fields)),
+        Operation::Query => match known(plan) {
+            Some(answer) => Statements::Known(answer),
+            None => Statements::Read(select::document(&plan.fields)),
+        },
         Operation::Subscription => Statements::Live(select::live_document(&plan.fields)),
         Operation::Mutation => Statements::Write(
             plan.fields
@@ -105,6 +110,20 @@ pub fn statements(plan: &Plan) -> Statements {
                 .collect(),
         ),
     }
+}
+
+/// The answer of a plan that asks the database for nothing.
+fn known(plan: &Plan) -> Option<String> {
+    let entries = plan.fields.iter().map(|field| {
+        let key = field.key.as_str();
+        match &field.action {
+            Action::Typename(name) => Some(format!("\"{key}\":\"{}\"", name.as_str())),
+            Action::Introspection(json) => Some(format!("\"{key}\":{json}")),
+            _ => None,
+        }
+    });
+    let entries: Option<Vec<String>> = entries.collect();
+    entries.map(|entries| format!("{{{}}}", entries.join(",")))
 }
 
 fn write_path(action: &Action) -> String {

@@ -42,6 +42,10 @@ impl Writer {
         self.literal("select ");
         self.object(fields, |writer, field| match &field.action {
             Action::Typename(name) => writer.name_text(name),
+            Action::Introspection(json) => {
+                let source = Source::Constant(Some(json.clone()));
+                writer.value(&Value { source, ty: PgType::text(), list: false });
+            }
             Action::Select(select) => writer.select(select, None),
             // A query's root fields do not write.
             Action::Aggregate(aggregate) => writer.aggregate(aggregate, None),
@@ -149,8 +153,9 @@ impl Writer {
                 self.sql.qualified(&function.name.schema, &function.name.name).literal("(");
                 let given = function.arguments.iter().zip(arguments);
                 let given = given.filter_map(|(argument, value)| Some((argument, value.as_ref()?)));
+                let by_place = function.arguments.iter().any(|argument| argument.name.is_none());
                 self.separated(given, ", ", |writer, (argument, value)| {
-                    if let Some(name) = &argument.name {
+                    if let Some(name) = argument.name.as_ref().filter(|_| !by_place) {
                         writer.sql.identifier(name).literal(" => ");
                     }
                     writer.value(value);
