@@ -708,6 +708,19 @@ begin
 end
 $$;
 
+-- What an operator may want otherwise: the administrator changes the value, and it counts from the next statement on.
+create table public.rule_limits (
+  name text primary key,
+  value integer not null,
+  constraint rule_limits_name_check check (name ~ '^[a-z]+(-[a-z]+)*$'),
+  constraint rule_limits_value_check check (value > 0)
+);
+
+comment on table public.rule_limits is 'How much of something is allowed';
+
+insert into public.rule_limits (name, value) values
+  ('messages-per-minute', 60);
+
 -- 1795429002000_blocks_contacts
 
 -- Whom people know, and from whom they want to hear nothing.
@@ -1781,7 +1794,7 @@ begin
         end
       where m.chat_id = counted.chat_id and m.user_id = counted.sender_id
       returning m.sent_count into sent;
-      if sent > 60 then
+      if sent > (select l.value from public.rule_limits l where l.name = 'messages-per-minute') then
         perform public.refuse('sending-too-fast');
       end if;
     else

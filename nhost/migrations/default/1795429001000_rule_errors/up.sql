@@ -75,3 +75,16 @@ begin
   end if;
 end
 $$;
+
+-- What an operator may want otherwise: the administrator changes the value, and it counts from the next statement on.
+create table public.rule_limits (
+  name text primary key,
+  value integer not null,
+  constraint rule_limits_name_check check (name ~ '^[a-z]+(-[a-z]+)*$'),
+  constraint rule_limits_value_check check (value > 0)
+);
+
+comment on table public.rule_limits is 'How much of something is allowed';
+
+insert into public.rule_limits (name, value) values
+  ('messages-per-minute', 60);

@@ -112,7 +112,7 @@ begin
         end
       where m.chat_id = counted.chat_id and m.user_id = counted.sender_id
       returning m.sent_count into sent;
-      if sent > 60 then
+      if sent > (select l.value from public.rule_limits l where l.name = 'messages-per-minute') then
         perform public.refuse('sending-too-fast');
       end if;
     else
