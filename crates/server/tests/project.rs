@@ -1,6 +1,8 @@
 //! The rules of the schema in `nhost/migrations`, over a real PostgreSQL: what rows become, and what holds after many
 //! writers at once.
 
+mod catching_up;
+
 use std::path::Path;
 
 use db::migrate::MigrationSet;
@@ -18,6 +20,16 @@ async fn database() -> TestDatabase {
     let client = database.pool().await.client().await.unwrap();
     client.batch_execute(include_str!("project/people.sql")).await.unwrap();
     database
+}
+
+/// The session of a person, as functions get it.
+fn session(person: &str) -> String {
+    format!(r#"{{"x-hasura-role":"user","x-hasura-user-id":"{person}"}}"#)
+}
+
+/// The code of the rule that refused a statement.
+fn rule(error: &db::Error) -> Option<&str> {
+    error.server().and_then(db::tokio_postgres::error::DbError::constraint)
 }
 
 async fn assert_sound(pool: &Pool) {
@@ -117,7 +129,7 @@ async fn a_direct_chat_is_one_however_many_open_it() {
         let pool = pool.clone();
         let (me, other) = (SENDERS[turn % 2], SENDERS[(turn + 1) % 2]);
         let other: Uuid = other.parse().unwrap();
-        let session = format!(r#"{{"x-hasura-role":"user","x-hasura-user-id":"{me}"}}"#);
+        let session = session(me);
         let sql = "select id from open_direct_chat($1, $2::text::json)";
         tokio::spawn(async move { pool.query_one(sql, &[&other, &session]).await.unwrap().get::<_, i64>(0) })
     });
@@ -132,7 +144,7 @@ async fn a_direct_chat_is_one_however_many_open_it() {
     let members: i64 = pool.query_one(members, &[&chats[0]]).await.unwrap().get(0);
     assert_eq!(members, 2);
     let stranger = Uuid::from_u128(0xdead);
-    let session = format!(r#"{{"x-hasura-role":"user","x-hasura-user-id":"{}"}}"#, SENDERS[0]);
+    let session = session(SENDERS[0]);
     let sql = "select id from open_direct_chat($1, $2::text::json)";
     let refused = pool.query_one(sql, &[&stranger, &session]).await.unwrap_err();
     assert_eq!(refused.sqlstate(), Some(&SqlState::INVALID_PARAMETER_VALUE));
