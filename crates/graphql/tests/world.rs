@@ -1,5 +1,7 @@
 //! A database with the fixture, an engine over it, and callers.
 
+use std::borrow::Cow;
+
 use base::project::{GraphqlError, GraphqlRequest};
 use base::session::Session;
 use changes::{Feed, FeedState};
@@ -65,7 +67,11 @@ impl World {
         self.run(session, query, json!({})).await.unwrap_or_else(|error| panic!("{query}: {error}"))
     }
 
-    pub(crate) async fn refused(&self, session: &Session, query: &str) -> (&'static str, String, String) {
+    pub(crate) async fn refused(
+        &self,
+        session: &Session,
+        query: &str,
+    ) -> (Cow<'static, str>, String, String) {
         self.refused_with(session, query, json!({})).await
     }
 
@@ -74,7 +80,7 @@ impl World {
         session: &Session,
         query: &str,
         variables: Value,
-    ) -> (&'static str, String, String) {
+    ) -> (Cow<'static, str>, String, String) {
         match self.run(session, query, variables).await {
             Ok(data) => panic!("{query} answered {data}"),
             Err(error) => (error.code, error.path, error.message),

@@ -58,7 +58,7 @@ fn json_of(row: &Row) -> Result<&[u8], GraphqlError> {
 
 fn failed(error: &db::Error, path: &str, write_path: &str) -> GraphqlError {
     let shown = from_database(error, path, write_path);
-    match shown.code {
+    match &*shown.code {
         // Whose fault it is decides how loud it is.
         "unexpected" => tracing::error!(graphql.path = path, %error, "a statement failed"),
         "unavailable" => tracing::warn!(graphql.path = path, %error, "the database does not answer"),
