@@ -43,7 +43,9 @@ async fn write(pool: &Pool, writer: u128) {
             0 => {
                 "update messages set content = content || '!' where chat_id = $1 and seq = greatest($2::bigint - 5, 1) and deleted_at is null"
             }
-            1 => "update messages set deleted_at = now() where chat_id = $1 and seq = greatest($2::bigint - 9, 1)",
+            1 => {
+                "update messages set deleted_at = now() where chat_id = $1 and seq = greatest($2::bigint - 9, 1)"
+            }
             2 => {
                 "insert into message_reactions (message_id, user_id, emoji) select id, sender_id, '+' from messages \
                   where chat_id = $1 and seq = $2 and deleted_at is null on conflict do nothing"
