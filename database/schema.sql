@@ -2512,3 +2512,278 @@ $$;
 
 comment on function public.my_changes is
   'What changed in the caller''s chats since a cursor, 500 changes at most; the last row carries the next cursor';
+
+-- 1795429013000_search
+
+-- Finding words in one's chats, in Russian and English: PostgreSQL's Russian configuration stems words in Latin letters
+-- as English ones.
+
+-- The words of a message, and the chat among them as one more: so the index itself keeps to the chats that are asked
+-- for, however often others use a word. Е and ё are one letter, as in most writing.
+create function public.message_words(chat_id bigint, content text) returns tsvector
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+return to_tsvector('pg_catalog.russian'::regconfig, translate(content, 'ёЁ', 'еЕ'))
+  -- And as they were written: what begins a word may be longer than its stem.
+  || strip(to_tsvector('pg_catalog.simple'::regconfig, translate(content, 'ёЁ', 'еЕ')))
+  || array_to_tsvector(array['#' || chat_id::text]);
+
+create index messages_words_idx on public.messages using gin (public.message_words(chat_id, content))
+where content is not null;
+
+-- The rows of `search_messages`. It is never asked itself.
+create view public.message_hits as
+select null::uuid as user_id, null::bigint as message_id, null::bigint as chat_id, null::text as excerpt
+where false;
+
+comment on view public.message_hits is 'Messages that were found: the rows of search_messages';
+comment on column public.message_hits.excerpt is 'What is around the words found, each between U+E000 and U+E001';
+
+-- What somebody typed, as a query: phrases in quotes, words that must not be there after a minus, and the last word also
+-- as the beginning of one.
+create function public.words_query(typed text) returns tsquery
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  cleaned text := btrim(translate(left(typed, 256), 'ёЁ', 'еЕ'));
+  last_word text := (regexp_match(cleaned, '(?:^|\s)([[:alnum:]]{2,})$'))[1];
+  -- Inside a phrase there is no beginning of a word.
+  is_open boolean := (char_length(cleaned) - char_length(replace(cleaned, '"', ''))) % 2 = 1;
+  head tsquery;
+  tail tsquery;
+begin
+  if last_word is null or is_open then
+    return websearch_to_tsquery('pg_catalog.russian', cleaned);
+  end if;
+  cleaned := left(cleaned, char_length(cleaned) - char_length(last_word));
+  -- After a minus, too, the word ends where it ends.
+  if cleaned ~ '-$' then
+    return websearch_to_tsquery('pg_catalog.russian', cleaned || last_word);
+  end if;
+  head := case when btrim(cleaned) <> '' then websearch_to_tsquery('pg_catalog.russian', cleaned) end;
+  tail := to_tsquery('pg_catalog.simple', quote_literal(lower(last_word)) || ':*');
+  if numnode(plainto_tsquery('pg_catalog.russian', last_word)) > 0 then
+    tail := tail || plainto_tsquery('pg_catalog.russian', last_word);
+  end if;
+  return case when coalesce(numnode(head), 0) = 0 then tail else head && tail end;
+end
+$$;
+
+create function public.search_messages(
+  query text,
+  hasura_session json,
+  chat_id bigint default null,
+  before bigint default null,
+  sender_id uuid default null,
+  sent_from timestamptz default null,
+  sent_until timestamptz default null
+) returns setof public.message_hits
+language plpgsql volatile rows 20
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  words tsquery := public.words_query(search_messages.query);
+  scoped tsquery := words;
+  chats bigint[];
+  hits bigint[];
+begin
+  if coalesce(char_length(btrim(search_messages.query)), 0) < 2 or numnode(words) = 0 then
+    perform public.refuse('query-too-short');
+  end if;
+  perform public.spend_attempt(caller_id, 'search_messages', 60, interval '1 minute');
+  chats := array(
+    select m.chat_id from public.chat_members m
+    where m.user_id = caller_id and m.left_at is null
+      and (search_messages.chat_id is null or m.chat_id = search_messages.chat_id)
+    limit 21
+  );
+  if cardinality(chats) = 0 then
+    return;
+  end if;
+
+  -- A frequent word is among the newest messages, and its index entry would be long.
+  hits := array(
+    select newest.id
+    from (
+      select m.id, m.chat_id, m.seq, m.content, m.sender_id, m.created_at
+      from public.messages m
+      where m.id < coalesce(search_messages.before, 9223372036854775807)
+      order by m.id desc limit 2000
+    ) newest
+    join public.chat_members own on own.chat_id = newest.chat_id and own.user_id = caller_id
+      and own.left_at is null and newest.seq >= own.first_seq
+    where (search_messages.chat_id is null or newest.chat_id = search_messages.chat_id)
+      and (search_messages.sender_id is null or newest.sender_id = search_messages.sender_id)
+      and (sent_from is null or newest.created_at >= sent_from)
+      and (sent_until is null or newest.created_at < sent_until)
+      and public.message_words(newest.chat_id, newest.content) @@ words
+    order by newest.id desc
+    limit 20
+  );
+  if cardinality(hits) < 20 then
+    -- A few chats are named to the index; of many, what it finds is kept to them afterwards.
+    if cardinality(chats) <= 20 then
+      scoped := (
+        select string_agg(quote_literal('#' || id::text), '|')::tsquery from unnest(chats) as id
+      ) && words;
+    end if;
+    hits := array(
+      -- Materialized, lest the order below lead the planner through all messages, newest first.
+      with found_rows as materialized (
+        select m.id, m.chat_id, m.seq, m.sender_id, m.created_at
+        from public.messages m
+        where public.message_words(m.chat_id, m.content) @@ scoped and m.content is not null
+      )
+      select f.id
+      from found_rows f
+      join public.chat_members own on own.chat_id = f.chat_id and own.user_id = caller_id
+        and own.left_at is null and f.seq >= own.first_seq
+      where (search_messages.before is null or f.id < search_messages.before)
+        and (search_messages.chat_id is null or f.chat_id = search_messages.chat_id)
+        and (search_messages.sender_id is null or f.sender_id = search_messages.sender_id)
+        and (sent_from is null or f.created_at >= sent_from)
+        and (sent_until is null or f.created_at < sent_until)
+      order by f.id desc
+      limit 20
+    );
+  end if;
+  return query
+  select caller_id, m.id, m.chat_id, ts_headline(
+    'pg_catalog.russian', translate(m.content, 'ёЁ', 'еЕ'), words,
+    format('MaxFragments=1, MinWords=8, MaxWords=24, StartSel=%s, StopSel=%s', chr(57344), chr(57345))
+  )
+  from public.messages m
+  where m.id = any (hits)
+  order by m.id desc;
+end
+$$;
+
+comment on function public.search_messages is
+  'Messages of the caller''s chats by their words, newest first, 20 at most; `before` is the id of the last one found';
+
+-- 1795429014000_typing_presence
+
+-- Who is writing, and who is there: states that end by time. What has ended is deleted, by whoever notices, and the
+-- deletion is the event.
+
+create table public.typing (
+  chat_id bigint not null,
+  user_id uuid not null,
+  kind text not null default 'text',
+  since timestamptz not null default now(),
+  expires_at timestamptz not null,
+  constraint typing_pkey primary key (chat_id, user_id),
+  constraint typing_kind_check check (kind in ('text', 'audio', 'file')),
+  constraint typing_chat_id_fkey foreign key (chat_id) references public.chats (id) on delete cascade,
+  constraint typing_user_id_fkey foreign key (user_id) references auth.users (id) on delete cascade
+);
+
+comment on table public.typing is 'Who is writing in which chat right now';
+comment on column public.typing.kind is 'text, audio or file';
+
+create index typing_user_id_idx on public.typing (user_id);
+create index typing_expires_at_idx on public.typing (expires_at);
+
+-- A process serves people and holds them present for as long as it renews its lease.
+create table public.presence_processes (
+  id uuid primary key,
+  leased_until timestamptz not null
+);
+
+comment on table public.presence_processes is 'The processes that hold people present, each for as long as its lease';
+
+create table public.presence (
+  user_id uuid not null,
+  process_id uuid not null,
+  since timestamptz not null default now(),
+  constraint presence_pkey primary key (user_id, process_id),
+  constraint presence_user_id_fkey foreign key (user_id) references auth.users (id) on delete cascade,
+  constraint presence_process_id_fkey
+    foreign key (process_id) references public.presence_processes (id) on delete cascade
+);
+
+comment on table public.presence is 'Who is there, by the process that serves them';
+
+create index presence_process_id_idx on public.presence (process_id);
+
+-- Says that the caller is writing, for the next six seconds; written at most every three.
+create function public.set_typing(chat_id bigint, kind text, hasura_session json) returns setof public.typing
+language plpgsql volatile rows 1
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  chat public.chats;
+begin
+  select c.* into chat from public.chats c
+  join public.chat_members m on m.chat_id = c.id and m.user_id = caller_id and m.left_at is null
+    and (c.type <> 'channel' or m.role <> 'member')
+  where c.id = set_typing.chat_id;
+  if not found then
+    perform public.refuse('no-such-chat');
+  end if;
+  if chat.type = 'direct' and public.are_blocked(chat.user_id, chat.peer_id) then
+    return;
+  end if;
+  delete from public.typing t where t.chat_id = chat.id and t.user_id = caller_id and set_typing.kind is null;
+  if set_typing.kind is null then
+    return;
+  end if;
+  return query
+  insert into public.typing as t (chat_id, user_id, kind, expires_at)
+  values (chat.id, caller_id, set_typing.kind, now() + interval '6 seconds')
+  on conflict on constraint typing_pkey do update set kind = excluded.kind, expires_at = excluded.expires_at
+  where t.kind <> excluded.kind or t.expires_at < now() + interval '3 seconds'
+  returning t.*;
+end
+$$;
+
+comment on function public.set_typing is
+  'Says that the caller is writing (text, audio or file), for six seconds; null: not any more';
+
+-- Whoever sends has stopped writing.
+create function public.messages_end_typing() returns trigger
+language plpgsql as $$
+begin
+  delete from public.typing t where t.chat_id = new.chat_id and t.user_id = new.sender_id;
+  return null;
+end
+$$;
+
+create trigger messages_end_typing
+after insert on public.messages
+for each row when (new.sender_id is not null)
+execute function public.messages_end_typing();
+
+-- For the administrator, every few seconds: ends what has ended.
+create function public.sweep_typing() returns setof public.typing
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  delete from public.typing t
+  where (t.chat_id, t.user_id) in (
+    select o.chat_id, o.user_id from public.typing o where o.expires_at < now() for update skip locked
+  )
+  returning t.*;
+$$;
+
+create function public.sweep_presence() returns setof public.presence_processes
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  delete from public.presence_processes p
+  where p.id in (select o.id from public.presence_processes o where o.leased_until < now() for update skip locked)
+  returning p.*;
+$$;
+
+-- Who may see whom: by the setting of who is seen, and nobody over a block.
+create view public.present_people as
+select distinct p.user_id, coalesce(s.presence_visibility, 'everybody') as visibility
+from public.presence p
+join public.presence_processes process on process.id = p.process_id and process.leased_until > now()
+left join public.user_settings s on s.user_id = p.user_id;
+
+comment on view public.present_people is 'Who is there';

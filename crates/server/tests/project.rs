@@ -46,11 +46,13 @@ async fn rows_become_what_the_rules_say() {
 }
 
 /// Checks of one part of the rules each, that one connection can show.
-const PARTS: [(&str, &str); 4] = [
+const PARTS: [(&str, &str); 6] = [
     ("search_people", include_str!("project/search_people.sql")),
     ("chats", include_str!("project/chats.sql")),
     ("messages", include_str!("project/messages.sql")),
     ("read_state", include_str!("project/read_state.sql")),
+    ("search_messages", include_str!("project/search_messages.sql")),
+    ("typing_presence", include_str!("project/typing_presence.sql")),
 ];
 
 #[tokio::test]
