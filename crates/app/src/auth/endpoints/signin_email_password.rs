@@ -13,7 +13,6 @@ use crate::auth::Auth;
 use crate::auth::error::AuthError;
 use crate::auth::fields::{Email, Password};
 use crate::auth::passwords::Verdict;
-use crate::auth::refresh_token::RefreshToken;
 use crate::auth::request::JsonBody;
 use crate::auth::sessions::SessionPayload;
 use crate::auth::user::Standing;
@@ -49,16 +48,7 @@ pub(in crate::auth) async fn handle(
         renew_hash(&auth, id, password, stored).await?;
     }
 
-    let token = RefreshToken::generate();
-    let lifetime = f64::from(auth.0.options.refresh_token_expires_in);
-    let row = auth
-        .0
-        .pool
-        .query_opt(include_str!("../sql/open_session.sql"), &[&id, &token.stored(), &lifetime])
-        .await?
-        // Disabled or deleted while the password was being checked.
-        .ok_or(AuthError::DisabledUser)?;
-    Ok(Json(SessionPayload { session: Some(auth.open_session(&row, &token)?) }))
+    Ok(Json(SessionPayload { session: Some(auth.begin_session(id).await?) }))
 }
 
 /// Replaces a hash of an old kind, unless the password was changed meanwhile.
