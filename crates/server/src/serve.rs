@@ -100,6 +100,8 @@ struct Keys {
     clock: Clock,
     admin_secret: SecretString,
     jwt: JwtKey,
+    /// Under which codes in letters are kept.
+    codes: SecretString,
 }
 
 impl Keys {
@@ -115,7 +117,8 @@ impl Keys {
             None => secrets::kept(data_dir, "jwt_secret")?,
         };
         let jwt = JwtKey::parse(&jwt_secret, clock.clone()).context("NHOST_JWT_SECRET")?;
-        Ok(Self { clock, admin_secret, jwt })
+        let codes = secrets::kept(data_dir, "code_key")?;
+        Ok(Self { clock, admin_secret, jwt, codes })
     }
 }
 
@@ -135,13 +138,13 @@ impl Parts {
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
         let data_dir = &config.server.data_dir;
-        let Keys { clock, admin_secret, jwt } = keys;
+        let Keys { clock, admin_secret, jwt, codes } = keys;
         let authenticator =
             Authenticator::new(Some(admin_secret), Some(jwt.clone()), Some(PUBLIC_ROLE.to_owned()));
 
         let (engine, feed) =
             Engine::start(pool.clone(), &project_files::metadata()?, FeedOptions::default()).await?;
-        let options = config.auth.options(config.server.listen, config.mail.is_on());
+        let options = config.auth.options(config.server.listen, config.mail.is_on(), codes);
         let auth = Auth::start(pool.clone(), jwt, options).await?;
         start_letters(config, &auth, &clock, &stop)?;
         let project: Arc<dyn Project> = Arc::new(engine.clone());

@@ -4,7 +4,10 @@
 use db::migrate::MigrationSet;
 
 /// The migrations in order.
-const ENTRIES: &[(&str, &str)] = &[("1_letters", include_str!("migrations/1_letters/up.sql"))];
+const ENTRIES: &[(&str, &str)] = &[
+    ("1_letters", include_str!("migrations/1_letters/up.sql")),
+    ("2_codes", include_str!("migrations/2_codes/up.sql")),
+];
 
 /// The sign-in service's migrations, to be applied after the platform's.
 pub fn migrations() -> MigrationSet {

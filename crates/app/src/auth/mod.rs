@@ -5,12 +5,14 @@
 //! needed is 401 `invalid-request` (Nhost: 400 in another shape), as clients expect.
 //! It exists only where the program stands alone, and is the only feature that may use the database itself.
 
+mod codes;
 mod cors;
 mod endpoints;
 mod error;
 mod fields;
 mod letters;
 mod migrations;
+mod network;
 mod observe;
 mod options;
 mod passwords;
@@ -30,8 +32,9 @@ use base::jwt::JwtKey;
 use db::Pool;
 
 use endpoints::{
-    healthz, jwks, signin_email_password, signout, signup_email_password, token, token_verify, user as me,
-    user_email_change, user_password, user_password_reset, verification_email, verify, version,
+    healthz, jwks, signin_email_password, signin_without_password, signout, signup_email_password, token,
+    token_verify, user as me, user_email_change, user_password, user_password_reset, verification_email,
+    verify, version,
 };
 use observe::observed;
 use passwords::Passwords;
@@ -81,6 +84,15 @@ pub fn router(auth: Auth) -> Router {
         .route(
             "/signin/email-password",
             observed("signin_email_password", post(signin_email_password::handle)),
+        )
+        .route("/signin/otp/email", observed("signin_otp_email", post(signin_without_password::send_code)))
+        .route(
+            "/signin/otp/email/verify",
+            observed("signin_otp_email_verify", post(signin_without_password::take_code)),
+        )
+        .route(
+            "/signin/passwordless/email",
+            observed("signin_passwordless_email", post(signin_without_password::send_link)),
         )
         .route("/signout", observed("signout", post(signout::handle)))
         .route("/token", observed("token", post(token::handle)))

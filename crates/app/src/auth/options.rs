@@ -2,6 +2,10 @@
 //!
 //! Nothing here reads the environment: the server fills this in, once, at start.
 
+use ipnet::IpNet;
+use secrecy::SecretString;
+use uuid::Uuid;
+
 /// The settings. A field `x` is Nhost Auth's variable `AUTH_X`; the defaults are those of Nhost's platform,
 /// except where a field says otherwise.
 #[derive(Clone, Debug)]
@@ -44,6 +48,16 @@ pub struct Options {
     /// `BRAIN_PASSWORD_CHANGE_ENDS_SESSIONS`: whether a changed password ends the person's other sessions
     /// and personal access tokens. At Nhost they live on, a thief's as well.
     pub password_change_ends_sessions: bool,
+    /// `AUTH_OTP_EMAIL_ENABLED`: whether a code in a letter signs in. Off at Nhost.
+    pub otp_email_enabled: bool,
+    /// `AUTH_EMAIL_PASSWORDLESS_ENABLED`: whether a link in a letter signs in. Off at Nhost.
+    pub email_passwordless_enabled: bool,
+    /// `BRAIN_CODE_DIGITS`: how long codes in letters are, 6 or 8.
+    pub code_digits: u8,
+    /// The key under which codes are kept. By default a new one, so that codes end with the process.
+    pub code_key: SecretString,
+    /// `BRAIN_TRUSTED_PROXIES`: whose word counts about where a request comes from.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl Default for Options {
@@ -65,6 +79,11 @@ impl Default for Options {
             server_url: "http://localhost:3000/v1".to_owned(),
             letter_pause_seconds: 60,
             password_change_ends_sessions: true,
+            otp_email_enabled: true,
+            email_passwordless_enabled: true,
+            code_digits: 6,
+            code_key: SecretString::from(format!("{}{}", Uuid::new_v4(), Uuid::new_v4())),
+            trusted_proxies: Vec::new(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The sign-in service over HTTP: every endpoint, the good way and each error.
 
+mod codes;
 mod email_change;
 mod letters;
 mod password;

@@ -1,9 +1,11 @@
 //! The settings of sign-in, under the names that Nhost Auth has for them.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use app::auth::Options;
 use clap::Args;
+use ipnet::IpNet;
+use secrecy::SecretString;
 
 use super::Exit;
 
@@ -76,6 +78,21 @@ pub(crate) struct AuthConfig {
     #[arg(long, env = "BRAIN_PASSWORD_CHANGE_ENDS_SESSIONS", value_name = "BOOL", default_value_t = true,
           action = clap::ArgAction::Set)]
     pub(crate) password_change_ends_sessions: bool,
+    /// Whether a code in a letter signs in
+    #[arg(long, env = "AUTH_OTP_EMAIL_ENABLED", value_name = "BOOL", default_value_t = true,
+          action = clap::ArgAction::Set)]
+    pub(crate) auth_otp_email_enabled: bool,
+    /// Whether a link in a letter signs in
+    #[arg(long, env = "AUTH_EMAIL_PASSWORDLESS_ENABLED", value_name = "BOOL", default_value_t = true,
+          action = clap::ArgAction::Set)]
+    pub(crate) auth_email_passwordless_enabled: bool,
+    /// How many digits codes in letters have
+    #[arg(long, env = "BRAIN_CODE_DIGITS", value_name = "6|8", default_value = "6", value_parser = ["6", "8"])]
+    pub(crate) code_digits: String,
+    /// The proxies whose `X-Forwarded-For` is believed: addresses or networks such as 10.0.0.0/8
+    #[arg(long, env = "BRAIN_TRUSTED_PROXIES", value_name = "NETWORKS", value_delimiter = ',',
+          value_parser = network)]
+    pub(crate) trusted_proxies: Vec<IpNet>,
 }
 
 impl AuthConfig {
@@ -95,7 +112,7 @@ impl AuthConfig {
     }
 
     /// The settings as the sign-in service takes them.
-    pub(crate) fn options(&self, listen: SocketAddr, has_mail: bool) -> Options {
+    pub(crate) fn options(&self, listen: SocketAddr, has_mail: bool, code_key: SecretString) -> Options {
         let here = format!("http://{listen}");
         Options {
             access_token_expires_in: self.auth_access_token_expires_in,
@@ -114,8 +131,19 @@ impl AuthConfig {
             allowed_redirect_urls: self.auth_access_control_allowed_redirect_urls.clone(),
             letter_pause_seconds: self.letter_pause,
             password_change_ends_sessions: self.password_change_ends_sessions,
+            otp_email_enabled: self.auth_otp_email_enabled,
+            email_passwordless_enabled: self.auth_email_passwordless_enabled,
+            code_digits: if self.code_digits == "8" { 8 } else { 6 },
+            code_key,
+            trusted_proxies: self.trusted_proxies.clone(),
         }
     }
+}
+
+/// A network, or one address.
+fn network(text: &str) -> Result<IpNet, String> {
+    let one = text.parse::<IpAddr>().map(IpNet::from);
+    one.or_else(|_| text.parse()).map_err(|_| "is not an address or a network".to_owned())
 }
 
 fn is_web_address(text: &str) -> bool {

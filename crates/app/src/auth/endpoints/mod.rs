@@ -4,6 +4,7 @@
 pub(super) mod healthz;
 pub(super) mod jwks;
 pub(super) mod signin_email_password;
+pub(super) mod signin_without_password;
 pub(super) mod signout;
 pub(super) mod signup_email_password;
 pub(super) mod token;

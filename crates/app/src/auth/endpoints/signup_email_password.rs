@@ -27,13 +27,13 @@ pub(in crate::auth) struct SignUp {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct SignUpOptions {
-    allowed_roles: Option<Vec<String>>,
-    default_role: Option<String>,
-    display_name: Option<DisplayName>,
-    locale: Option<Locale>,
-    metadata: Option<Metadata>,
-    redirect_to: Option<RedirectTo>,
+pub(super) struct SignUpOptions {
+    pub(super) allowed_roles: Option<Vec<String>>,
+    pub(super) default_role: Option<String>,
+    pub(super) display_name: Option<DisplayName>,
+    pub(super) locale: Option<Locale>,
+    pub(super) metadata: Option<Metadata>,
+    pub(super) redirect_to: Option<RedirectTo>,
 }
 
 pub(in crate::auth) async fn handle(
@@ -97,14 +97,14 @@ pub(in crate::auth) async fn handle(
 
 /// The roles of a new account.
 #[derive(Debug)]
-struct Roles {
-    default: String,
-    allowed: Vec<String>,
+pub(super) struct Roles {
+    pub(super) default: String,
+    pub(super) allowed: Vec<String>,
 }
 
 impl Roles {
     /// What is asked for, where it is a choice among the configured ones.
-    fn choose(
+    pub(super) fn choose(
         options: &Options,
         allowed: Option<Vec<String>>,
         default: Option<String>,

@@ -32,7 +32,7 @@ const LEASE_SECONDS: f64 = 120.0;
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10 * 60);
 
-/// How often expired tickets are swept away.
+/// How often expired tickets and codes are swept away.
 const SWEEP: Duration = Duration::from_secs(10 * 60);
 
 /// What became of letters.
@@ -113,9 +113,10 @@ impl Desk {
 
     async fn sweep(&self) {
         loop {
-            let swept = self.auth.0.pool.execute(include_str!("../sql/sweep_tickets.sql"), &[]).await;
-            if let Err(error) = swept {
-                tracing::warn!(%error, "expired tickets cannot be swept");
+            for sql in [include_str!("../sql/sweep_tickets.sql"), include_str!("../sql/sweep_codes.sql")] {
+                if let Err(error) = self.auth.0.pool.execute(sql, &[]).await {
+                    tracing::warn!(%error, "expired tickets and codes cannot be swept");
+                }
             }
             tokio::time::sleep(SWEEP).await;
         }

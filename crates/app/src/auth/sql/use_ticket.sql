@@ -1,4 +1,6 @@
 -- Uses up the ticket ($1, its digest) of a link, does what it proves, and tells who it was for.
+-- A link to sign in that verifies the address: whoever made the account need not be the one who has the
+-- address, so their password and sessions end.
 -- No row: it is unknown, used, expired, or its person is shut out.
 with used as (
   delete from brain.tickets
@@ -15,10 +17,17 @@ person as (
   set
     email = case when used.kind = 'emailConfirmChange' then used.new_email else u.email end,
     new_email = case when used.kind = 'emailConfirmChange' then null else u.new_email end,
+    password_hash =
+      case when used.kind = 'passwordlessEmail' and not u.email_verified then null else u.password_hash end,
     email_verified = u.email_verified or used.kind <> 'passwordReset'
   from used
   where u.id = used.user_id and not u.disabled
   returning u.id, u.email::text as email, u.display_name, u.locale::text as locale, used.kind
+),
+strangers as (
+  delete from auth.refresh_tokens t
+  using used, auth.users u
+  where used.kind = 'passwordlessEmail' and u.id = used.user_id and t.user_id = u.id and not u.email_verified
 ),
 told as (
   insert into brain.letters (template, locale, recipient, variables, deadline)
