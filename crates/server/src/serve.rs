@@ -1,7 +1,6 @@
 //! Serving: every part started in order, watched, and stopped in the opposite order.
 
 use std::io::{IsTerminal, Write};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,7 +73,8 @@ async fn serve_with(
     database_failed: impl Future<Output = db::Error>,
 ) -> anyhow::Result<()> {
     let project_migrations = project_files::migrations()?;
-    db::migrate::apply(address, &[&db::platform::migrations(), &project_migrations]).await?;
+    let accounts = app::auth::migrations();
+    db::migrate::apply(address, &[&db::platform::migrations(), &accounts, &project_migrations]).await?;
     let pool = Pool::open(address.clone(), pool_options(config)).await?;
     let mut parts = Box::pin(Parts::start(config, keys, &pool, stop.clone())).await?;
     let router =
@@ -98,6 +98,8 @@ struct Keys {
     clock: Clock,
     admin_secret: SecretString,
     jwt: JwtKey,
+    /// Under which codes in letters are kept.
+    codes: SecretString,
 }
 
 impl Keys {
@@ -113,7 +115,8 @@ impl Keys {
             None => secrets::kept(data_dir, "jwt_secret")?,
         };
         let jwt = JwtKey::parse(&jwt_secret, clock.clone()).context("NHOST_JWT_SECRET")?;
-        Ok(Self { clock, admin_secret, jwt })
+        let codes = secrets::kept(data_dir, "code_key")?;
+        Ok(Self { clock, admin_secret, jwt, codes })
     }
 }
 
@@ -133,13 +136,15 @@ impl Parts {
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
         let data_dir = &config.server.data_dir;
-        let Keys { clock, admin_secret, jwt } = keys;
+        let Keys { clock, admin_secret, jwt, codes } = keys;
         let authenticator =
             Authenticator::new(Some(admin_secret), Some(jwt.clone()), Some(PUBLIC_ROLE.to_owned()));
 
         let metadata = project_files::metadata()?;
         let (engine, feed) = Engine::start(pool.clone(), &metadata, EngineOptions::default()).await?;
-        let auth = Auth::start(pool.clone(), jwt, config.auth.options()).await?;
+        let options = config.auth.options(config.server.listen, config.mail.is_on(), codes);
+        let auth = Auth::start(pool.clone(), jwt, options).await?;
+        start_letters(config, &auth, &clock, &stop)?;
         let project: Arc<dyn Project> = Arc::new(engine.clone());
         let store = Store::disk(&data_dir.join("files")).await?;
         let files = Files::new(project, authenticator.clone(), store, Limits::default());
@@ -148,15 +153,33 @@ impl Parts {
         if swept > 0 {
             tracing::info!(files.swept = swept, "uploads that were cut short are forgotten");
         }
-        tell_what_is_off(data_dir);
+        tell_what_is_off(config);
         let endpoint = Endpoint::new(engine, authenticator, clock, stop);
         Ok(Self { feed, endpoint, auth, files })
     }
 }
 
+/// Sends letters beside everything else, until `stop`.
+fn start_letters(
+    config: &Config,
+    auth: &Auth,
+    clock: &Clock,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let mailer = config.mail.mailer(&config.server.data_dir).context("letters cannot be sent")?;
+    let (auth, clock, stop) = (auth.clone(), clock.clone(), stop.clone());
+    let folder = config.mail.letters.clone();
+    tokio::spawn(async move { auth.send_letters(mailer, folder, clock, stop).await });
+    Ok(())
+}
+
 /// A line for each service that is not configured.
-fn tell_what_is_off(data_dir: &Path) {
-    tracing::info!("mail: off; no verification of addresses is asked");
+fn tell_what_is_off(config: &Config) {
+    let data_dir = &config.server.data_dir;
+    if !config.mail.is_on() {
+        let outbox = data_dir.join("outbox");
+        tracing::warn!("mail: off; letters become files in {} and reach nobody", outbox.display());
+    }
     tracing::info!("files: kept in {}", data_dir.join("files").display());
     tracing::info!("push: off; subscriptions: off");
 }

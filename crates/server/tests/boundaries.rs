@@ -1,5 +1,5 @@
-//! Who may depend on whom: `base <- db <- changes <- graphql`, `base <- app`, everything `<- server`. Of `app`,
-//! only `app::auth` may use the database itself.
+//! Who may depend on whom: `base <- db <- changes <- graphql`, `base <- clients <- app`, everything `<- server`.
+//! Of `app`, only `app::auth` may use the database itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,8 +12,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("db", &["base"]),
     ("changes", &["base", "db"]),
     ("graphql", &["base", "db", "changes"]),
-    ("app", &["base", "db"]),
-    ("brainmessenger", &["base", "db", "changes", "graphql", "app"]),
+    ("clients", &["base"]),
+    ("app", &["base", "db", "clients"]),
+    ("brainmessenger", &["base", "db", "changes", "graphql", "clients", "app"]),
 ];
 
 #[test]

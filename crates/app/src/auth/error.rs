@@ -36,6 +36,18 @@ pub enum AuthError {
     /// A role was asked for that new accounts may not have.
     #[error("Role not allowed")]
     RoleNotAllowed,
+    /// A link may not lead there.
+    #[error("The value of \"options.redirectTo\" is not allowed.")]
+    RedirectToNotAllowed,
+    /// The ticket is unknown, used up or too old.
+    #[error("Invalid ticket")]
+    InvalidTicket,
+    /// The settings switch this endpoint off.
+    #[error("This endpoint is disabled")]
+    DisabledEndpoint,
+    /// The same was asked for a moment ago; it may be asked for again after so many seconds.
+    #[error("Too many requests, try again in {0} s")]
+    TooManyRequests(u32),
     /// The password is shorter than the configured minimum.
     #[error("Password is too short")]
     PasswordTooShort,
@@ -109,6 +121,9 @@ impl AuthError {
             Self::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "invalid-request"),
             Self::DefaultRoleNotAllowed => (StatusCode::BAD_REQUEST, "default-role-must-be-in-allowed-roles"),
             Self::RoleNotAllowed => (StatusCode::BAD_REQUEST, "role-not-allowed"),
+            Self::RedirectToNotAllowed => (StatusCode::BAD_REQUEST, "redirectTo-not-allowed"),
+            Self::InvalidTicket => (StatusCode::UNAUTHORIZED, "invalid-ticket"),
+            Self::DisabledEndpoint => (StatusCode::CONFLICT, "disabled-endpoint"),
             Self::PasswordTooShort => (StatusCode::BAD_REQUEST, "password-too-short"),
             Self::InvalidEmailPassword => (StatusCode::UNAUTHORIZED, "invalid-email-password"),
             Self::DisabledUser => (StatusCode::UNAUTHORIZED, "disabled-user"),
@@ -117,7 +132,9 @@ impl AuthError {
             Self::SignupDisabled => (StatusCode::FORBIDDEN, "signup-disabled"),
             Self::ForbiddenAnonymous => (StatusCode::FORBIDDEN, "forbidden-anonymous"),
             Self::EmailAlreadyInUse => (StatusCode::CONFLICT, "email-already-in-use"),
-            Self::TooManyPasswords => (StatusCode::TOO_MANY_REQUESTS, "too-many-requests"),
+            Self::TooManyPasswords | Self::TooManyRequests(_) => {
+                (StatusCode::TOO_MANY_REQUESTS, "too-many-requests")
+            }
             Self::Database(error) if error.is_connection_lost() || error.is_busy() => {
                 (StatusCode::SERVICE_UNAVAILABLE, "internal-server-error")
             }
@@ -126,20 +143,35 @@ impl AuthError {
             }
         }
     }
+
+    /// Nhost's code.
+    pub(super) fn code(&self) -> &'static str {
+        self.status_and_code().1
+    }
+
+    /// What the client is told.
+    pub(super) fn told(&self) -> String {
+        match self.status_and_code().0 {
+            StatusCode::INTERNAL_SERVER_ERROR => "Internal server error".to_owned(),
+            StatusCode::SERVICE_UNAVAILABLE => "The service is unavailable, try again in a moment".to_owned(),
+            _ => self.to_string(),
+        }
+    }
+
+    /// Logs a failure of ours, once.
+    pub(super) fn log(&self) {
+        let (status, code) = self.status_and_code();
+        if status.is_server_error() {
+            tracing::error!(error.code = code, "the sign-in service failed: {}", describe(self));
+        }
+    }
 }
 
 impl IntoResponse for AuthError {
     fn into_response(self) -> Response {
         let (status, code) = self.status_and_code();
-        if status.is_server_error() {
-            tracing::error!(error.code = code, "the sign-in service failed: {}", describe(&self));
-        }
-        let message = match status {
-            StatusCode::INTERNAL_SERVER_ERROR => "Internal server error".to_owned(),
-            StatusCode::SERVICE_UNAVAILABLE => "The service is unavailable, try again in a moment".to_owned(),
-            _ => self.to_string(),
-        };
-        let body = ErrorBody { status: status.as_u16(), message, error: code };
+        self.log();
+        let body = ErrorBody { status: status.as_u16(), message: self.told(), error: code };
         let mut response = (status, Json(body)).into_response();
         response.extensions_mut().insert(Outcome(code));
         let headers = response.headers_mut();
@@ -147,7 +179,8 @@ impl IntoResponse for AuthError {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            let seconds = if let Self::TooManyRequests(seconds) = self { seconds } else { 1 };
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

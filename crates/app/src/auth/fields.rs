@@ -164,7 +164,7 @@ fn has_null_character(value: &Value) -> bool {
 /// Where the link in a letter leads to.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub(super) struct RedirectTo;
+pub(super) struct RedirectTo(pub(super) String);
 
 impl TryFrom<String> for RedirectTo {
     type Error = &'static str;
@@ -172,7 +172,7 @@ impl TryFrom<String> for RedirectTo {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let absolute = text.parse::<axum::http::Uri>().is_ok_and(|uri| uri.scheme().is_some());
         if text.len() <= MAX_URL_BYTES && absolute {
-            Ok(Self)
+            Ok(Self(text))
         } else {
             Err("redirectTo is not an absolute URL")
         }

@@ -5,16 +5,22 @@
 //! needed is 401 `invalid-request` (Nhost: 400 in another shape), as clients expect.
 //! It exists only where the program stands alone, and is the only feature that may use the database itself.
 
+mod codes;
 mod cors;
 mod endpoints;
 mod error;
 mod fields;
+mod letters;
+mod migrations;
+mod network;
 mod observe;
 mod options;
 mod passwords;
+mod redirects;
 mod refresh_token;
 mod request;
 mod sessions;
+mod tickets;
 mod user;
 
 use std::sync::Arc;
@@ -26,13 +32,17 @@ use base::jwt::JwtKey;
 use db::Pool;
 
 use endpoints::{
-    healthz, jwks, signin_email_password, signout, signup_email_password, token, token_verify, user as me,
-    version,
+    healthz, jwks, signin_email_password, signin_without_password, signout, signup_email_password, token,
+    token_verify, user as me, user_email_change, user_password, user_password_reset, verification_email,
+    verify, version,
 };
 use observe::observed;
 use passwords::Passwords;
+use redirects::Redirects;
+use tokio::sync::Notify;
 
 pub use error::{AuthError, RefusedToken};
+pub use migrations::migrations;
 pub use options::Options;
 
 /// The sign-in service over one database. Cloning is cheap.
@@ -43,6 +53,9 @@ struct Shared {
     pool: Pool,
     jwt: JwtKey,
     passwords: Passwords,
+    redirects: Redirects,
+    /// Told when a letter was put into the queue.
+    letters_wait: Notify,
     options: Options,
 }
 
@@ -50,10 +63,14 @@ impl Auth {
     /// Makes the service ready: the configured roles exist afterwards.
     pub async fn start(pool: Pool, jwt: JwtKey, options: Options) -> Result<Self, AuthError> {
         observe::describe();
+        letters::describe();
         let options = options.normalised();
         let add_roles = "insert into auth.roles (role) select unnest($1::text[]) on conflict do nothing";
         pool.execute(add_roles, &[&options.default_allowed_roles]).await?;
-        Ok(Self(Arc::new(Shared { pool, jwt, passwords: Passwords::start().await?, options })))
+        let redirects = Redirects::new(&options.client_url, &options.allowed_redirect_urls);
+        let passwords = Passwords::start().await?;
+        let letters_wait = Notify::new();
+        Ok(Self(Arc::new(Shared { pool, jwt, passwords, redirects, letters_wait, options })))
     }
 }
 
@@ -68,10 +85,28 @@ pub fn router(auth: Auth) -> Router {
             "/signin/email-password",
             observed("signin_email_password", post(signin_email_password::handle)),
         )
+        .route("/signin/otp/email", observed("signin_otp_email", post(signin_without_password::send_code)))
+        .route(
+            "/signin/otp/email/verify",
+            observed("signin_otp_email_verify", post(signin_without_password::take_code)),
+        )
+        .route(
+            "/signin/passwordless/email",
+            observed("signin_passwordless_email", post(signin_without_password::send_link)),
+        )
         .route("/signout", observed("signout", post(signout::handle)))
         .route("/token", observed("token", post(token::handle)))
         .route("/token/verify", observed("token_verify", post(token_verify::handle)))
         .route("/user", observed("user", get(me::handle)))
+        .route("/user/password", observed("user_password", post(user_password::handle)))
+        .route("/user/password/reset", observed("user_password_reset", post(user_password_reset::handle)))
+        .route("/user/email/change", observed("user_email_change", post(user_email_change::handle)))
+        .route(
+            "/user/email/send-verification-email",
+            observed("send_verification_email", post(verification_email::handle)),
+        )
+        // A look at the link by a mail scanner must not use it up.
+        .route("/verify", observed("verify", get(verify::handle).head(healthz::handle)))
         .route("/healthz", get(healthz::handle))
         .route("/version", get(version::handle))
         .route("/.well-known/jwks.json", get(jwks::handle))

@@ -2,6 +2,10 @@
 //!
 //! Nothing here reads the environment: the server fills this in, once, at start.
 
+use ipnet::IpNet;
+use secrecy::SecretString;
+use uuid::Uuid;
+
 /// The settings. A field `x` is Nhost Auth's variable `AUTH_X`; the defaults are those of Nhost's platform,
 /// except where a field says otherwise.
 #[derive(Clone, Debug)]
@@ -14,8 +18,8 @@ pub struct Options {
     /// `AUTH_PASSWORD_MIN_LENGTH`: the shortest password that a new account may have, in bytes. No password
     /// is shorter than 3 or longer than 50 characters, whatever stands here.
     pub password_min_length: usize,
-    /// `AUTH_EMAIL_SIGNIN_EMAIL_VERIFIED_REQUIRED`: whether only verified addresses may sign in. On at
-    /// Nhost; off here, because without a way to send letters nobody could ever sign in.
+    /// `AUTH_EMAIL_SIGNIN_EMAIL_VERIFIED_REQUIRED`: whether only verified addresses may sign in. The
+    /// server sets it where letters reach people: without them nobody could ever sign in.
     pub email_verification_required: bool,
     /// `AUTH_USER_DEFAULT_ROLE`: the role of a request that asks for none.
     pub default_role: String,
@@ -33,6 +37,27 @@ pub struct Options {
     /// `AUTH_GRAVATAR_ENABLED`: whether a new account's picture is the one Gravatar has for its address. On
     /// at Nhost; off here: it gives a hash of everybody's mail address to a third party.
     pub gravatar_enabled: bool,
+    /// `AUTH_CLIENT_URL`: where the client is, to which links in letters lead in the end.
+    pub client_url: String,
+    /// `AUTH_ACCESS_CONTROL_ALLOWED_REDIRECT_URLS`: where else they may lead.
+    pub allowed_redirect_urls: Vec<String>,
+    /// `AUTH_SERVER_URL`: this service's own address, to which links in letters lead first.
+    pub server_url: String,
+    /// `BRAIN_LETTER_PAUSE`: a person gets the same letter again only after so many seconds.
+    pub letter_pause_seconds: u32,
+    /// `BRAIN_PASSWORD_CHANGE_ENDS_SESSIONS`: whether a changed password ends the person's other sessions
+    /// and personal access tokens. At Nhost they live on, a thief's as well.
+    pub password_change_ends_sessions: bool,
+    /// `AUTH_OTP_EMAIL_ENABLED`: whether a code in a letter signs in. Off at Nhost.
+    pub otp_email_enabled: bool,
+    /// `AUTH_EMAIL_PASSWORDLESS_ENABLED`: whether a link in a letter signs in. Off at Nhost.
+    pub email_passwordless_enabled: bool,
+    /// `BRAIN_CODE_DIGITS`: how long codes in letters are, 6 or 8.
+    pub code_digits: u8,
+    /// The key under which codes are kept. By default a new one, so that codes end with the process.
+    pub code_key: SecretString,
+    /// `BRAIN_TRUSTED_PROXIES`: whose word counts about where a request comes from.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl Default for Options {
@@ -49,6 +74,16 @@ impl Default for Options {
             default_locale: "en".to_owned(),
             allowed_locales: vec!["en".to_owned(), "ru".to_owned()],
             gravatar_enabled: false,
+            client_url: "http://localhost:3000".to_owned(),
+            allowed_redirect_urls: Vec::new(),
+            server_url: "http://localhost:3000/v1".to_owned(),
+            letter_pause_seconds: 60,
+            password_change_ends_sessions: true,
+            otp_email_enabled: true,
+            email_passwordless_enabled: true,
+            code_digits: 6,
+            code_key: SecretString::from(format!("{}{}", Uuid::new_v4(), Uuid::new_v4())),
+            trusted_proxies: Vec::new(),
         }
     }
 }
@@ -59,6 +94,8 @@ impl Options {
         self.default_allowed_roles.push(self.default_role.clone());
         self.default_allowed_roles.sort_unstable();
         self.default_allowed_roles.dedup();
+        // Paths are put behind it as text.
+        self.server_url.truncate(self.server_url.trim_end_matches('/').len());
         self
     }
 

@@ -1,4 +1,5 @@
-//! Hashes and verifies passwords: argon2id with OWASP's parameters, as PHC strings.
+//! Hashes and verifies passwords: argon2id with OWASP's parameters, as PHC strings. Hashes of bcrypt, which
+//! accounts bring that were made by Nhost Auth, are verified too, to be replaced.
 //!
 //! A hash takes tens of milliseconds and 19 MiB. So few run at once, each on a thread of its own, few may
 //! wait, and none waits long: other requests never notice, and a flood is told to come back.
@@ -21,6 +22,21 @@ const WAITING_PER_SLOT: usize = 64;
 
 /// How long a request may wait for its turn.
 const MAX_WAIT: Duration = Duration::from_secs(5);
+
+/// The most work that a stored bcrypt hash may ask for: two to this. Nhost Auth's ask for 10; each more
+/// doubles the time, so that one odd row could hold a thread for hours.
+const MAX_BCRYPT_COST: u32 = 14;
+
+/// What comparing a password with a stored hash gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is another one, or there is none.
+    Wrong,
+    /// It is the one.
+    Right,
+    /// It is the one, and its hash is of a kind that is to be replaced.
+    RightButOld,
+}
 
 /// Hashes passwords, few at once.
 pub(super) struct Passwords {
@@ -59,24 +75,17 @@ impl Passwords {
         Ok(hashed.to_string())
     }
 
-    /// Whether `password` is the one that `stored` was made of. `None` is a person who has no password, or
-    /// does not exist: it takes as long, and is never right.
+    /// Compares `password` with the hash `stored`. `None` is a person who has no password, or does not exist:
+    /// it takes as long, and is never right.
     pub(super) async fn verify(
         &self,
         password: SecretString,
         stored: Option<String>,
-    ) -> Result<bool, AuthError> {
+    ) -> Result<Verdict, AuthError> {
         let exists = stored.is_some();
         let stored = stored.map_or_else(|| Arc::clone(&self.nobodys_hash), Arc::from);
-        let verdict = self
-            .in_turn(move || Argon2::default().verify_password(password.expose_secret().as_bytes(), &*stored))
-            .await?;
-        match verdict {
-            Ok(()) => Ok(exists),
-            Err(HashError::PasswordInvalid) => Ok(false),
-            // A hash in another form, bcrypt's for instance, belongs to an account moved here from elsewhere.
-            Err(error) => Err(AuthError::Hash(format!("a stored hash is not argon2's: {error}"))),
-        }
+        let verdict = self.in_turn(move || compare(password.expose_secret(), &stored)).await??;
+        Ok(if exists { verdict } else { Verdict::Wrong })
     }
 
     async fn in_turn<T: Send + 'static>(
@@ -100,9 +109,41 @@ impl Passwords {
     }
 }
 
+/// Compares at once, on the thread that calls.
+fn compare(password: &str, stored: &str) -> Result<Verdict, AuthError> {
+    if let Some(hash) = bcrypt_hash(stored)? {
+        let is_right = bcrypt::verify(password, hash)
+            .map_err(|error| AuthError::Hash(format!("a stored hash is not bcrypt's: {error}")))?;
+        return Ok(if is_right { Verdict::RightButOld } else { Verdict::Wrong });
+    }
+    match Argon2::default().verify_password(password.as_bytes(), stored) {
+        Ok(()) => Ok(Verdict::Right),
+        Err(HashError::PasswordInvalid) => Ok(Verdict::Wrong),
+        Err(error) => {
+            Err(AuthError::Hash(format!("a stored hash is neither argon2's nor bcrypt's: {error}")))
+        }
+    }
+}
+
+/// The stored hash, where it is one of bcrypt (`$2a$10$…`) and not too dear to verify.
+fn bcrypt_hash(stored: &str) -> Result<Option<&str>, AuthError> {
+    let marks = ["$2a$", "$2b$", "$2x$", "$2y$"];
+    let Some(rest) = marks.iter().find_map(|mark| stored.strip_prefix(mark)) else {
+        return Ok(None);
+    };
+    let cost = rest.split('$').next().and_then(|cost| cost.parse::<u32>().ok());
+    if cost.is_none_or(|cost| cost > MAX_BCRYPT_COST) {
+        return Err(AuthError::Hash("a stored bcrypt hash has no cost, or too high a one".to_owned()));
+    }
+    Ok(Some(stored))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Of "correct horse", with cost 4.
+    const BCRYPT_HASH: &str = "$2b$04$0dAExdBnOkDUBMjM/XStMeWu/Y7B1/okVjLynbSTVe6bedoXC6vLu";
 
     fn secret(text: &str) -> SecretString {
         SecretString::from(text.to_owned())
@@ -114,14 +155,36 @@ mod tests {
         let first = passwords.hash(secret("correct horse")).await.unwrap();
         assert!(first.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{first}");
         assert_ne!(first, passwords.hash(secret("correct horse")).await.unwrap());
-        assert!(passwords.verify(secret("correct horse"), Some(first.clone())).await.unwrap());
-        assert!(!passwords.verify(secret("correct horsf"), Some(first)).await.unwrap());
+        let verdict = passwords.verify(secret("correct horse"), Some(first.clone())).await.unwrap();
+        assert_eq!(verdict, Verdict::Right);
+        assert_eq!(passwords.verify(secret("correct horsf"), Some(first)).await.unwrap(), Verdict::Wrong);
     }
 
     #[tokio::test]
     async fn nobody_has_no_password() {
         let passwords = Passwords::with_slots(1).await.unwrap();
-        assert!(!passwords.verify(secret("anything"), None).await.unwrap());
+        assert_eq!(passwords.verify(secret("anything"), None).await.unwrap(), Verdict::Wrong);
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_bcrypt_is_verified_and_is_old() {
+        let passwords = Passwords::with_slots(1).await.unwrap();
+        for hash in [BCRYPT_HASH, &BCRYPT_HASH.replace("$2b$", "$2a$"), &BCRYPT_HASH.replace("$2b$", "$2y$")]
+        {
+            let right = passwords.verify(secret("correct horse"), Some(hash.to_owned())).await.unwrap();
+            assert_eq!(right, Verdict::RightButOld, "{hash}");
+            let wrong = passwords.verify(secret("correct horsf"), Some(hash.to_owned())).await.unwrap();
+            assert_eq!(wrong, Verdict::Wrong, "{hash}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_bcrypt_that_would_take_hours_is_not_begun() {
+        let passwords = Passwords::with_slots(1).await.unwrap();
+        for cost in ["31", "15", "", "x"] {
+            let hash = BCRYPT_HASH.replace("$04$", &format!("${cost}$"));
+            assert!(passwords.verify(secret("correct horse"), Some(hash)).await.is_err(), "{cost}");
+        }
     }
 
     #[tokio::test]

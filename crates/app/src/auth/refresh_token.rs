@@ -26,14 +26,19 @@ impl RefreshToken {
 
     /// What the database keeps: `\x` and the SHA-256 of the text in hexadecimal digits, as Nhost Auth does.
     pub(super) fn stored(&self) -> String {
-        use std::fmt::Write as _;
-        let digest = Sha256::digest(self.expose().as_bytes());
-        digest.iter().fold("\\x".to_owned(), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        digest(self.expose())
     }
+}
+
+/// `\x` and the SHA-256 of a text in hexadecimal digits.
+pub(super) fn digest(text: &str) -> String {
+    use std::fmt::Write as _;
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().fold("\\x".to_owned(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]

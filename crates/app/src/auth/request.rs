@@ -17,9 +17,11 @@ use base::jwt::TokenError;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::error::Category;
+use uuid::Uuid;
 
 use super::Auth;
 use super::error::{AuthError, RefusedToken};
+use super::sessions::REFRESH_TOKEN_ID;
 
 /// No request to the sign-in service needs more.
 pub(super) const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -107,8 +109,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
     }
 }
 
-/// The person whose access token the request shows. `Option<Bearer>` is `None` for a missing or bad one.
-pub(super) struct Bearer(pub(super) UserId);
+/// The person whose access token the request shows, and the session that it is of. `Option<Bearer>` is `None` for a missing or bad one.
+pub(super) struct Bearer(pub(super) UserId, pub(super) Option<Uuid>);
 
 impl FromRequestParts<Auth> for Bearer {
     type Rejection = AuthError;
@@ -117,7 +119,11 @@ impl FromRequestParts<Auth> for Bearer {
         let header = parts.headers.get(AUTHORIZATION).ok_or(RefusedToken::Missing)?;
         let header = header.to_str().map_err(|_| RefusedToken::Bad(RefusedCaller::Malformed))?;
         let token = bearer_token(header).map_err(RefusedToken::Bad)?;
-        Ok(Self(auth.verify_access_token(token).map_err(|error| RefusedToken::Bad(error.into()))?))
+        let refuse = |error: TokenError| RefusedToken::Bad(error.into());
+        let claims = auth.0.jwt.verify_own(token).map_err(refuse)?;
+        let user = claims.user_id.ok_or_else(|| refuse(TokenError::Claims))?;
+        let session = claims.variables.get(REFRESH_TOKEN_ID).and_then(|id| Uuid::try_parse(id).ok());
+        Ok(Self(user, session))
     }
 }
 

@@ -11,6 +11,9 @@ use super::error::AuthError;
 use super::refresh_token::RefreshToken;
 use super::user::User;
 
+/// The claim that names the session of an access token, so that what is revoked can be told from what is not.
+pub(super) const REFRESH_TOKEN_ID: &str = "x-hasura-refresh-token-id";
+
 /// What a person holds who is signed in. `POST /token` answers it bare.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -22,6 +25,13 @@ pub(super) struct OpenSession {
     user: User,
 }
 
+impl OpenSession {
+    /// The refresh token, for an address that a browser is sent to.
+    pub(super) fn refresh_token(&self) -> &str {
+        &self.refresh_token
+    }
+}
+
 /// What every endpoint but `POST /token` answers: no key `session` when there is none.
 #[derive(Serialize)]
 pub(super) struct SessionPayload {
@@ -30,13 +40,27 @@ pub(super) struct SessionPayload {
 }
 
 impl Auth {
+    /// A new session of a person who has just shown who they are.
+    pub(super) async fn begin_session(&self, user: Uuid) -> Result<OpenSession, AuthError> {
+        let token = RefreshToken::generate();
+        let lifetime = f64::from(self.0.options.refresh_token_expires_in);
+        let sql = include_str!("sql/open_session.sql");
+        let row = self.0.pool.query_opt(sql, &[&user, &token.stored(), &lifetime]).await?;
+        // Disabled or deleted while they showed it.
+        let row = row.ok_or(AuthError::DisabledUser)?;
+        self.open_session(&row, &token)
+    }
+
     /// The session of the person in `row`, a user's row with the column `refresh_token_id`, whose stored
     /// refresh token is that of `token`.
     pub(super) fn open_session(&self, row: &Row, token: &RefreshToken) -> Result<OpenSession, AuthError> {
         let user = User::from_row(row)?;
         let options = &self.0.options;
-        let claims =
-            BTreeMap::from([("x-hasura-user-is-anonymous".to_owned(), user.is_anonymous.to_string())]);
+        let refresh_token_id: Uuid = row.try_get("refresh_token_id")?;
+        let claims = BTreeMap::from([
+            ("x-hasura-user-is-anonymous".to_owned(), user.is_anonymous.to_string()),
+            (REFRESH_TOKEN_ID.to_owned(), refresh_token_id.to_string()),
+        ]);
         let lifetime = i64::from(options.access_token_expires_in);
         let access_token = self
             .0
@@ -47,7 +71,7 @@ impl Auth {
             access_token,
             access_token_expires_in: options.access_token_expires_in,
             refresh_token: token.expose().to_owned(),
-            refresh_token_id: row.try_get("refresh_token_id")?,
+            refresh_token_id,
             user: user.in_session(),
         })
     }

@@ -1,5 +1,9 @@
 //! The sign-in service over HTTP: every endpoint, the good way and each error.
 
+mod codes;
+mod email_change;
+mod letters;
+mod password;
 mod service;
 mod session;
 mod signin;
@@ -7,3 +11,4 @@ mod signout;
 mod signup;
 mod system;
 mod token;
+mod verification;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use app::auth::{Auth, Options, router};
+use app::auth::{Auth, Options, migrations, router};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -19,6 +19,7 @@ pub(super) const PASSWORD: &str = "correct horse";
 /// The service, and what is behind it.
 pub(super) struct Service {
     router: Router,
+    pub(super) auth: Auth,
     pub(super) pool: Pool,
     pub(super) clock: Clock,
     pub(super) jwt: JwtKey,
@@ -39,18 +40,19 @@ impl Service {
     }
 
     pub(super) async fn start_with(options: Options) -> Self {
-        let database = TestDatabase::create(&[&platform::migrations()]).await;
+        let database = TestDatabase::create(&[&platform::migrations(), &migrations()]).await;
         let pool = database.pool().await;
         let clock = Clock::manual(1_700_000_000);
         let secret = "an access token key for tests alone".to_owned().into();
         let jwt = JwtKey::parse(&secret, clock.clone()).unwrap();
         let auth = Auth::start(pool.clone(), jwt.clone(), options).await.unwrap();
-        Self { router: router(auth), pool, clock, jwt, _database: database }
+        Self { router: router(auth.clone()), auth, pool, clock, jwt, _database: database }
     }
 
     /// The same database, served with other settings.
     pub(super) async fn reconfigure(&mut self, options: Options) {
         let auth = Auth::start(self.pool.clone(), self.jwt.clone(), options).await.unwrap();
+        self.auth = auth.clone();
         self.router = router(auth);
     }
 
@@ -96,6 +98,22 @@ impl Service {
     /// Runs a statement of the administrator's.
     pub(super) async fn sql(&self, sql: &str) {
         self.pool.execute(sql, &[]).await.unwrap();
+    }
+
+    /// The variables of the newest letter that waits for this reader; `Null` where there is none.
+    pub(super) async fn letter(&self, template: &str, recipient: &str) -> Value {
+        let sql = "select variables from brain.letters where template = $1 and recipient = $2
+            order by created_at desc limit 1";
+        let row = self.pool.query_opt(sql, &[&template, &recipient]).await.unwrap();
+        row.map_or(Value::Null, |row| row.get(0))
+    }
+
+    /// Visits the link of a letter, and gives the address that the browser is sent to.
+    pub(super) async fn visit(&self, letter: &Value) -> String {
+        let link = text(&letter["link"]).strip_prefix("http://localhost:3000/v1").unwrap();
+        let answer = self.get(link).await;
+        assert_eq!(answer.status, StatusCode::FOUND, "{answer:?}");
+        answer.headers["location"].to_str().unwrap().to_owned()
     }
 
     /// Takes the database away, for good.

@@ -116,3 +116,20 @@ async fn a_stored_hash_that_cannot_be_read_tells_the_client_nothing() {
     let answer = service.sign_in("a@b.c", PASSWORD).await;
     answer.assert_error(500, "internal-server-error", "Internal server error");
 }
+
+#[tokio::test]
+async fn a_bcrypt_hash_from_nhost_signs_in_and_is_renewed() {
+    let service = Service::start().await;
+    service.sign_up("a@b.c").await;
+    // Of the same password, with cost 4.
+    let bring = "update auth.users set password_hash =
+        '$2a$04$0dAExdBnOkDUBMjM/XStMeWu/Y7B1/okVjLynbSTVe6bedoXC6vLu'";
+    service.sql(bring).await;
+    let old = "select count(*) from auth.users where password_hash like '$2a$%'";
+    service.sign_in("a@b.c", "a wrong one").await.assert_error(401, "invalid-email-password", "Incorrect");
+    assert_eq!(service.count(old).await, 1);
+    assert_eq!(service.sign_in("a@b.c", PASSWORD).await.status, StatusCode::OK);
+    assert_eq!(service.count(old).await, 0);
+    assert_eq!(service.sign_in("a@b.c", PASSWORD).await.status, StatusCode::OK);
+    service.sign_in("a@b.c", "a wrong one").await.assert_error(401, "invalid-email-password", "Incorrect");
+}

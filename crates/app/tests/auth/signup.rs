@@ -81,7 +81,7 @@ async fn takes_options() {
         "a@b.c",
         json!({
             "displayName": "Алёна", "locale": "ru", "metadata": {"firstName": "Алёна", "n": [1, 2.5, null]},
-            "allowedRoles": ["me", "user"], "defaultRole": "me", "redirectTo": "https://example.com/welcome",
+            "allowedRoles": ["me", "user"], "defaultRole": "me", "redirectTo": "http://localhost:3000/welcome",
         }),
     )
     .await;

@@ -1,7 +1,11 @@
 //! The settings of sign-in, under the names that Nhost Auth has for them.
 
+use std::net::{IpAddr, SocketAddr};
+
 use app::auth::Options;
 use clap::Args;
+use ipnet::IpNet;
+use secrecy::SecretString;
 
 use super::Exit;
 
@@ -9,7 +13,6 @@ use super::Exit;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sign-in")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
-#[expect(clippy::struct_field_names, reason = "a field is named for its variable")]
 pub(crate) struct AuthConfig {
     /// How long an access token lives, in seconds
     #[arg(long, env = "AUTH_ACCESS_TOKEN_EXPIRES_IN", value_name = "SECONDS", default_value_t = 900,
@@ -23,10 +26,10 @@ pub(crate) struct AuthConfig {
     #[arg(long, env = "AUTH_PASSWORD_MIN_LENGTH", value_name = "BYTES", default_value_t = 9,
           value_parser = clap::value_parser!(u8).range(3..=50))]
     pub(crate) auth_password_min_length: u8,
-    /// Whether only verified addresses may sign in; needs a way to send letters
-    #[arg(long, env = "AUTH_EMAIL_SIGNIN_EMAIL_VERIFIED_REQUIRED", value_name = "BOOL", default_value_t = false,
+    /// Whether only verified addresses may sign in; when it is not set: where there is a mail server
+    #[arg(long, env = "AUTH_EMAIL_SIGNIN_EMAIL_VERIFIED_REQUIRED", value_name = "BOOL",
           action = clap::ArgAction::Set)]
-    pub(crate) auth_email_signin_email_verified_required: bool,
+    pub(crate) auth_email_signin_email_verified_required: Option<bool>,
     /// The role of a request that asks for none
     #[arg(long, env = "AUTH_USER_DEFAULT_ROLE", value_name = "ROLE", default_value = "user")]
     pub(crate) auth_user_default_role: String,
@@ -53,14 +56,53 @@ pub(crate) struct AuthConfig {
     #[arg(long, env = "AUTH_GRAVATAR_ENABLED", value_name = "BOOL", default_value_t = false,
           action = clap::ArgAction::Set)]
     pub(crate) auth_gravatar_enabled: bool,
+    /// Where the client is, to which links in letters lead in the end; when it is not set: this server
+    #[arg(long, env = "AUTH_CLIENT_URL", value_name = "URL")]
+    pub(crate) auth_client_url: Option<String>,
+    /// This server's address under which Auth answers; when it is not set: `/v1` below `BRAIN_LISTEN`
+    #[arg(long, env = "AUTH_SERVER_URL", value_name = "URL")]
+    pub(crate) auth_server_url: Option<String>,
+    /// Where else links in letters may lead: addresses, in which `*` and `**` stand for anything
+    #[arg(
+        long,
+        env = "AUTH_ACCESS_CONTROL_ALLOWED_REDIRECT_URLS",
+        value_name = "URLS",
+        value_delimiter = ','
+    )]
+    pub(crate) auth_access_control_allowed_redirect_urls: Vec<String>,
+    /// A person gets the same letter again only after so many seconds
+    #[arg(long, env = "BRAIN_LETTER_PAUSE", value_name = "SECONDS", default_value_t = 60,
+          value_parser = clap::value_parser!(u32).range(0..=3600))]
+    pub(crate) letter_pause: u32,
+    /// Whether a changed password ends the person's other sessions
+    #[arg(long, env = "BRAIN_PASSWORD_CHANGE_ENDS_SESSIONS", value_name = "BOOL", default_value_t = true,
+          action = clap::ArgAction::Set)]
+    pub(crate) password_change_ends_sessions: bool,
+    /// Whether a code in a letter signs in
+    #[arg(long, env = "AUTH_OTP_EMAIL_ENABLED", value_name = "BOOL", default_value_t = true,
+          action = clap::ArgAction::Set)]
+    pub(crate) auth_otp_email_enabled: bool,
+    /// Whether a link in a letter signs in
+    #[arg(long, env = "AUTH_EMAIL_PASSWORDLESS_ENABLED", value_name = "BOOL", default_value_t = true,
+          action = clap::ArgAction::Set)]
+    pub(crate) auth_email_passwordless_enabled: bool,
+    /// How many digits codes in letters have
+    #[arg(long, env = "BRAIN_CODE_DIGITS", value_name = "6|8", default_value = "6", value_parser = ["6", "8"])]
+    pub(crate) code_digits: String,
+    /// The proxies whose `X-Forwarded-For` is believed: addresses or networks such as 10.0.0.0/8
+    #[arg(long, env = "BRAIN_TRUSTED_PROXIES", value_name = "NETWORKS", value_delimiter = ',',
+          value_parser = network)]
+    pub(crate) trusted_proxies: Vec<IpNet>,
 }
 
 impl AuthConfig {
     /// Refuses settings that contradict each other.
     pub(crate) fn check(&self) -> Result<(), Exit> {
-        if self.auth_email_signin_email_verified_required {
-            let what = "true needs a way to send letters, and there is none: addresses cannot be verified";
-            return Err(Exit::wrong("AUTH_EMAIL_SIGNIN_EMAIL_VERIFIED_REQUIRED", what));
+        let own = [("AUTH_CLIENT_URL", &self.auth_client_url), ("AUTH_SERVER_URL", &self.auth_server_url)];
+        for (name, url) in own {
+            if url.as_ref().is_some_and(|url| !is_web_address(url)) {
+                return Err(Exit::wrong(name, "is not an address that begins with http:// or https://"));
+            }
         }
         if !self.auth_locale_allowed_locales.contains(&self.auth_locale_default) {
             let what = format!("{:?} is not among AUTH_LOCALE_ALLOWED_LOCALES", self.auth_locale_default);
@@ -70,12 +112,13 @@ impl AuthConfig {
     }
 
     /// The settings as the sign-in service takes them.
-    pub(crate) fn options(&self) -> Options {
+    pub(crate) fn options(&self, listen: SocketAddr, has_mail: bool, code_key: SecretString) -> Options {
+        let here = format!("http://{listen}");
         Options {
             access_token_expires_in: self.auth_access_token_expires_in,
             refresh_token_expires_in: self.auth_refresh_token_expires_in,
             password_min_length: usize::from(self.auth_password_min_length),
-            email_verification_required: self.auth_email_signin_email_verified_required,
+            email_verification_required: self.auth_email_signin_email_verified_required.unwrap_or(has_mail),
             default_role: self.auth_user_default_role.clone(),
             default_allowed_roles: self.auth_user_default_allowed_roles.clone(),
             disable_signup: self.auth_disable_signup,
@@ -83,6 +126,27 @@ impl AuthConfig {
             default_locale: self.auth_locale_default.clone(),
             allowed_locales: self.auth_locale_allowed_locales.clone(),
             gravatar_enabled: self.auth_gravatar_enabled,
+            client_url: self.auth_client_url.clone().unwrap_or_else(|| here.clone()),
+            server_url: self.auth_server_url.clone().unwrap_or_else(|| format!("{here}/v1")),
+            allowed_redirect_urls: self.auth_access_control_allowed_redirect_urls.clone(),
+            letter_pause_seconds: self.letter_pause,
+            password_change_ends_sessions: self.password_change_ends_sessions,
+            otp_email_enabled: self.auth_otp_email_enabled,
+            email_passwordless_enabled: self.auth_email_passwordless_enabled,
+            code_digits: if self.code_digits == "8" { 8 } else { 6 },
+            code_key,
+            trusted_proxies: self.trusted_proxies.clone(),
         }
     }
+}
+
+/// A network, or one address.
+fn network(text: &str) -> Result<IpNet, String> {
+    let one = text.parse::<IpAddr>().map(IpNet::from);
+    one.or_else(|_| text.parse()).map_err(|_| "is not an address or a network".to_owned())
+}
+
+fn is_web_address(text: &str) -> bool {
+    let scheme = text.parse::<http::Uri>().ok().and_then(|uri| uri.scheme_str().map(str::to_owned));
+    matches!(scheme.as_deref(), Some("http" | "https"))
 }

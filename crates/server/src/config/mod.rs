@@ -6,6 +6,7 @@
 mod auth;
 mod engine;
 mod exit;
+mod mail;
 mod postgres;
 mod unbuilt;
 
@@ -19,6 +20,7 @@ use secrecy::SecretString;
 pub(crate) use auth::AuthConfig;
 pub(crate) use engine::EngineConfig;
 pub(crate) use exit::Exit;
+pub(crate) use mail::MailConfig;
 pub(crate) use postgres::PostgresConfig;
 
 /// BrainMessenger: a complete messenger server with a web client inside.
@@ -54,9 +56,20 @@ pub(crate) struct Config {
     pub(crate) keys: KeyConfig,
     #[command(flatten)]
     pub(crate) auth: AuthConfig,
+    #[command(flatten)]
+    pub(crate) mail: MailConfig,
     /// The search path, by which PostgreSQL's programs are found.
     #[arg(skip)]
     pub(crate) path: Option<OsString>,
+}
+
+/// What the server is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Environment {
+    /// Somebody tries it or works on it.
+    Development,
+    /// People use it.
+    Production,
 }
 
 /// Where the server listens and keeps its data.
@@ -72,6 +85,9 @@ pub(crate) struct ServerConfig {
     /// Folder for everything that is kept: the database, files, generated keys
     #[arg(long, env = "BRAIN_DATA_DIR", value_name = "FOLDER", default_value = "./data")]
     pub(crate) data_dir: PathBuf,
+    /// What the server is for: in production it refuses what only a developer can want
+    #[arg(long, env = "BRAIN_ENV", value_name = "ENVIRONMENT", value_enum, default_value = "development")]
+    pub(crate) env: Environment,
     /// What is logged, in tracing's filter syntax
     #[arg(long, env = "BRAIN_LOG", value_name = "FILTER", default_value = "info")]
     pub(crate) log: String,
@@ -103,6 +119,7 @@ impl CommandLine {
         if matches!(line.command, None | Some(Command::Serve)) {
             unbuilt::refuse()?;
             line.config.auth.check()?;
+            line.config.mail.check(line.config.server.env == Environment::Production)?;
         }
         Ok(line)
     }

@@ -5,13 +5,14 @@
 
 use axum::Json;
 use axum::extract::State;
+use secrecy::SecretString;
 use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::auth::Auth;
 use crate::auth::error::AuthError;
 use crate::auth::fields::{Email, Password};
-use crate::auth::refresh_token::RefreshToken;
+use crate::auth::passwords::Verdict;
 use crate::auth::request::JsonBody;
 use crate::auth::sessions::SessionPayload;
 use crate::auth::user::Standing;
@@ -39,20 +40,26 @@ pub(in crate::auth) async fn handle(
         Some(row) => row.try_get("password_hash")?,
         None => None,
     };
-    let is_right = auth.0.passwords.verify(request.password.into_secret(), stored).await?;
-    let row = found.filter(|_| is_right).ok_or(AuthError::InvalidEmailPassword)?;
+    let password = request.password.into_secret();
+    let verdict = auth.0.passwords.verify(password.clone(), stored.clone()).await?;
+    let row = found.filter(|_| verdict != Verdict::Wrong).ok_or(AuthError::InvalidEmailPassword)?;
+    let id: Uuid = row.try_get("id")?;
+    if verdict == Verdict::RightButOld {
+        renew_hash(&auth, id, password, stored).await?;
+    }
 
-    let token = RefreshToken::generate();
-    let lifetime = f64::from(auth.0.options.refresh_token_expires_in);
-    let row = auth
-        .0
-        .pool
-        .query_opt(
-            include_str!("../sql/open_session.sql"),
-            &[&row.try_get::<_, Uuid>("id")?, &token.stored(), &lifetime],
-        )
-        .await?
-        // Disabled or deleted while the password was being checked.
-        .ok_or(AuthError::DisabledUser)?;
-    Ok(Json(SessionPayload { session: Some(auth.open_session(&row, &token)?) }))
+    Ok(Json(SessionPayload { session: Some(auth.begin_session(id).await?) }))
+}
+
+/// Replaces a hash of an old kind, unless the password was changed meanwhile.
+async fn renew_hash(
+    auth: &Auth,
+    id: Uuid,
+    password: SecretString,
+    old: Option<String>,
+) -> Result<(), AuthError> {
+    let new = auth.0.passwords.hash(password).await?;
+    let sql = "update auth.users set password_hash = $2::text where id = $1 and password_hash = $3::text";
+    auth.0.pool.execute(sql, &[&id, &new, &old]).await?;
+    Ok(())
 }

@@ -25,7 +25,7 @@ pub(in crate::auth) async fn handle(
 ) -> Result<Answered, AuthError> {
     let pool = &auth.0.pool;
     if request.all {
-        let Bearer(user) =
+        let Bearer(user, _) =
             bearer.ok_or_else(|| invalid("to sign out everywhere, an access token is needed"))?;
         pool.execute("delete from auth.refresh_tokens where user_id = $1", &[&user.0]).await?;
         return Ok(OK);

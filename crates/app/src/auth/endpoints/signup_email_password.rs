@@ -15,6 +15,7 @@ use crate::auth::options::Options;
 use crate::auth::refresh_token::RefreshToken;
 use crate::auth::request::{JsonBody, Object};
 use crate::auth::sessions::SessionPayload;
+use crate::auth::tickets::{Kind, TicketLetter};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,14 +27,13 @@ pub(in crate::auth) struct SignUp {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct SignUpOptions {
-    allowed_roles: Option<Vec<String>>,
-    default_role: Option<String>,
-    display_name: Option<DisplayName>,
-    locale: Option<Locale>,
-    metadata: Option<Metadata>,
-    #[expect(dead_code, reason = "its form is checked; only the link in a letter leads there")]
-    redirect_to: Option<RedirectTo>,
+pub(super) struct SignUpOptions {
+    pub(super) allowed_roles: Option<Vec<String>>,
+    pub(super) default_role: Option<String>,
+    pub(super) display_name: Option<DisplayName>,
+    pub(super) locale: Option<Locale>,
+    pub(super) metadata: Option<Metadata>,
+    pub(super) redirect_to: Option<RedirectTo>,
 }
 
 pub(in crate::auth) async fn handle(
@@ -49,6 +49,7 @@ pub(in crate::auth) async fn handle(
     }
     let wanted = request.options.map(|object| object.0).unwrap_or_default();
     let roles = Roles::choose(options, wanted.allowed_roles, wanted.default_role)?;
+    let destination = auth.0.redirects.choose(wanted.redirect_to.as_ref())?;
     let password_hash = auth.0.passwords.hash(request.password.into_secret()).await?;
 
     let email = request.email.as_str();
@@ -80,20 +81,30 @@ pub(in crate::auth) async fn handle(
     if options.disable_new_users {
         return Err(AuthError::DisabledUser);
     }
-    let session = if opens_session { Some(auth.open_session(&row, &token)?) } else { None };
-    Ok(Json(SessionPayload { session }))
+    if opens_session {
+        return Ok(Json(SessionPayload { session: Some(auth.open_session(&row, &token)?) }));
+    }
+    auth.send_ticket(TicketLetter {
+        kind: Kind::VerifyEmail,
+        email,
+        destination: &destination,
+        new_email: None,
+        verified: Some(false),
+    })
+    .await?;
+    Ok(Json(SessionPayload { session: None }))
 }
 
 /// The roles of a new account.
 #[derive(Debug)]
-struct Roles {
-    default: String,
-    allowed: Vec<String>,
+pub(super) struct Roles {
+    pub(super) default: String,
+    pub(super) allowed: Vec<String>,
 }
 
 impl Roles {
     /// What is asked for, where it is a choice among the configured ones.
-    fn choose(
+    pub(super) fn choose(
         options: &Options,
         allowed: Option<Vec<String>>,
         default: Option<String>,

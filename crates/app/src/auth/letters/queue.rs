@@ -1,0 +1,219 @@
+//! The sender of letters: takes them from the queue, several at once, on as many servers as there are.
+//!
+//! A letter is leased while it is being sent, so that a server that dies leaves it to another.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use base::clock::Clock;
+use clients::mail::{Letter, Mailer};
+use clients::{Again, Error as ClientError};
+use db::tokio_postgres::Row;
+use db::tokio_postgres::types::Json;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::templates::{self, Template};
+use crate::auth::Auth;
+use crate::auth::error::AuthError;
+
+/// How many letters are sent at once: mail services take few at a time from one mailbox.
+const SENDERS: usize = 3;
+
+/// How often the queue is looked at when nobody calls: for letters whose next try has come, and for other
+/// servers' letters.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// How long a letter belongs to who took it. Longer than any way for letters may take.
+const LEASE_SECONDS: f64 = 120.0;
+
+/// The pause after the first failure; each further one doubles it, up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10 * 60);
+
+/// How often expired tickets and codes are swept away.
+const SWEEP: Duration = Duration::from_secs(10 * 60);
+
+/// What became of letters.
+const LETTERS: &str = "auth_letters_total";
+
+/// Tells the recorder what is measured here.
+pub(in crate::auth) fn describe() {
+    metrics::describe_counter!(
+        LETTERS,
+        "Letters by outcome: sent, failed (tried again), refused (not tried again), late (past its deadline)."
+    );
+}
+
+/// A letter that was taken from the queue.
+struct Waiting {
+    id: Uuid,
+    tries: i32,
+    template: String,
+    locale: String,
+    recipient: String,
+    variables: BTreeMap<String, String>,
+    written_at: f64,
+}
+
+impl Waiting {
+    fn from_row(row: &Row) -> Result<Self, AuthError> {
+        let Json(variables) = row.try_get::<_, Json<BTreeMap<String, String>>>("variables")?;
+        Ok(Self {
+            id: row.try_get("id")?,
+            tries: row.try_get("tries")?,
+            template: row.try_get("template")?,
+            locale: row.try_get("locale")?,
+            recipient: row.try_get("recipient")?,
+            variables,
+            written_at: row.try_get("written_at")?,
+        })
+    }
+}
+
+impl Auth {
+    /// Sends letters until `stop`. `templates` is the operator's folder of texts, which need not hold all.
+    pub async fn send_letters(
+        &self,
+        mailer: Mailer,
+        templates: Option<PathBuf>,
+        clock: Clock,
+        stop: CancellationToken,
+    ) {
+        let desk = Desk { auth: self.clone(), mailer, templates, clock };
+        let senders = futures::future::join_all((0..SENDERS).map(|_| desk.run()));
+        tokio::select! {
+            _ = senders => {}
+            () = desk.sweep() => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// Who sends.
+struct Desk {
+    auth: Auth,
+    mailer: Mailer,
+    templates: Option<PathBuf>,
+    clock: Clock,
+}
+
+impl Desk {
+    async fn run(&self) {
+        loop {
+            match self.send_next().await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => tracing::warn!(%error, "the queue of letters cannot be read"),
+            }
+            let _ = tokio::time::timeout(PAUSE, self.auth.0.letters_wait.notified()).await;
+        }
+    }
+
+    async fn sweep(&self) {
+        loop {
+            for sql in [include_str!("../sql/sweep_tickets.sql"), include_str!("../sql/sweep_codes.sql")] {
+                if let Err(error) = self.auth.0.pool.execute(sql, &[]).await {
+                    tracing::warn!(%error, "expired tickets and codes cannot be swept");
+                }
+            }
+            tokio::time::sleep(SWEEP).await;
+        }
+    }
+
+    /// Sends one letter; false when none waits.
+    async fn send_next(&self) -> Result<bool, AuthError> {
+        let pool = &self.auth.0.pool;
+        let late = pool.execute("delete from brain.letters where deadline <= now()", &[]).await?;
+        count("late", late);
+        let taken = pool.query_opt(include_str!("../sql/take_letter.sql"), &[&LEASE_SECONDS]).await?;
+        let Some(row) = taken else { return Ok(false) };
+        let waiting = Waiting::from_row(&row)?;
+        let Some(template) = Template::named(&waiting.template) else {
+            // A letter to nobody: it made an unknown address cost as much as a known one.
+            self.forget(waiting.id).await?;
+            return Ok(true);
+        };
+        match self.send(&waiting, template).await {
+            Ok(()) => {
+                self.forget(waiting.id).await?;
+                count("sent", 1);
+            }
+            Err(error) => self.postpone(&waiting, &error).await?,
+        }
+        Ok(true)
+    }
+
+    async fn send(&self, waiting: &Waiting, template: Template) -> Result<(), ClientError> {
+        let texts =
+            templates::render(self.templates.as_deref(), template, &waiting.locale, &waiting.variables);
+        let mut headers = vec![("X-Email-Template", template.name().to_owned())];
+        for (header, variable) in
+            [("X-Redirect-To", "redirectTo"), ("X-Link", "link"), ("X-Ticket", "ticket")]
+        {
+            if let Some(value) = waiting.variables.get(variable) {
+                headers.push((header, value.clone()));
+            }
+        }
+        // Seconds since 1970 are far below where a float loses them.
+        #[expect(clippy::cast_possible_truncation, reason = "whole seconds are wanted")]
+        let written_at = waiting.written_at as i64;
+        let letter = Letter {
+            id: waiting.id,
+            written_at: written_at.min(self.clock.unix_seconds()),
+            to: waiting.recipient.clone(),
+            subject: texts.subject,
+            text: texts.text,
+            html: texts.html,
+            headers,
+        };
+        self.mailer.send(&letter).await
+    }
+
+    async fn forget(&self, id: Uuid) -> Result<(), AuthError> {
+        self.auth.0.pool.execute("delete from brain.letters where id = $1", &[&id]).await?;
+        Ok(())
+    }
+
+    async fn postpone(&self, waiting: &Waiting, error: &ClientError) -> Result<(), AuthError> {
+        let pause = match error.again() {
+            Again::Never => {
+                tracing::error!(letter.id = %waiting.id, letter.template = waiting.template, %error, "a letter is given up");
+                count("refused", 1);
+                return self.forget(waiting.id).await;
+            }
+            Again::Later => pause_after(waiting.tries),
+            Again::After(pause) => pause.max(pause_after(waiting.tries)),
+        };
+        tracing::warn!(letter.id = %waiting.id, letter.template = waiting.template, %error, "a letter is tried again later");
+        count("failed", 1);
+        let later =
+            "update brain.letters set next_try_at = now() + $2::float8 * interval '1 second' where id = $1";
+        self.auth.0.pool.execute(later, &[&waiting.id, &pause.as_secs_f64()]).await?;
+        Ok(())
+    }
+}
+
+fn count(outcome: &'static str, letters: u64) {
+    if letters > 0 {
+        metrics::counter!(LETTERS, "outcome" => outcome).increment(letters);
+    }
+}
+
+/// The pause after so many tries.
+fn pause_after(tries: i32) -> Duration {
+    let doublings = u32::try_from(tries.saturating_sub(1)).unwrap_or(0).min(16);
+    FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest() {
+        assert_eq!([1, 2, 3].map(pause_after), [2, 4, 8].map(Duration::from_secs));
+        assert_eq!([0, 10, i32::MAX].map(pause_after), [FIRST_PAUSE, LONGEST_PAUSE, LONGEST_PAUSE]);
+    }
+}

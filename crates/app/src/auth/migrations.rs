@@ -1,0 +1,26 @@
+//! The tables that the sign-in service has beside those of Nhost Auth, in the schema `brain`: made by
+//! migrations of a set of their own, because Nhost Auth's tables stay as Nhost has them.
+
+use db::migrate::MigrationSet;
+
+/// The migrations in order.
+const ENTRIES: &[(&str, &str)] = &[
+    ("1_letters", include_str!("migrations/1_letters/up.sql")),
+    ("2_codes", include_str!("migrations/2_codes/up.sql")),
+];
+
+/// The sign-in service's migrations, to be applied after the platform's.
+pub fn migrations() -> MigrationSet {
+    match MigrationSet::from_entries("accounts", ENTRIES.iter().copied()) {
+        Ok(set) => set,
+        Err(error) => unreachable!("a test reads the names above: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_migration_is_well_named() {
+        assert_eq!(super::migrations().migrations().len(), super::ENTRIES.len());
+    }
+}

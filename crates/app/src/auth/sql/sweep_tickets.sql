@@ -1,0 +1,1 @@
+delete from brain.tickets where expires_at < now()

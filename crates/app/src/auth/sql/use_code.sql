@@ -1,0 +1,18 @@
+-- Uses up the code $1, whose HMAC is $2: of several at once, one. It verifies the address it was sent to.
+-- Was that not verified before, then whoever made the account need not be the one who has the address: their
+-- password and sessions end.
+with used as (
+  update brain.codes set code_mac = '', expires_at = now()
+  where id = $1 and code_mac = $2::bytea and expires_at > now()
+  returning user_id
+),
+strangers as (
+  delete from auth.refresh_tokens t
+  using used, auth.users u
+  where u.id = used.user_id and t.user_id = u.id and not u.email_verified
+)
+update auth.users u
+set email_verified = true, password_hash = case when u.email_verified then u.password_hash end
+from used
+where u.id = used.user_id and not u.disabled
+returning u.id

@@ -1,0 +1,152 @@
+//! Tickets: what a link in a letter carries, for one use. The database keeps a digest of each, with what it is
+//! for; several may be out at once, so that asking for one does not end another.
+
+use db::tokio_postgres::types::Json;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::Auth;
+use super::error::AuthError;
+use super::letters::Template;
+use super::redirects::Destination;
+use super::refresh_token::digest;
+
+/// What need not be escaped in a query's value.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+const HOUR: u32 = 3600;
+
+/// What a ticket is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    VerifyEmail,
+    ConfirmEmailChange,
+    PasswordReset,
+    PasswordlessEmail,
+}
+
+impl Kind {
+    /// The kinds that a visit of their link uses up.
+    pub(super) const OF_LINKS: [Self; 4] =
+        [Self::VerifyEmail, Self::ConfirmEmailChange, Self::PasswordReset, Self::PasswordlessEmail];
+
+    /// What its text begins with, which is also the `type` after the redirect.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::VerifyEmail => "verifyEmail",
+            Self::ConfirmEmailChange => "emailConfirmChange",
+            Self::PasswordReset => "passwordReset",
+            Self::PasswordlessEmail => "passwordlessEmail",
+        }
+    }
+
+    /// The `type` in the link. Nothing reads it here.
+    fn link_type(self) -> &'static str {
+        match self {
+            Self::VerifyEmail => "emailVerify",
+            Self::ConfirmEmailChange => "emailConfirmChange",
+            Self::PasswordReset => "passwordReset",
+            Self::PasswordlessEmail => "signinPasswordless",
+        }
+    }
+
+    fn template(self) -> Template {
+        match self {
+            Self::VerifyEmail => Template::EmailVerify,
+            Self::ConfirmEmailChange => Template::EmailConfirmChange,
+            Self::PasswordReset => Template::PasswordReset,
+            Self::PasswordlessEmail => Template::SigninPasswordless,
+        }
+    }
+
+    fn lifetime_seconds(self) -> u32 {
+        match self {
+            Self::VerifyEmail => 30 * 24 * HOUR,
+            Self::ConfirmEmailChange | Self::PasswordReset | Self::PasswordlessEmail => HOUR,
+        }
+    }
+}
+
+/// A ticket, as its bearer has it.
+#[derive(Clone, Debug)]
+pub(super) struct Ticket(SecretString);
+
+impl Ticket {
+    /// A new one: 122 bits of the system's randomness.
+    pub(super) fn generate(kind: Kind) -> Self {
+        Self(SecretString::from(format!("{}:{}", kind.name(), Uuid::new_v4())))
+    }
+
+    /// Takes any text: one that is no ticket of ours is simply not found.
+    pub(super) fn from_text(text: String) -> Self {
+        Self(SecretString::from(text))
+    }
+
+    /// Whether its text says that it is of this kind.
+    pub(super) fn says(&self, kind: Kind) -> bool {
+        self.0.expose_secret().split_once(':').is_some_and(|(name, _)| name == kind.name())
+    }
+
+    /// What the database keeps.
+    pub(super) fn stored(&self) -> String {
+        digest(self.0.expose_secret())
+    }
+}
+
+/// A letter with a ticket, and whom it is for.
+pub(super) struct TicketLetter<'a> {
+    pub(super) kind: Kind,
+    /// The address of the account.
+    pub(super) email: &'a str,
+    /// Where the link leads in the end.
+    pub(super) destination: &'a Destination,
+    /// The address to change to, which the letter then goes to.
+    pub(super) new_email: Option<&'a str>,
+    /// Whether the address must be verified, or must not be, or (`None`) either.
+    pub(super) verified: Option<bool>,
+}
+
+impl Auth {
+    /// Writes the letter, if there is such a person and they did not get the same a moment ago: says whether.
+    /// It takes as long either way.
+    pub(super) async fn send_ticket(&self, letter: TicketLetter<'_>) -> Result<bool, AuthError> {
+        let options = &self.0.options;
+        let kind = letter.kind;
+        let ticket = Ticket::generate(kind);
+        let text = ticket.0.expose_secret();
+        let redirect = letter.destination.as_str();
+        let link = format!(
+            "{}/verify?redirectTo={}&ticket={}&type={}",
+            options.server_url,
+            utf8_percent_encode(redirect, QUERY),
+            utf8_percent_encode(text, QUERY),
+            kind.link_type()
+        );
+        let variables = Json(json!({
+            "link": link, "ticket": text, "redirectTo": redirect,
+            "serverUrl": options.server_url, "clientUrl": options.client_url,
+        }));
+        let row = self
+            .0
+            .pool
+            .query_one(
+                include_str!("sql/send_ticket.sql"),
+                &[
+                    &letter.email,
+                    &ticket.stored(),
+                    &kind.name(),
+                    &f64::from(kind.lifetime_seconds()),
+                    &f64::from(options.letter_pause_seconds),
+                    &kind.template().name(),
+                    &variables,
+                    &letter.verified,
+                    &letter.new_email,
+                ],
+            )
+            .await?;
+        self.0.letters_wait.notify_one();
+        Ok(row.try_get::<_, String>("template")? == kind.template().name())
+    }
+}
