@@ -18,6 +18,7 @@ use graphql::http::Endpoint;
 use graphql::{Engine, EngineOptions};
 use secrecy::SecretString;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -85,6 +86,7 @@ async fn serve_with(
         () = signals.any() => Ok(()),
         error = database_failed => Err(anyhow::Error::from(error)),
         () = parts.feed.died() => Err(anyhow::anyhow!("the change feed died")),
+        _ = &mut parts.letters => Err(anyhow::anyhow!("the sender of letters died")),
     };
     tracing::info!("stopping");
     stop.cancel();
@@ -123,6 +125,7 @@ impl Keys {
 /// The parts that answer requests.
 struct Parts {
     feed: Feed,
+    letters: JoinHandle<()>,
     endpoint: Endpoint,
     auth: Auth,
     files: Files,
@@ -144,7 +147,7 @@ impl Parts {
         let (engine, feed) = Engine::start(pool.clone(), &metadata, EngineOptions::default()).await?;
         let options = config.auth.options(config.server.listen, config.mail.is_on(), codes);
         let auth = Auth::start(pool.clone(), jwt, options).await?;
-        start_letters(config, &auth, &clock, &stop)?;
+        let letters = start_letters(config, &auth, &clock, &stop)?;
         let project: Arc<dyn Project> = Arc::new(engine.clone());
         let store = Store::disk(&data_dir.join("files")).await?;
         let files = Files::new(project, authenticator.clone(), store, Limits::default());
@@ -155,7 +158,7 @@ impl Parts {
         }
         tell_what_is_off(config);
         let endpoint = Endpoint::new(engine, authenticator, clock, stop);
-        Ok(Self { feed, endpoint, auth, files })
+        Ok(Self { feed, letters, endpoint, auth, files })
     }
 }
 
@@ -165,12 +168,11 @@ fn start_letters(
     auth: &Auth,
     clock: &Clock,
     stop: &CancellationToken,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<JoinHandle<()>> {
     let mailer = config.mail.mailer(&config.server.data_dir).context("letters cannot be sent")?;
     let (auth, clock, stop) = (auth.clone(), clock.clone(), stop.clone());
     let folder = config.mail.letters.clone();
-    tokio::spawn(async move { auth.send_letters(mailer, folder, clock, stop).await });
-    Ok(())
+    Ok(tokio::spawn(async move { auth.send_letters(mailer, folder, clock, stop).await }))
 }
 
 /// A line for each service that is not configured.
@@ -178,7 +180,10 @@ fn tell_what_is_off(config: &Config) {
     let data_dir = &config.server.data_dir;
     if !config.mail.is_on() {
         let outbox = data_dir.join("outbox");
-        tracing::warn!("mail: off; letters become files in {} and reach nobody", outbox.display());
+        tracing::warn!(
+            "mail: off; no verification of addresses is asked, and letters become files in {}",
+            outbox.display()
+        );
     }
     tracing::info!("files: kept in {}", data_dir.join("files").display());
     tracing::info!("push: off; subscriptions: off");
