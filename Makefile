@@ -1,7 +1,7 @@
 # The few commands of this project. `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test fmt lint schema
+.PHONY: help run build test fmt lint schema costs
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,3 +23,6 @@ lint: ## Check formatting, lints and types
 
 schema: ## Write database/schema.sql anew from the migrations
 	@scripts/schema.sh
+
+costs: ## Write database/COSTS.md anew: what the main steps cost
+	@exec scripts/costs.sh

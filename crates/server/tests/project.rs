@@ -1,6 +1,7 @@
 //! The rules of the schema in `nhost/migrations`, over a real PostgreSQL: what rows become, and what holds after many
 //! writers at once.
 
+mod at_once;
 mod catching_up;
 
 use std::path::Path;
