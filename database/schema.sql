@@ -627,3 +627,2163 @@ values
 insert into storage.buckets (id, download_expiration, max_upload_file_size, presigned_urls_enabled, cache_control)
 values ('messages', 3600, 2000000000, true, 'private, max-age=3600')
 on conflict (id) do nothing;
+
+-- 1795429001000_rule_errors
+
+-- How a rule says no: one sentence for people and one code for programs, both kept here.
+--
+-- The SQLSTATE is 23000, whose message Hasura passes on; the code travels as the error's constraint name. An engine
+-- that knows of it puts it into `extensions.code`; on Hasura a client finds the code in this table by the sentence.
+
+create table public.rule_errors (
+  code text primary key,
+  message text not null,
+  constraint rule_errors_code_check check (code ~ '^[a-z]+(-[a-z]+)*$'),
+  constraint rule_errors_message_key unique (message)
+);
+
+comment on table public.rule_errors is 'What the rules answer: a code for programs, a sentence for people';
+
+insert into public.rule_errors (code, message) values
+  ('not-signed-in', 'Only a signed-in person can do this'),
+  ('no-such-person', 'There is no such person'),
+  ('too-fast', 'You are doing this too often: wait a little and try again');
+
+create function public.refuse(code text) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception '%', (select e.message from public.rule_errors e where e.code = refuse.code)
+    using errcode = '23000', constraint = code, schema = 'public';
+end
+$$;
+
+comment on function public.refuse is 'Fails with the sentence and the code of a rule';
+
+-- Who calls a function.
+create function public.caller_of(hasura_session json) returns uuid
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller_id uuid := nullif(hasura_session ->> 'x-hasura-user-id', '')::uuid;
+begin
+  if not exists (select from public.people p where p.id = caller_id) then
+    perform public.refuse('not-signed-in');
+  end if;
+  return caller_id;
+end
+$$;
+
+-- How often somebody has done something in the running window of time. One row per person and kind, hence bounded.
+create table public.spent_attempts (
+  user_id uuid not null,
+  kind text not null,
+  started_at timestamptz not null,
+  times integer not null,
+  constraint spent_attempts_pkey primary key (user_id, kind),
+  constraint spent_attempts_user_id_fkey foreign key (user_id) references auth.users (id) on delete cascade
+)
+with (fillfactor = 70);
+
+comment on table public.spent_attempts is 'What people have done in the running window of a limit in time';
+
+create function public.spend_attempt(user_id uuid, kind text, most integer, span interval) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  spent integer;
+begin
+  insert into public.spent_attempts as s (user_id, kind, started_at, times)
+  values (spend_attempt.user_id, spend_attempt.kind, clock_timestamp(), 1)
+  on conflict on constraint spent_attempts_pkey do update set
+    started_at = case when s.started_at <= clock_timestamp() - span then clock_timestamp() else s.started_at end,
+    times = case when s.started_at <= clock_timestamp() - span then 1 else s.times + 1 end
+  returning s.times into spent;
+  if spent > most then
+    perform public.refuse('too-fast');
+  end if;
+end
+$$;
+
+-- What an operator may want otherwise: the administrator changes the value, and it counts from the next statement on.
+create table public.rule_limits (
+  name text primary key,
+  value integer not null,
+  constraint rule_limits_name_check check (name ~ '^[a-z]+(-[a-z]+)*$'),
+  constraint rule_limits_value_check check (value > 0)
+);
+
+comment on table public.rule_limits is 'How much of something is allowed';
+
+insert into public.rule_limits (name, value) values
+  ('messages-per-minute', 60);
+
+-- 1795429002000_blocks_contacts
+
+-- Whom people know, and from whom they want to hear nothing.
+
+create table public.contacts (
+  user_id uuid not null,
+  contact_id uuid not null,
+  name text,
+  created_at timestamptz not null default now(),
+  constraint contacts_pkey primary key (user_id, contact_id),
+  constraint contacts_name_check check (char_length(name) <= 128 and btrim(name) <> ''),
+  constraint contacts_user_id_fkey foreign key (user_id) references auth.users (id) on delete cascade,
+  constraint contacts_contact_id_fkey foreign key (contact_id) references auth.users (id) on delete cascade
+);
+
+comment on table public.contacts is 'The people whom somebody keeps at hand; nobody else sees it';
+comment on column public.contacts.name is 'What the owner calls the contact; null: as the contact does';
+
+-- What a deleted account leaves.
+create index contacts_contact_id_idx on public.contacts (contact_id);
+
+create table public.blocks (
+  user_id uuid not null,
+  blocked_id uuid not null,
+  created_at timestamptz not null default now(),
+  constraint blocks_pkey primary key (user_id, blocked_id),
+  constraint blocks_user_id_fkey foreign key (user_id) references auth.users (id) on delete cascade,
+  constraint blocks_blocked_id_fkey foreign key (blocked_id) references auth.users (id) on delete cascade
+);
+
+comment on table public.blocks is
+  'Who is blocked by whom: no direct messages, no invitations, no presence, either way';
+
+create index blocks_blocked_id_idx on public.blocks (blocked_id);
+
+insert into public.rule_errors (code, message) values
+  ('not-with-oneself', 'Nobody can add or block themselves'),
+  ('too-many-contacts', 'There can be 5,000 contacts at most'),
+  ('too-many-blocks', 'There can be 5,000 blocked people at most'),
+  ('blocked', 'One of you has blocked the other');
+
+-- Bounded: as many index entries are read as the limit allows to be there.
+create function public.contacts_before_insert() returns trigger
+language plpgsql as $$
+begin
+  if new.contact_id = new.user_id then
+    perform public.refuse('not-with-oneself');
+  end if;
+  if not exists (select from public.people p where p.id = new.contact_id) then
+    perform public.refuse('no-such-person');
+  end if;
+  if (select count(*) from public.contacts c where c.user_id = new.user_id and c.contact_id <> new.contact_id) >= 5000 then
+    perform public.refuse('too-many-contacts');
+  end if;
+  return new;
+end
+$$;
+
+create trigger contacts_before_insert
+before insert on public.contacts
+for each row execute function public.contacts_before_insert();
+
+-- Who is to be blocked may be anybody: also an account that is disabled for a while.
+create function public.blocks_before_insert() returns trigger
+language plpgsql as $$
+begin
+  if new.blocked_id = new.user_id then
+    perform public.refuse('not-with-oneself');
+  end if;
+  if (select count(*) from public.blocks b where b.user_id = new.user_id and b.blocked_id <> new.blocked_id) >= 5000 then
+    perform public.refuse('too-many-blocks');
+  end if;
+  return new;
+end
+$$;
+
+create trigger blocks_before_insert
+before insert on public.blocks
+for each row execute function public.blocks_before_insert();
+
+create function public.are_blocked(one uuid, other uuid) returns boolean
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return exists (select from public.blocks b where b.user_id = one and b.blocked_id = other)
+    or exists (select from public.blocks b where b.user_id = other and b.blocked_id = one);
+end
+$$;
+
+comment on function public.are_blocked is 'Whether one of the two has blocked the other';
+
+-- As it was, but that nobody opens a new chat over a block. A chat that there is stays readable.
+create or replace function public.open_direct_chat(user_id uuid, hasura_session json) returns public.direct_chats
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller_id uuid := nullif(hasura_session ->> 'x-hasura-user-id', '')::uuid;
+  person_id uuid := open_direct_chat.user_id;
+  opened public.direct_chats;
+begin
+  if not exists (select from public.people p where p.id = caller_id) then
+    raise exception 'Only a signed-in person can open a chat' using errcode = '22023', constraint = 'not-signed-in';
+  end if;
+  if not exists (select from public.people p where p.id = person_id) then
+    raise exception 'There is no such person' using errcode = '22023', constraint = 'no-such-person';
+  end if;
+
+  -- The pair's unique index decides when both open it at once: one makes it, the other waits, then finds it.
+  loop
+    select d.* into opened from public.direct_chats d
+    where least(d.user_id, d.peer_id) = least(caller_id, person_id)
+      and greatest(d.user_id, d.peer_id) = greatest(caller_id, person_id);
+    exit when found;
+    if public.are_blocked(caller_id, person_id) then
+      perform public.refuse('blocked');
+    end if;
+    perform public.spend_attempt(caller_id, 'open_direct_chat', 60, interval '1 hour');
+    insert into public.chats (type, user_id, peer_id) values ('direct', caller_id, person_id)
+    on conflict do nothing;
+  end loop;
+
+  -- For who had left it.
+  update public.chat_members m set left_at = null
+  where m.chat_id = opened.id and m.user_id in (caller_id, person_id) and m.left_at is not null;
+  return opened;
+end
+$$;
+
+-- 1795429003000_user_settings
+
+-- What people set for themselves, and how they are found.
+
+create table public.user_settings (
+  user_id uuid primary key,
+  -- Unique without regard to case (index below); what `@name` in a message means.
+  username text,
+  locale text,
+  time_zone text,
+  -- No sound and no push between the two, in the time zone above; may run over midnight.
+  quiet_from time,
+  quiet_to time,
+  push_text text not null default 'full',
+  presence_visibility text not null default 'everybody',
+  found_by_email boolean not null default true,
+  updated_at timestamptz not null default now(),
+  constraint user_settings_username_check check (
+    username ~ '^[A-Za-z][A-Za-z0-9_]{2,31}$' and lower(username) not in ('all', 'everyone', 'here', 'admin', 'system')
+  ),
+  constraint user_settings_locale_check check (locale in ('en', 'ru')),
+  constraint user_settings_quiet_check check ((quiet_from is null) = (quiet_to is null)),
+  constraint user_settings_push_text_check check (push_text in ('full', 'sender', 'none')),
+  constraint user_settings_presence_visibility_check check (presence_visibility in ('everybody', 'contacts', 'nobody')),
+  constraint user_settings_user_id_fkey foreign key (user_id) references auth.users (id) on delete cascade
+);
+
+comment on table public.user_settings is 'What somebody has set; who has no row has the defaults';
+comment on column public.user_settings.username is 'The unique name behind @, which everybody may see';
+comment on column public.user_settings.push_text is 'What a push shows: full, sender or none';
+comment on column public.user_settings.presence_visibility is 'Who sees when one is there: everybody, contacts or nobody';
+comment on column public.user_settings.found_by_email is 'Whether who knows the e-mail address finds the person';
+
+-- The pattern operators serve both the exact name and its beginning.
+create unique index user_settings_username_key on public.user_settings (lower(username) text_pattern_ops);
+
+insert into public.rule_errors (code, message) values
+  ('unknown-time-zone', 'There is no such time zone'),
+  ('query-too-short', 'Type at least two characters');
+
+create function public.user_settings_before_write() returns trigger
+language plpgsql as $$
+begin
+  new.updated_at := now();
+  if new.time_zone is not null then
+    begin
+      perform now() at time zone new.time_zone;
+    exception when invalid_parameter_value then
+      perform public.refuse('unknown-time-zone');
+    end;
+  end if;
+  return new;
+end
+$$;
+
+create trigger user_settings_before_write
+before insert or update on public.user_settings
+for each row execute function public.user_settings_before_write();
+
+-- The join costs nothing where the name is not asked for: its key is unique.
+create or replace view public.people as
+select
+  u.id,
+  case
+    when u.display_name ~ '^[^\s@]+@[^\s@]+$' then split_part(u.display_name, '@', 1)
+    else u.display_name
+  end as display_name,
+  u.avatar_url,
+  s.username
+from auth.users u
+left join public.user_settings s on s.user_id = u.id
+where not u.disabled and not u.is_anonymous;
+
+-- Names by their beginning, the e-mail address as a whole only: nobody collects addresses by guessing at them.
+-- Limited in rate, hence not stable though it only reads.
+create function public.search_people(query text, hasura_session json) returns setof public.people
+language plpgsql volatile rows 20
+set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  wanted text := left(ltrim(btrim(lower(search_people.query)), '@'), 320);
+  pattern text;
+begin
+  if coalesce(char_length(wanted), 0) < 2 then
+    perform public.refuse('query-too-short');
+  end if;
+  perform public.spend_attempt(caller_id, 'search_people', 60, interval '1 minute');
+  pattern := replace(replace(replace(wanted, '\', '\\'), '%', '\%'), '_', '\_') || '%';
+  return query
+  select p.*
+  from public.people p
+  where p.id in (
+      select u.id from auth.users u
+      where lower(u.display_name) like pattern
+        -- Who gave no name has an address there.
+        and not (pattern like '%@%' and u.display_name like '%@%')
+      union
+      select s.user_id from public.user_settings s where lower(s.username) like pattern
+      union
+      select u.id from auth.users u
+      left join public.user_settings s on s.user_id = u.id
+      -- Compared as the column is, without regard to case.
+      where u.email = wanted and coalesce(s.found_by_email, true)
+    )
+    and not exists (select from public.blocks b where b.user_id = p.id and b.blocked_id = caller_id)
+  order by lower(p.display_name), p.id
+  limit 20;
+end
+$$;
+
+comment on function public.search_people is
+  'People by the beginning of their name, or by their whole e-mail address; 20 at most';
+
+-- 1795429004000_chat_membership
+
+-- How many are in a chat, from where on they see it, and what its plan allows.
+
+alter table public.chats
+  add column member_count integer not null default 0,
+  add column shows_history boolean not null default true,
+  -- Never kept: the permissions of people set it, so that the rules for people hold for them, and not for the
+  -- administrator, who moves and restores.
+  add column as_person uuid;
+
+comment on column public.chats.member_count is 'How many are in it';
+comment on column public.chats.shows_history is 'Whether who joins sees what was before';
+comment on column public.chats.as_person is 'Always null: on its way in, who writes as a person';
+
+alter table public.chat_members
+  add column first_seq bigint not null default 1,
+  add column removed_by uuid;
+
+comment on column public.chat_members.first_seq is 'The place of the first message that the person may see';
+comment on column public.chat_members.removed_by is 'Who removed the person, who then cannot join alone; null: nobody';
+
+update public.chats c
+set member_count = (select count(*) from public.chat_members m where m.chat_id = c.id and m.left_at is null);
+
+alter table public.plans
+  add column max_channel_members integer,
+  add column is_default boolean not null default false,
+  add constraint plans_max_channel_members_check check (max_channel_members > 1);
+
+comment on column public.plans.is_default is 'The plan of who has not chosen one';
+
+update public.plans set is_default = true, max_channel_members = 10000 where id = 'free';
+create unique index plans_is_default_key on public.plans (is_default) where is_default;
+
+create function public.plan_of(user_id uuid) returns public.plans
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  plan public.plans;
+begin
+  select p.* into plan from public.plans p where p.is_default;
+  return plan;
+end
+$$;
+
+comment on function public.plan_of is 'The plan that somebody is on';
+
+-- As it was, and from which message on the person sees the chat.
+create or replace function public.chat_members_before_insert() returns trigger
+language plpgsql as $$
+declare
+  chat public.chats;
+begin
+  select c.* into chat from public.chats c where c.id = new.chat_id;
+  if chat.type = 'direct' and new.user_id not in (chat.user_id, chat.peer_id) then
+    raise exception 'Nobody can be added to a direct chat' using errcode = '23000', constraint = 'direct-chat';
+  end if;
+  -- Without such a chat the foreign key refuses the row, and says it better than a missing number.
+  new.last_read_seq := coalesce(new.last_read_seq, chat.last_seq, 0);
+  if not chat.shows_history and new.first_seq = 1 then
+    new.first_seq := chat.last_seq + 1;
+  end if;
+  return new;
+end
+$$;
+
+create or replace function public.chat_members_before_update() returns trigger
+language plpgsql as $$
+declare
+  chat public.chats;
+begin
+  if old.left_at is not null and new.left_at is null then
+    -- Joining again is joining: what came in between does not count as unread, nor is it seen where others who join
+    -- would not see it.
+    select c.* into chat from public.chats c where c.id = new.chat_id;
+    new.joined_at := now();
+    new.last_read_seq := chat.last_seq;
+    new.removed_by := null;
+    new.first_seq := case when chat.shows_history then 1 else chat.last_seq + 1 end;
+  elsif new.last_read_seq > old.last_read_seq then
+    select c.* into chat from public.chats c where c.id = new.chat_id;
+    new.last_read_seq := greatest(old.last_read_seq, least(new.last_read_seq, chat.last_seq));
+  else
+    new.last_read_seq := old.last_read_seq;
+  end if;
+  if old.left_at is null and new.left_at is not null then
+    -- A role ends with the membership.
+    new.role := 'member';
+  end if;
+  return new;
+end
+$$;
+
+-- The count follows the rows: once per statement where many come or go together.
+create function public.chat_members_after_insert() returns trigger
+language plpgsql as $$
+declare
+  joined record;
+begin
+  for joined in
+    select n.chat_id, count(*)::integer as members
+    from new_members n where n.left_at is null group by n.chat_id order by n.chat_id
+  loop
+    update public.chats c set member_count = c.member_count + joined.members where c.id = joined.chat_id;
+  end loop;
+  return null;
+end
+$$;
+
+create trigger chat_members_after_insert
+after insert on public.chat_members
+referencing new table as new_members
+for each statement execute function public.chat_members_after_insert();
+
+create function public.chat_members_after_update() returns trigger
+language plpgsql as $$
+begin
+  update public.chats c set member_count = c.member_count + case when new.left_at is null then 1 else -1 end
+  where c.id = new.chat_id;
+  return null;
+end
+$$;
+
+create trigger chat_members_after_update
+after update of left_at on public.chat_members
+for each row when ((old.left_at is null) <> (new.left_at is null))
+execute function public.chat_members_after_update();
+
+-- An account that goes takes its memberships along. An owner is followed by the oldest administrator, else by the
+-- oldest member; a chat that nobody is left in ends. As the owner: Nhost Auth, which deletes the account, has no right
+-- to our tables.
+create function public.chat_members_after_delete() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  gone record;
+  chat public.chats;
+begin
+  for gone in
+    select o.chat_id, count(*)::integer as members, bool_or(o.role = 'owner') as owned
+    from old_members o where o.left_at is null group by o.chat_id order by o.chat_id
+  loop
+    update public.chats c set member_count = c.member_count - gone.members where c.id = gone.chat_id
+    returning c.* into chat;
+    -- Not found: the chat itself is going.
+    if found and chat.member_count <= 0 then
+      delete from public.chats c where c.id = gone.chat_id;
+    elsif found and gone.owned and not exists (
+      select from public.chat_members m where m.chat_id = gone.chat_id and m.role = 'owner' and m.left_at is null
+    ) then
+      update public.chat_members m set role = 'owner'
+      where m.chat_id = gone.chat_id and m.user_id = (
+        select h.user_id from public.chat_members h
+        where h.chat_id = gone.chat_id and h.left_at is null
+        order by (h.role = 'admin') desc, h.joined_at, h.user_id limit 1
+      );
+    end if;
+  end loop;
+  return null;
+end
+$$;
+
+create trigger chat_members_after_delete
+after delete on public.chat_members
+referencing old table as old_members
+for each statement execute function public.chat_members_after_delete();
+
+-- Who may read which message. What is deleted for all is read by nobody. For the permissions of what hangs on messages
+-- in other chats (files, forwards), where a filter has no other way to compare two rows.
+create view public.message_readers as
+select m.id as message_id, m.chat_id, m.file_id, reader.user_id
+from public.messages m
+join public.chat_members reader
+  on reader.chat_id = m.chat_id and reader.left_at is null and m.seq >= reader.first_seq
+where m.deleted_at is null;
+
+comment on view public.message_readers is 'Who may read which message that is not deleted';
+
+create or replace view public.memberships as
+select
+  m.chat_id, m.user_id, m.role, m.last_read_seq,
+  m.notify_level, m.muted_until, m.archived_at, m.pinned_at, m.joined_at,
+  m.first_seq
+from public.chat_members m
+where m.left_at is null;
+
+-- 1795429005000_chat_events
+
+-- What happens to a chat stands among its messages: a message of the system's, without text, in the words that the
+-- reader's client finds for the event.
+
+alter table public.messages
+  add column event text,
+  add column event_data jsonb,
+  add constraint messages_event_check check (event is null or sender_id is null);
+
+comment on column public.messages.event is
+  'What happened to the chat (added, joined, left, removed, role, owner, name, avatar, description, pinned); null: a message of somebody''s';
+comment on column public.messages.event_data is 'Of the event: actorId, and what else it is about (userIds, role, name …)';
+
+-- The actor has read what they did. The chat is locked here, before the member.
+create function public.post_chat_event(chat_id bigint, event text, actor_id uuid, data jsonb default '{}') returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  posted_seq bigint;
+begin
+  insert into public.messages (chat_id, event, event_data)
+  values (post_chat_event.chat_id, post_chat_event.event, jsonb_build_object('actorId', actor_id) || data)
+  returning seq into posted_seq;
+  update public.chat_members m set last_read_seq = posted_seq
+  where m.chat_id = post_chat_event.chat_id and m.user_id = actor_id and m.left_at is null
+    and m.last_read_seq = posted_seq - 1;
+end
+$$;
+
+insert into public.rule_errors (code, message) values
+  ('not-your-file', 'The file is somebody else''s'),
+  ('too-many-chats', 'Nobody can be in more than 20,000 chats');
+
+-- Bounded: as many index entries are read as the limit allows to be there.
+create function public.check_chat_count(user_id uuid) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if (
+    select count(*) from (
+      select from public.chat_members m where m.user_id = check_chat_count.user_id limit 20000
+    ) counted
+  ) >= 20000 then
+    perform public.refuse('too-many-chats');
+  end if;
+end
+$$;
+
+create function public.chats_as_person_insert() returns trigger
+language plpgsql as $$
+begin
+  if new.as_person is not null then
+    perform public.spend_attempt(new.as_person, 'create_chat', 60, interval '1 hour');
+    perform public.check_chat_count(new.as_person);
+    new.as_person := null;
+  end if;
+  return new;
+end
+$$;
+
+create trigger chats_as_person_insert
+before insert on public.chats
+for each row execute function public.chats_as_person_insert();
+
+-- The actor is known before the row is written and needed after: it waits in a setting of the transaction.
+create function public.chats_as_person_update() returns trigger
+language plpgsql as $$
+declare
+  kept text := set_config('brain.actor', coalesce(new.as_person::text, ''), true);
+begin
+  if new.as_person is not null and new.avatar_file_id is distinct from old.avatar_file_id
+    and new.avatar_file_id is not null
+    and not exists (
+      select from storage.files f where f.id = new.avatar_file_id and f.uploaded_by_user_id = new.as_person
+    )
+  then
+    perform public.refuse('not-your-file');
+  end if;
+  new.as_person := null;
+  return new;
+end
+$$;
+
+create trigger chats_as_person_update
+before update of name, description, avatar_file_id, is_public, shows_history, as_person on public.chats
+for each row execute function public.chats_as_person_update();
+
+create function public.chats_after_update() returns trigger
+language plpgsql as $$
+declare
+  actor_id uuid := nullif(current_setting('brain.actor', true), '')::uuid;
+  kept text;
+begin
+  -- The administrator's changes are nobody's.
+  if actor_id is null then
+    return null;
+  end if;
+  kept := set_config('brain.actor', '', true);
+  if new.name is distinct from old.name then
+    perform public.post_chat_event(new.id, 'name', actor_id, jsonb_build_object('name', new.name));
+  end if;
+  if new.description is distinct from old.description then
+    perform public.post_chat_event(new.id, 'description', actor_id);
+  end if;
+  if new.avatar_file_id is distinct from old.avatar_file_id then
+    perform public.post_chat_event(new.id, 'avatar', actor_id);
+  end if;
+  return null;
+end
+$$;
+
+create trigger chats_after_update
+after update of name, description, avatar_file_id on public.chats
+for each row execute function public.chats_after_update();
+
+-- 1795429006000_chat_functions
+
+-- What people do to the membership of a chat. Each function locks the chat first, so that what it has checked still
+-- holds when it writes, and so that all take their locks in the same order: chat, then member.
+
+insert into public.rule_errors (code, message) values
+  ('no-such-chat', 'There is no such chat, or you are not in it'),
+  ('not-allowed', 'Your role in this chat does not allow this'),
+  ('direct-chat', 'This cannot be done in a direct chat'),
+  ('not-a-member', 'This person is not in the chat'),
+  ('chat-full', 'The chat has as many members as its plan allows'),
+  ('too-many-at-once', 'At most 100 people can be added at once'),
+  ('unknown-role', 'A role is owner, admin or member'),
+  ('hand-over-first', 'Hand the chat over to somebody before you leave it'),
+  ('removed-from-chat', 'You were removed from this chat: only its administrators can bring you back');
+
+-- Locks a group or channel and gives it, if the caller is in it with one of the roles.
+create function public.lock_chat_as(chat_id bigint, caller_id uuid, roles text[]) returns public.chats
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  chat public.chats;
+  caller_role text;
+begin
+  select c.* into chat from public.chats c where c.id = lock_chat_as.chat_id for no key update;
+  select m.role into caller_role from public.chat_members m
+  where m.chat_id = lock_chat_as.chat_id and m.user_id = caller_id and m.left_at is null;
+  if not found then
+    perform public.refuse('no-such-chat');
+  end if;
+  if chat.type = 'direct' then
+    perform public.refuse('direct-chat');
+  end if;
+  if caller_role <> all (roles) then
+    perform public.refuse('not-allowed');
+  end if;
+  return chat;
+end
+$$;
+
+-- Whether so many more fit in, by the plan of the chat's owner. A chat of the administrator's has no owner and no limit.
+create function public.check_chat_room(chat public.chats, more integer) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  owner_id uuid;
+  plan public.plans;
+begin
+  select m.user_id into owner_id from public.chat_members m
+  where m.chat_id = chat.id and m.role = 'owner' and m.left_at is null
+  order by m.user_id limit 1;
+  if not found then
+    return;
+  end if;
+  plan := public.plan_of(owner_id);
+  -- In parentheses: PL/pgSQL would end the condition at the first `then`.
+  if chat.member_count + more
+    > (case chat.type when 'channel' then plan.max_channel_members else plan.max_members end)
+  then
+    perform public.refuse('chat-full');
+  end if;
+end
+$$;
+
+create function public.add_members(chat_id bigint, user_ids uuid[], hasura_session json)
+returns setof public.chat_members
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  chat public.chats := public.lock_chat_as(add_members.chat_id, caller_id, '{owner,admin}');
+  wanted uuid[];
+  person_id uuid;
+begin
+  if cardinality(user_ids) > 100 then
+    perform public.refuse('too-many-at-once');
+  end if;
+  -- Who is in it already stays as they are.
+  wanted := array(
+    select distinct w.id from unnest(user_ids) as w (id)
+    where not exists (
+      select from public.chat_members m where m.chat_id = chat.id and m.user_id = w.id and m.left_at is null
+    )
+    order by w.id
+  );
+  foreach person_id in array wanted loop
+    if not exists (select from public.people p where p.id = person_id) then
+      perform public.refuse('no-such-person');
+    end if;
+    if public.are_blocked(caller_id, person_id) then
+      perform public.refuse('blocked');
+    end if;
+    perform public.check_chat_count(person_id);
+  end loop;
+  perform public.check_chat_room(chat, cardinality(wanted));
+  perform public.spend_attempt(caller_id, 'add_members', 60, interval '1 minute');
+
+  insert into public.chat_members as m (chat_id, user_id)
+  select chat.id, w.id from unnest(wanted) as w (id)
+  on conflict on constraint chat_members_pkey do update set left_at = null;
+  -- Of a channel's readers nobody is told one by one.
+  if chat.type = 'group' and cardinality(wanted) > 0 then
+    perform public.post_chat_event(chat.id, 'added', caller_id, jsonb_build_object('userIds', wanted));
+  end if;
+  return query
+  select m.* from public.chat_members m where m.chat_id = chat.id and m.user_id = any (user_ids);
+end
+$$;
+
+comment on function public.add_members is 'Adds people to a group or channel, by its owner or administrators; gives their memberships';
+
+create function public.remove_member(chat_id bigint, user_id uuid, hasura_session json) returns public.chat_members
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  chat public.chats := public.lock_chat_as(remove_member.chat_id, caller_id, '{owner,admin}');
+  caller_role text;
+  removed public.chat_members;
+begin
+  select m.role into caller_role from public.chat_members m where m.chat_id = chat.id and m.user_id = caller_id;
+  select m.* into removed from public.chat_members m
+  where m.chat_id = chat.id and m.user_id = remove_member.user_id and m.left_at is null;
+  if not found then
+    perform public.refuse('not-a-member');
+  end if;
+  if removed.user_id = caller_id or removed.role = 'owner' or (caller_role = 'admin' and removed.role = 'admin') then
+    perform public.refuse('not-allowed');
+  end if;
+  if chat.type = 'group' then
+    perform public.post_chat_event(chat.id, 'removed', caller_id, jsonb_build_object('userIds', array[removed.user_id]));
+  end if;
+  update public.chat_members m set left_at = now(), removed_by = caller_id
+  where m.chat_id = chat.id and m.user_id = removed.user_id
+  returning m.* into removed;
+  return removed;
+end
+$$;
+
+comment on function public.remove_member is
+  'Removes somebody: the owner anybody, an administrator plain members; who is removed sees nothing of the chat any more';
+
+create function public.leave_chat(chat_id bigint, hasura_session json) returns public.chat_members
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  chat public.chats := public.lock_chat_as(leave_chat.chat_id, caller_id, '{owner,admin,member}');
+  own public.chat_members;
+begin
+  select m.* into own from public.chat_members m where m.chat_id = chat.id and m.user_id = caller_id;
+  if chat.member_count <= 1 then
+    delete from public.chats c where c.id = chat.id;
+    own.left_at := now();
+    return own;
+  end if;
+  if own.role = 'owner' and not exists (
+    select from public.chat_members m
+    where m.chat_id = chat.id and m.role = 'owner' and m.left_at is null and m.user_id <> caller_id
+  ) then
+    perform public.refuse('hand-over-first');
+  end if;
+  if chat.type = 'group' then
+    perform public.post_chat_event(chat.id, 'left', caller_id);
+  end if;
+  update public.chat_members m set left_at = now() where m.chat_id = chat.id and m.user_id = caller_id
+  returning m.* into own;
+  return own;
+end
+$$;
+
+comment on function public.leave_chat is
+  'Leaves a group or channel. An owner hands it over first; with the last one the chat ends';
+
+create function public.set_member_role(chat_id bigint, user_id uuid, role text, hasura_session json)
+returns public.chat_members
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  chat public.chats := public.lock_chat_as(set_member_role.chat_id, caller_id, '{owner}');
+  changed public.chat_members;
+begin
+  if set_member_role.role is null or set_member_role.role not in ('owner', 'admin', 'member') then
+    perform public.refuse('unknown-role');
+  end if;
+  select m.* into changed from public.chat_members m
+  where m.chat_id = chat.id and m.user_id = set_member_role.user_id and m.left_at is null;
+  if not found then
+    perform public.refuse('not-a-member');
+  end if;
+  -- Ownership is handed over, never dropped.
+  if changed.user_id = caller_id then
+    perform public.refuse('not-allowed');
+  end if;
+  if changed.role = set_member_role.role then
+    return changed;
+  end if;
+  if set_member_role.role = 'owner' then
+    update public.chat_members m set role = 'admin' where m.chat_id = chat.id and m.user_id = caller_id;
+  end if;
+  update public.chat_members m set role = set_member_role.role
+  where m.chat_id = chat.id and m.user_id = changed.user_id
+  returning m.* into changed;
+  perform public.post_chat_event(
+    chat.id, case changed.role when 'owner' then 'owner' else 'role' end, caller_id,
+    jsonb_build_object('userIds', array[changed.user_id], 'role', changed.role)
+  );
+  return changed;
+end
+$$;
+
+comment on function public.set_member_role is
+  'Makes a member an administrator or an administrator a member, or hands the chat over (owner); by the owner';
+
+-- 1795429007000_chat_invites
+
+-- How people come into chats by themselves: by the code of an invitation, or because the chat is public.
+
+create table public.chat_invites (
+  chat_id bigint not null,
+  -- 122 random bits: who has the code was given it.
+  code text not null default replace(gen_random_uuid()::text, '-', ''),
+  created_by uuid,
+  max_uses integer,
+  uses integer not null default 0,
+  expires_at timestamptz,
+  created_at timestamptz not null default now(),
+  -- The chat's id leads the key, for the log of commits.
+  constraint chat_invites_pkey primary key (chat_id, code),
+  constraint chat_invites_code_key unique (code),
+  constraint chat_invites_code_check check (char_length(code) between 16 and 64),
+  constraint chat_invites_max_uses_check check (max_uses > 0),
+  constraint chat_invites_chat_id_fkey foreign key (chat_id) references public.chats (id) on delete cascade,
+  constraint chat_invites_created_by_fkey foreign key (created_by) references auth.users (id) on delete cascade
+)
+with (fillfactor = 80);
+
+comment on table public.chat_invites is 'Codes that let people into a chat; revoked by deleting them';
+comment on column public.chat_invites.max_uses is 'How many may join by it; null: any number';
+
+create index chat_invites_created_by_idx on public.chat_invites (created_by);
+
+-- What is found by name. Its columns do not change when a message is sent.
+create index chats_public_name_idx on public.chats (lower(name) text_pattern_ops) where is_public;
+
+create view public.public_chats as
+select c.id, c.type, c.name, c.description, c.avatar_file_id, c.member_count, c.created_at
+from public.chats c
+where c.is_public;
+
+comment on view public.public_chats is 'Groups and channels that anybody may find and join';
+
+insert into public.rule_errors (code, message) values
+  ('too-many-invites', 'A chat can have 100 invitations at most'),
+  ('no-such-invite', 'This invitation does not exist or was revoked'),
+  ('invite-expired', 'This invitation has expired'),
+  ('invite-used-up', 'This invitation was used as often as it may be');
+
+create function public.chat_invites_before_insert() returns trigger
+language plpgsql as $$
+begin
+  if (select c.type from public.chats c where c.id = new.chat_id) = 'direct' then
+    perform public.refuse('direct-chat');
+  end if;
+  delete from public.chat_invites i where i.chat_id = new.chat_id and i.expires_at < now();
+  if (select count(*) from public.chat_invites i where i.chat_id = new.chat_id) >= 100 then
+    perform public.refuse('too-many-invites');
+  end if;
+  return new;
+end
+$$;
+
+create trigger chat_invites_before_insert
+before insert on public.chat_invites
+for each row execute function public.chat_invites_before_insert();
+
+-- Who is no longer an owner or administrator invites nobody.
+create function public.chat_members_invites() returns trigger
+language plpgsql as $$
+begin
+  delete from public.chat_invites i where i.chat_id = new.chat_id and i.created_by = new.user_id;
+  return null;
+end
+$$;
+
+create trigger chat_members_invites
+after update of left_at, role on public.chat_members
+for each row when (new.role = 'member' and (old.role <> 'member' or (old.left_at is null and new.left_at is not null)))
+execute function public.chat_members_invites();
+
+-- The caller's way in, the chat being locked. Gives nothing where they are in it already.
+create function public.enter_chat(chat public.chats, caller_id uuid) returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  own public.chat_members;
+begin
+  select m.* into own from public.chat_members m where m.chat_id = chat.id and m.user_id = caller_id;
+  if own.chat_id is not null and own.left_at is null then
+    return false;
+  end if;
+  if own.removed_by is not null then
+    perform public.refuse('removed-from-chat');
+  end if;
+  perform public.spend_attempt(caller_id, 'join_chat', 30, interval '1 minute');
+  perform public.check_chat_count(caller_id);
+  perform public.check_chat_room(chat, 1);
+  insert into public.chat_members (chat_id, user_id) values (chat.id, caller_id)
+  on conflict on constraint chat_members_pkey do update set left_at = null;
+  if chat.type = 'group' then
+    perform public.post_chat_event(chat.id, 'joined', caller_id);
+  end if;
+  return true;
+end
+$$;
+
+create function public.join_chat(code text, hasura_session json) returns public.memberships
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  invited_to bigint := (select i.chat_id from public.chat_invites i where i.code = join_chat.code);
+  chat public.chats;
+  invite public.chat_invites;
+  joined public.memberships;
+begin
+  -- The chat before the invitation, as everywhere.
+  select c.* into chat from public.chats c where c.id = invited_to for no key update;
+  select i.* into invite from public.chat_invites i where i.code = join_chat.code for update;
+  if not found or public.are_blocked(invite.created_by, caller_id) then
+    perform public.refuse('no-such-invite');
+  end if;
+  if not exists (
+    select from public.chat_members m where m.chat_id = chat.id and m.user_id = caller_id and m.left_at is null
+  ) then
+    if invite.expires_at <= now() then
+      perform public.refuse('invite-expired');
+    end if;
+    if invite.uses >= invite.max_uses then
+      perform public.refuse('invite-used-up');
+    end if;
+  end if;
+  if public.enter_chat(chat, caller_id) then
+    update public.chat_invites i set uses = i.uses + 1 where i.code = join_chat.code;
+  end if;
+  select m.* into joined from public.memberships m where m.chat_id = chat.id and m.user_id = caller_id;
+  return joined;
+end
+$$;
+
+comment on function public.join_chat is 'Joins the chat of an invitation; who is in it already simply gets their membership';
+
+create function public.join_public_chat(chat_id bigint, hasura_session json) returns public.memberships
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  chat public.chats;
+  joined public.memberships;
+  entered boolean;
+begin
+  select c.* into chat from public.chats c
+  where c.id = join_public_chat.chat_id and c.is_public for no key update;
+  if not found then
+    perform public.refuse('no-such-chat');
+  end if;
+  entered := public.enter_chat(chat, caller_id);
+  select m.* into joined from public.memberships m where m.chat_id = chat.id and m.user_id = caller_id;
+  return joined;
+end
+$$;
+
+comment on function public.join_public_chat is 'Joins a public group or channel';
+
+create function public.search_public_chats(query text, hasura_session json) returns setof public.public_chats
+language plpgsql volatile rows 20
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  wanted text := left(btrim(lower(search_public_chats.query)), 128);
+begin
+  if coalesce(char_length(wanted), 0) < 2 then
+    perform public.refuse('query-too-short');
+  end if;
+  perform public.spend_attempt(caller_id, 'search_public_chats', 60, interval '1 minute');
+  return query
+  select p.* from public.public_chats p
+  where lower(p.name) like replace(replace(replace(wanted, '\', '\\'), '%', '\%'), '_', '\_') || '%'
+  order by p.member_count desc, p.id
+  limit 20;
+end
+$$;
+
+comment on function public.search_public_chats is 'Public groups and channels by the beginning of their name; 20 at most';
+
+-- 1795429008000_message_rules
+
+-- What people, other than the administrator, may do with messages: how fast they send, what a forward carries, until
+-- when they edit, what deletion for all takes along.
+
+alter table public.messages
+  add column forwarded_sender_id uuid,
+  -- Never kept: as in `chats`.
+  add column as_person uuid;
+
+comment on column public.messages.forwarded_sender_id is
+  'Of a forward: who wrote the first one, also for those who cannot read it';
+comment on column public.messages.as_person is 'Always null: on its way in, who writes as a person';
+
+-- On the row that a sender's message touches anyway.
+alter table public.chat_members
+  add column sending_since timestamptz,
+  add column sent_count integer not null default 0;
+
+comment on column public.chat_members.sent_count is 'How many messages the person has sent here since sending_since';
+
+insert into public.rule_errors (code, message) values
+  ('edit-too-late', 'A message can be edited within 48 hours'),
+  ('too-many-edits', 'A message can be edited 100 times at most'),
+  ('no-such-message', 'There is no such message'),
+  ('sending-too-fast', 'You are sending too many messages here: wait a minute');
+
+-- As the first trigger of all: names decide.
+create function public.messages_as_person() returns trigger
+language plpgsql as $$
+declare
+  person_id uuid := new.as_person;
+  chat public.chats;
+  source public.messages;
+  kept text;
+begin
+  new.as_person := null;
+  if new.forwarded_from_id is not null and tg_op = 'INSERT' then
+    select m.* into source from public.messages m where m.id = new.forwarded_from_id;
+    new.forwarded_sender_id := coalesce(source.forwarded_sender_id, source.sender_id);
+    -- Nobody puts words into the mouth of another.
+    if person_id is not null then
+      new.content := source.content;
+      new.file_id := source.file_id;
+    end if;
+  end if;
+  if person_id is null then
+    return new;
+  end if;
+
+  if tg_op = 'INSERT' then
+    -- Counted when the rows stand (below).
+    kept := set_config('brain.person', person_id::text, true);
+  elsif new.content is not distinct from old.content then
+    return new;
+  else
+    if old.created_at < now() - interval '48 hours' then
+      perform public.refuse('edit-too-late');
+    end if;
+    if (select count(*) from public.message_edits e where e.chat_id = new.chat_id and e.message_id = new.id) >= 100 then
+      perform public.refuse('too-many-edits');
+    end if;
+  end if;
+
+  select c.* into chat from public.chats c where c.id = new.chat_id;
+  if chat.type = 'direct' and public.are_blocked(chat.user_id, chat.peer_id) then
+    perform public.refuse('blocked');
+  end if;
+  return new;
+end
+$$;
+
+create trigger messages_as_person
+before insert or update on public.messages
+for each row execute function public.messages_as_person();
+
+-- As it was, with the sender's rate counted in the update that moves their read mark.
+create or replace function public.messages_after_insert() returns trigger
+language plpgsql as $$
+declare
+  counted record;
+  person_id uuid := nullif(current_setting('brain.person', true), '')::uuid;
+  kept text;
+  sent integer;
+begin
+  for counted in
+    select n.chat_id, max(n.seq) as seq, max(n.change) as change, max(n.created_at) as created_at
+    from new_messages n group by n.chat_id order by n.chat_id
+  loop
+    update public.chats c
+    set
+      last_seq = greatest(c.last_seq, counted.seq),
+      last_change = greatest(c.last_change, counted.change),
+      last_message_at = greatest(c.last_message_at, counted.created_at)
+    where c.id = counted.chat_id;
+  end loop;
+  -- Who writes has read what stands before.
+  for counted in
+    select n.chat_id, n.sender_id, max(n.seq) as seq, count(*)::integer as messages
+    from new_messages n where n.sender_id is not null
+    group by n.chat_id, n.sender_id order by n.chat_id, n.sender_id
+  loop
+    if counted.sender_id = person_id then
+      update public.chat_members m
+      set
+        last_read_seq = greatest(m.last_read_seq, counted.seq),
+        sending_since = case
+          when m.sending_since > clock_timestamp() - interval '1 minute' then m.sending_since
+          else clock_timestamp()
+        end,
+        sent_count = counted.messages + case
+          when m.sending_since > clock_timestamp() - interval '1 minute' then m.sent_count
+          else 0
+        end
+      where m.chat_id = counted.chat_id and m.user_id = counted.sender_id
+      returning m.sent_count into sent;
+      if sent > (select l.value from public.rule_limits l where l.name = 'messages-per-minute') then
+        perform public.refuse('sending-too-fast');
+      end if;
+    else
+      update public.chat_members m set last_read_seq = counted.seq
+      where m.chat_id = counted.chat_id and m.user_id = counted.sender_id and m.last_read_seq < counted.seq;
+    end if;
+  end loop;
+  if person_id is not null then
+    kept := set_config('brain.person', '', true);
+  end if;
+  return null;
+end
+$$;
+
+create table public.message_edits (
+  chat_id bigint not null,
+  message_id bigint not null,
+  -- The number that the message had with this text.
+  change bigint not null,
+  seq bigint not null,
+  content text not null,
+  written_at timestamptz not null,
+  constraint message_edits_pkey primary key (chat_id, message_id, change),
+  constraint message_edits_message_id_fkey foreign key (message_id) references public.messages (id) on delete cascade
+);
+
+comment on table public.message_edits is 'What messages said before they were edited';
+
+create index message_edits_message_id_idx on public.message_edits (message_id);
+
+create function public.messages_after_edit() returns trigger
+language plpgsql as $$
+begin
+  insert into public.message_edits (chat_id, message_id, change, seq, content, written_at)
+  values (old.chat_id, old.id, old.change, old.seq, old.content, coalesce(old.edited_at, old.created_at));
+  return null;
+end
+$$;
+
+create trigger messages_after_edit
+after update on public.messages
+for each row when (old.content is distinct from new.content and old.content is not null and new.deleted_at is null)
+execute function public.messages_after_edit();
+
+create function public.delete_message(message_id bigint, hasura_session json) returns public.messages
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  message public.messages;
+  own public.chat_members;
+  chat_type text;
+begin
+  select m.* into message from public.messages m where m.id = delete_message.message_id for no key update;
+  select m.* into own from public.chat_members m
+  where m.chat_id = message.chat_id and m.user_id = caller_id and m.left_at is null and m.first_seq <= message.seq;
+  if not found then
+    perform public.refuse('no-such-message');
+  end if;
+  select c.type into chat_type from public.chats c where c.id = message.chat_id;
+  if message.sender_id is distinct from caller_id and (chat_type = 'direct' or own.role = 'member') then
+    perform public.refuse('not-allowed');
+  end if;
+  if message.deleted_at is null then
+    update public.messages m set deleted_at = now() where m.id = message.id returning m.* into message;
+  end if;
+  return message;
+end
+$$;
+
+comment on function public.delete_message is
+  'Deletes a message for all: one''s own, or in a group or channel anybody''s by its owner and administrators';
+
+-- 1795429009000_mentions
+
+-- Who is meant: the people whom the sender's client names in `mentions`, those behind an `@username` in the text, and
+-- all by `@all`. A mention is a row for each person named, fifty at most, and none for those whom `@all` means.
+
+alter table public.messages
+  add column mentions uuid[],
+  add column mentions_all boolean not null default false;
+
+comment on column public.messages.mentions is 'The members whom the message names';
+comment on column public.messages.mentions_all is 'Whether it calls all members';
+
+alter table public.chat_members
+  add column unread_mentions integer not null default 0;
+
+comment on column public.chat_members.unread_mentions is 'How many messages beyond the read mark name the person';
+
+create table public.message_mentions (
+  chat_id bigint not null,
+  message_id bigint not null,
+  user_id uuid not null,
+  seq bigint not null,
+  constraint message_mentions_pkey primary key (chat_id, message_id, user_id),
+  constraint message_mentions_message_id_fkey
+    foreign key (message_id) references public.messages (id) on delete cascade,
+  constraint message_mentions_user_id_fkey foreign key (user_id) references auth.users (id) on delete cascade
+);
+
+comment on table public.message_mentions is 'Which message names whom';
+
+create index message_mentions_message_id_idx on public.message_mentions (message_id);
+create index message_mentions_user_id_idx on public.message_mentions (user_id, chat_id, seq);
+
+-- "Unread calls to all": few rows, hence few entries.
+create index messages_mentions_all_idx on public.messages (chat_id, seq) where mentions_all;
+
+-- Between the content and the numbers: names decide.
+create function public.messages_mentions() returns trigger
+language plpgsql as $$
+declare
+  names text[];
+  calls_all boolean;
+begin
+  if new.deleted_at is not null or new.sender_id is null then
+    new.mentions := null;
+    new.mentions_all := false;
+    return new;
+  end if;
+  if tg_op = 'UPDATE' then
+    if new.content is not distinct from old.content and new.mentions is not distinct from old.mentions then
+      return new;
+    end if;
+    -- An edit says anew whom it means.
+    if new.mentions is not distinct from old.mentions then
+      new.mentions := null;
+    end if;
+  end if;
+  if new.mentions is null and coalesce(strpos(new.content, '@'), 0) = 0 then
+    new.mentions_all := false;
+    return new;
+  end if;
+
+  names := array(
+    select distinct lower(hit[1])
+    from regexp_matches(new.content, '(?:^|[^A-Za-z0-9_@])@([A-Za-z][A-Za-z0-9_]{2,31})\M', 'g') as hit
+    limit 50
+  );
+  calls_all := names && '{all,everyone}' or new.content ~* '(^|\W)@все\M';
+  new.mentions_all := calls_all and exists (
+    select from public.chats c
+    join public.chat_members m on m.chat_id = c.id and m.user_id = new.sender_id and m.left_at is null
+    where c.id = new.chat_id and (m.role <> 'member' or c.member_count <= 100)
+  );
+  new.mentions := array(
+    select m.user_id
+    from (
+      select named.id from unnest(new.mentions[1:50]) as named (id)
+      union
+      select s.user_id from unnest(names) as name join public.user_settings s on lower(s.username) = name
+    ) meant
+    join public.chat_members m on m.chat_id = new.chat_id and m.user_id = meant.id and m.left_at is null
+    where m.user_id <> new.sender_id
+    order by m.user_id
+    limit 50
+  );
+  if cardinality(new.mentions) = 0 then
+    new.mentions := null;
+  end if;
+  return new;
+end
+$$;
+
+create trigger messages_mentions
+before insert or update on public.messages
+for each row execute function public.messages_mentions();
+
+create function public.messages_after_mentions() returns trigger
+language plpgsql as $$
+begin
+  if tg_op = 'UPDATE' then
+    delete from public.message_mentions x
+    where x.chat_id = new.chat_id and x.message_id = new.id and x.user_id <> all (coalesce(new.mentions, '{}'));
+  end if;
+  -- In the order of people, for whose rows others may wait.
+  insert into public.message_mentions (chat_id, message_id, user_id, seq)
+  select new.chat_id, new.id, person.id, new.seq from unnest(new.mentions) as person (id) order by person.id
+  on conflict on constraint message_mentions_pkey do nothing;
+  return null;
+end
+$$;
+
+create trigger messages_after_mentions_insert
+after insert on public.messages
+for each row when (new.mentions is not null)
+execute function public.messages_after_mentions();
+
+create trigger messages_after_mentions_update
+after update on public.messages
+for each row when (old.mentions is distinct from new.mentions)
+execute function public.messages_after_mentions();
+
+-- As the owner: an account that Nhost Auth deletes takes its mentions along.
+create function public.message_mentions_count() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if tg_op = 'INSERT' then
+    update public.chat_members m set unread_mentions = m.unread_mentions + 1
+    where m.chat_id = new.chat_id and m.user_id = new.user_id and m.last_read_seq < new.seq;
+  else
+    update public.chat_members m set unread_mentions = m.unread_mentions - 1
+    where m.chat_id = old.chat_id and m.user_id = old.user_id and m.last_read_seq < old.seq and m.unread_mentions > 0;
+  end if;
+  return null;
+end
+$$;
+
+create trigger message_mentions_count
+after insert or delete on public.message_mentions
+for each row execute function public.message_mentions_count();
+
+-- As it was, and what is read is no longer counted. The rows of those mentions alone are looked at that are unread.
+create or replace function public.chat_members_before_update() returns trigger
+language plpgsql as $$
+declare
+  chat public.chats;
+begin
+  if old.left_at is not null and new.left_at is null then
+    -- Joining again is joining: what came in between does not count as unread, nor is it seen where others who join
+    -- would not see it.
+    select c.* into chat from public.chats c where c.id = new.chat_id;
+    new.joined_at := now();
+    new.last_read_seq := chat.last_seq;
+    new.unread_mentions := 0;
+    new.removed_by := null;
+    new.first_seq := case when chat.shows_history then 1 else chat.last_seq + 1 end;
+  elsif new.last_read_seq > old.last_read_seq then
+    select c.* into chat from public.chats c where c.id = new.chat_id;
+    new.last_read_seq := greatest(old.last_read_seq, least(new.last_read_seq, chat.last_seq));
+    if new.unread_mentions > 0 then
+      new.unread_mentions := (
+        select count(*) from public.message_mentions x
+        where x.user_id = new.user_id and x.chat_id = new.chat_id and x.seq > new.last_read_seq
+      );
+    end if;
+  else
+    new.last_read_seq := old.last_read_seq;
+  end if;
+  if old.left_at is null and new.left_at is not null then
+    -- A role ends with the membership.
+    new.role := 'member';
+  end if;
+  return new;
+end
+$$;
+
+-- 1795429010000_reactions_pins_drafts
+
+-- What hangs on messages: reactions, pins; and what is not a message yet: drafts.
+
+alter table public.messages
+  add column reaction_counts jsonb;
+
+comment on column public.messages.reaction_counts is 'How many reacted with what: {"👍": 2}; null: nobody';
+
+create table public.message_reactions (
+  chat_id bigint not null,
+  message_id bigint not null,
+  user_id uuid not null,
+  emoji text not null,
+  seq bigint not null,
+  created_at timestamptz not null default now(),
+  constraint message_reactions_pkey primary key (chat_id, message_id, user_id, emoji),
+  constraint message_reactions_emoji_check check (emoji ~ '^\S+$' and char_length(emoji) <= 16),
+  constraint message_reactions_message_id_fkey
+    foreign key (message_id) references public.messages (id) on delete cascade,
+  constraint message_reactions_user_id_fkey foreign key (user_id) references auth.users (id) on delete cascade
+);
+
+comment on table public.message_reactions is 'Who reacted to what with which emoji';
+
+create index message_reactions_message_id_idx on public.message_reactions (message_id);
+create index message_reactions_user_id_idx on public.message_reactions (user_id);
+
+create table public.pinned_messages (
+  chat_id bigint not null,
+  message_id bigint not null,
+  seq bigint not null,
+  pinned_by uuid,
+  pinned_at timestamptz not null default now(),
+  constraint pinned_messages_pkey primary key (chat_id, message_id),
+  constraint pinned_messages_message_id_fkey
+    foreign key (message_id) references public.messages (id) on delete cascade,
+  constraint pinned_messages_chat_id_fkey foreign key (chat_id) references public.chats (id) on delete cascade
+);
+
+comment on table public.pinned_messages is 'Messages that a chat keeps at hand';
+
+create index pinned_messages_message_id_idx on public.pinned_messages (message_id);
+
+create table public.drafts (
+  user_id uuid not null,
+  chat_id bigint not null,
+  content text not null,
+  reply_to_id bigint,
+  updated_at timestamptz not null default now(),
+  constraint drafts_pkey primary key (user_id, chat_id),
+  constraint drafts_content_check check (char_length(content) between 1 and 10000),
+  constraint drafts_user_id_fkey foreign key (user_id) references auth.users (id) on delete cascade,
+  constraint drafts_chat_id_fkey foreign key (chat_id) references public.chats (id) on delete cascade,
+  constraint drafts_reply_to_id_fkey foreign key (reply_to_id) references public.messages (id) on delete set null
+);
+
+comment on table public.drafts is 'What somebody has begun to write in a chat; nobody else sees it';
+
+create index drafts_chat_id_idx on public.drafts (chat_id);
+create index drafts_reply_to_id_idx on public.drafts (reply_to_id) where reply_to_id is not null;
+
+insert into public.rule_errors (code, message) values
+  ('too-many-reactions', 'A message can have 20 kinds of reactions at most'),
+  ('too-many-pins', 'A chat can have 100 pinned messages at most');
+
+-- The message is locked first, then (when it is counted) the chat.
+create function public.message_reactions_before_insert() returns trigger
+language plpgsql as $$
+declare
+  message public.messages;
+  chat public.chats;
+begin
+  select m.* into message from public.messages m where m.id = new.message_id for no key update;
+  if not found or message.deleted_at is not null then
+    perform public.refuse('no-such-message');
+  end if;
+  new.chat_id := message.chat_id;
+  new.seq := message.seq;
+  select c.* into chat from public.chats c where c.id = message.chat_id;
+  if chat.type = 'direct' and public.are_blocked(chat.user_id, chat.peer_id) then
+    perform public.refuse('blocked');
+  end if;
+  if not coalesce(message.reaction_counts, '{}') ? new.emoji
+    and (select count(*) from jsonb_object_keys(message.reaction_counts)) >= 20
+  then
+    perform public.refuse('too-many-reactions');
+  end if;
+  return new;
+end
+$$;
+
+create trigger message_reactions_before_insert
+before insert on public.message_reactions
+for each row execute function public.message_reactions_before_insert();
+
+-- A reaction is a change of its message. As the owner: an account that Nhost Auth deletes takes its reactions along.
+create function public.message_reactions_count() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  reaction public.message_reactions;
+  step integer := case tg_op when 'INSERT' then 1 else -1 end;
+begin
+  if tg_op = 'INSERT' then
+    reaction := new;
+  else
+    reaction := old;
+  end if;
+  update public.messages m
+  set
+    reaction_counts = nullif(
+      jsonb_strip_nulls(coalesce(m.reaction_counts, '{}') || jsonb_build_object(
+        reaction.emoji, nullif(coalesce((m.reaction_counts ->> reaction.emoji)::integer, 0) + step, 0)
+      )),
+      '{}'
+    )
+  -- What a deletion for all takes along was counted with it.
+  where m.id = reaction.message_id and m.deleted_at is null;
+  return null;
+end
+$$;
+
+create trigger message_reactions_count
+after insert or delete on public.message_reactions
+for each row execute function public.message_reactions_count();
+
+create function public.pinned_messages_before_insert() returns trigger
+language plpgsql as $$
+declare
+  message public.messages;
+begin
+  select m.* into message from public.messages m where m.id = new.message_id for key share;
+  if not found or message.deleted_at is not null then
+    perform public.refuse('no-such-message');
+  end if;
+  new.chat_id := message.chat_id;
+  new.seq := message.seq;
+  perform from public.chats c where c.id = message.chat_id for no key update;
+  if (
+    select count(*) from public.pinned_messages p where p.chat_id = new.chat_id and p.message_id <> new.message_id
+  ) >= 100 then
+    perform public.refuse('too-many-pins');
+  end if;
+  return new;
+end
+$$;
+
+create trigger pinned_messages_before_insert
+before insert on public.pinned_messages
+for each row execute function public.pinned_messages_before_insert();
+
+create function public.pinned_messages_after_insert() returns trigger
+language plpgsql as $$
+begin
+  perform public.post_chat_event(
+    new.chat_id, 'pinned', new.pinned_by, jsonb_build_object('messageId', new.message_id, 'seq', new.seq)
+  );
+  return null;
+end
+$$;
+
+create trigger pinned_messages_after_insert
+after insert on public.pinned_messages
+for each row when (new.pinned_by is not null)
+execute function public.pinned_messages_after_insert();
+
+create function public.drafts_before_update() returns trigger
+language plpgsql as $$
+begin
+  new.updated_at := now();
+  return new;
+end
+$$;
+
+create trigger drafts_before_update
+before update on public.drafts
+for each row execute function public.drafts_before_update();
+
+-- Deletion for all takes along what hangs on the message.
+create function public.messages_before_deletion() returns trigger
+language plpgsql as $$
+begin
+  new.reaction_counts := null;
+  new.forwarded_sender_id := null;
+  return new;
+end
+$$;
+
+create trigger messages_before_deletion
+before update on public.messages
+for each row when (old.deleted_at is null and new.deleted_at is not null)
+execute function public.messages_before_deletion();
+
+create function public.messages_after_deletion() returns trigger
+language plpgsql as $$
+begin
+  delete from public.message_reactions r where r.chat_id = new.chat_id and r.message_id = new.id;
+  delete from public.message_edits e where e.chat_id = new.chat_id and e.message_id = new.id;
+  delete from public.pinned_messages p where p.chat_id = new.chat_id and p.message_id = new.id;
+  return null;
+end
+$$;
+
+create trigger messages_after_deletion
+after update on public.messages
+for each row when (old.deleted_at is null and new.deleted_at is not null)
+execute function public.messages_after_deletion();
+
+-- 1795429011000_read_state
+
+-- What has reached somebody, what they have put aside, and what a chat list shows of it, without counting messages.
+
+alter table public.chat_members
+  add column last_delivered_seq bigint not null default 0,
+  -- The chat's last message when it was put aside: a later one brings the chat back.
+  add column archived_seq bigint;
+
+comment on column public.chat_members.last_delivered_seq is
+  'All messages up to this place have reached a device of the person; only grows, and is never behind last_read_seq';
+
+update public.chat_members set last_delivered_seq = last_read_seq;
+update public.chat_members m set archived_seq = (select c.last_seq from public.chats c where c.id = m.chat_id)
+where m.archived_at is not null;
+
+insert into public.rule_errors (code, message) values
+  ('too-many-pinned-chats', 'At most 100 chats can be kept on top'),
+  ('chat-too-large', 'In chats of more than 200 people it is not told who has read a message');
+
+-- After `chat_members_before_update`, which settles the read mark: names decide.
+create function public.chat_members_marks() returns trigger
+language plpgsql as $$
+begin
+  if tg_op = 'INSERT' then
+    new.last_delivered_seq := greatest(new.last_delivered_seq, new.last_read_seq);
+    return new;
+  end if;
+  if new.last_delivered_seq > old.last_delivered_seq then
+    new.last_delivered_seq := least(
+      new.last_delivered_seq,
+      (select c.last_seq from public.chats c where c.id = new.chat_id)
+    );
+  end if;
+  new.last_delivered_seq := greatest(old.last_delivered_seq, new.last_delivered_seq, new.last_read_seq);
+  if new.archived_at is distinct from old.archived_at then
+    new.archived_seq := case
+      when new.archived_at is not null then (select c.last_seq from public.chats c where c.id = new.chat_id)
+    end;
+  end if;
+  if new.pinned_at is not null and old.pinned_at is null and (
+    select count(*) from public.chat_members m
+    where m.user_id = new.user_id and m.pinned_at is not null and m.left_at is null
+  ) >= 100 then
+    perform public.refuse('too-many-pinned-chats');
+  end if;
+  return new;
+end
+$$;
+
+create index chat_members_pinned_idx on public.chat_members (user_id) where pinned_at is not null;
+
+create trigger chat_members_marks_insert
+before insert on public.chat_members
+for each row execute function public.chat_members_marks();
+
+create trigger chat_members_marks_update
+before update of last_read_seq, last_delivered_seq, left_at, archived_at, pinned_at on public.chat_members
+for each row execute function public.chat_members_marks();
+
+-- All of it is arithmetic on two rows, but for the calls to all: of those, as many index entries are read as are unread,
+-- a hundred at most.
+create or replace view public.memberships as
+select
+  m.chat_id, m.user_id, m.role, m.last_read_seq,
+  m.notify_level, m.muted_until, m.archived_at, m.pinned_at, m.joined_at,
+  m.first_seq,
+  m.last_delivered_seq,
+  greatest(c.last_seq - m.last_read_seq, 0) as unread_count,
+  m.unread_mentions + (
+    select count(*)::integer from (
+      select from public.messages a
+      where a.chat_id = m.chat_id and a.seq > m.last_read_seq and a.mentions_all
+        -- Who is called by name is not called twice.
+        and not coalesce(m.user_id = any (a.mentions), false)
+      limit 100
+    ) called
+  ) as mention_count,
+  coalesce(m.muted_until > now(), false) as is_muted,
+  -- Put aside, and nothing new since, or nothing that one wants to hear of.
+  m.archived_at is not null and (coalesce(m.muted_until > now(), false) or c.last_seq <= m.archived_seq) as is_archived
+from public.chat_members m
+join public.chats c on c.id = m.chat_id
+where m.left_at is null;
+
+create function public.readers_of(message_id bigint, hasura_session json) returns setof public.chat_members
+language plpgsql stable rows 20
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  message public.messages;
+begin
+  select m.* into message from public.messages m
+  join public.chat_members own on own.chat_id = m.chat_id and own.user_id = caller_id
+    and own.left_at is null and own.first_seq <= m.seq
+  where m.id = readers_of.message_id;
+  if not found then
+    perform public.refuse('no-such-message');
+  end if;
+  if (select c.member_count from public.chats c where c.id = message.chat_id) > 200 then
+    perform public.refuse('chat-too-large');
+  end if;
+  return query
+  select m.* from public.chat_members m
+  where m.chat_id = message.chat_id and m.left_at is null and m.last_read_seq >= message.seq
+    and m.first_seq <= message.seq and m.user_id is distinct from message.sender_id
+  order by m.user_id;
+end
+$$;
+
+comment on function public.readers_of is 'Who, besides its sender, has read a message; in chats of up to 200 people';
+
+-- 1795429012000_catching_up
+
+-- What has changed in all chats of a person since they last asked.
+--
+-- The cursor is a number of transactions: all below it had ended when it was given out, so what it showed then included
+-- all that they did. A row keeps the transaction of its last change. In a chat changes come in the order of commits
+-- (its lock sees to that): from the newest down, the first row of a transaction below the cursor was there, and so was
+-- everything beneath it. What ended between is sent again: clients take rows by id and `change`, and that is harmless.
+
+alter table public.messages add column changed_in bigint;
+alter table public.chats add column changed_in bigint;
+alter table public.chat_members add column changed_in bigint;
+
+comment on column public.messages.changed_in is 'The transaction that changed the row last';
+
+-- Set after the columns are there: rows from before belong to no transaction that a cursor could mean.
+alter table public.messages alter column changed_in set default pg_current_xact_id()::text::bigint;
+alter table public.chats alter column changed_in set default pg_current_xact_id()::text::bigint;
+alter table public.chat_members alter column changed_in set default pg_current_xact_id()::text::bigint;
+
+insert into public.rule_errors (code, message) values
+  ('unknown-cursor', 'Read everything anew: this cursor is not of this database');
+
+-- After the number is taken: names decide.
+create function public.messages_stamp() returns trigger
+language plpgsql as $$
+begin
+  new.changed_in := pg_current_xact_id()::text::bigint;
+  return new;
+end
+$$;
+
+create trigger messages_stamp
+before update on public.messages
+for each row when (old.* is distinct from new.*)
+execute function public.messages_stamp();
+
+create trigger chats_stamp
+before update of last_change, name, description, avatar_file_id, is_public, shows_history on public.chats
+for each row execute function public.messages_stamp();
+
+create trigger chat_members_stamp
+before update of role, left_at, first_seq on public.chat_members
+for each row execute function public.messages_stamp();
+
+-- The rows of `my_changes`. It is never asked itself.
+create view public.account_changes as
+select
+  null::uuid as user_id,
+  null::text as kind,
+  null::bigint as chat_id,
+  null::bigint as message_id,
+  null::bigint as change,
+  null::text as cursor,
+  null::boolean as has_more
+where false;
+
+comment on view public.account_changes is 'What changed for a person: the rows of my_changes';
+comment on column public.account_changes.kind is
+  'message: new, edited, deleted or reacted to; membership: joined, or the role changed; left: no longer in the chat; end: the last row, which carries the cursor';
+
+-- 500 changes at most, by chat and in the order of change; then the row with the cursor to go on from. Without a cursor
+-- it gives that row alone, which belongs to whatever the same statement reads besides.
+create function public.my_changes(since text, hasura_session json) returns setof public.account_changes
+language plpgsql stable rows 100
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  newest bigint := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
+  -- Where to begin, where the next reading begins, and what of it the last page ended with.
+  oldest bigint;
+  next_oldest bigint := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
+  last_chat_id bigint := 0;
+  last_change bigint := 0;
+  room integer := 500;
+  place record;
+  message record;
+  known bigint;
+begin
+  if since is not null then
+    if since !~ '^\d{1,18}(:\d{1,18}:\d{1,18}:\d{1,18})?$' then
+      perform public.refuse('unknown-cursor');
+    end if;
+    oldest := split_part(since, ':', 1)::bigint;
+    if oldest > newest then
+      perform public.refuse('unknown-cursor');
+    end if;
+    if strpos(since, ':') > 0 then
+      next_oldest := split_part(since, ':', 2)::bigint;
+      last_chat_id := split_part(since, ':', 3)::bigint;
+      last_change := split_part(since, ':', 4)::bigint;
+    end if;
+
+    for place in
+      select m.chat_id, m.left_at, m.first_seq, m.changed_in between oldest and newest as is_changed
+      from public.chat_members m
+      join public.chats c on c.id = m.chat_id
+      where m.user_id = caller_id and m.chat_id >= last_chat_id
+        and (m.changed_in between oldest and newest or (c.changed_in between oldest and newest and m.left_at is null))
+      order by m.chat_id
+    loop
+      if place.chat_id > last_chat_id then
+        last_change := 0;
+        if place.is_changed then
+          return query select caller_id, case when place.left_at is null then 'membership' else 'left' end,
+            place.chat_id, null::bigint, null::bigint, null::text, null::boolean;
+          room := room - 1;
+        end if;
+      end if;
+      last_chat_id := place.chat_id;
+      if place.left_at is null then
+        select m.change into known from public.messages m
+        where m.chat_id = place.chat_id and not coalesce(m.changed_in between oldest and newest, false)
+        order by m.change desc limit 1;
+        for message in
+          select m.id, m.change, m.seq from public.messages m
+          where m.chat_id = place.chat_id and m.change > greatest(known, last_change)
+          order by m.change limit greatest(room, 1)
+        loop
+          last_change := message.change;
+          room := room - 1;
+          if message.seq >= place.first_seq then
+            return query select caller_id, 'message', place.chat_id, message.id, message.change, null::text, null::boolean;
+          end if;
+        end loop;
+      end if;
+      exit when room <= 0;
+    end loop;
+  end if;
+
+  return query select caller_id, 'end', null::bigint, null::bigint, null::bigint,
+    case
+      when room <= 0 then format('%s:%s:%s:%s', oldest, next_oldest, last_chat_id, last_change)
+      else next_oldest::text
+    end,
+    room <= 0;
+end
+$$;
+
+comment on function public.my_changes is
+  'What changed in the caller''s chats since a cursor, 500 changes at most; the last row carries the next cursor';
+
+-- 1795429013000_search
+
+-- Finding words in one's chats, in Russian and English: PostgreSQL's Russian configuration stems words in Latin letters
+-- as English ones.
+
+-- The words of a message, and the chat among them as one more: so the index itself keeps to the chats that are asked
+-- for, however often others use a word. Е and ё are one letter, as in most writing.
+create function public.message_words(chat_id bigint, content text) returns tsvector
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+return to_tsvector('pg_catalog.russian'::regconfig, translate(content, 'ёЁ', 'еЕ'))
+  -- And as they were written: what begins a word may be longer than its stem.
+  || strip(to_tsvector('pg_catalog.simple'::regconfig, translate(content, 'ёЁ', 'еЕ')))
+  || array_to_tsvector(array['#' || chat_id::text]);
+
+create index messages_words_idx on public.messages using gin (public.message_words(chat_id, content))
+where content is not null;
+
+-- The rows of `search_messages`. It is never asked itself.
+create view public.message_hits as
+select null::uuid as user_id, null::bigint as message_id, null::bigint as chat_id, null::text as excerpt
+where false;
+
+comment on view public.message_hits is 'Messages that were found: the rows of search_messages';
+comment on column public.message_hits.excerpt is 'What is around the words found, each between U+E000 and U+E001';
+
+-- What somebody typed, as a query: phrases in quotes, words that must not be there after a minus, and the last word also
+-- as the beginning of one.
+create function public.words_query(typed text) returns tsquery
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  cleaned text := btrim(translate(left(typed, 256), 'ёЁ', 'еЕ'));
+  last_word text := (regexp_match(cleaned, '(?:^|\s)([[:alnum:]]{2,})$'))[1];
+  -- Inside a phrase there is no beginning of a word.
+  is_open boolean := (char_length(cleaned) - char_length(replace(cleaned, '"', ''))) % 2 = 1;
+  head tsquery;
+  tail tsquery;
+begin
+  if last_word is null or is_open then
+    return websearch_to_tsquery('pg_catalog.russian', cleaned);
+  end if;
+  cleaned := left(cleaned, char_length(cleaned) - char_length(last_word));
+  -- After a minus, too, the word ends where it ends.
+  if cleaned ~ '-$' then
+    return websearch_to_tsquery('pg_catalog.russian', cleaned || last_word);
+  end if;
+  head := case when btrim(cleaned) <> '' then websearch_to_tsquery('pg_catalog.russian', cleaned) end;
+  tail := to_tsquery('pg_catalog.simple', quote_literal(lower(last_word)) || ':*');
+  if numnode(plainto_tsquery('pg_catalog.russian', last_word)) > 0 then
+    tail := tail || plainto_tsquery('pg_catalog.russian', last_word);
+  end if;
+  return case when coalesce(numnode(head), 0) = 0 then tail else head && tail end;
+end
+$$;
+
+create function public.search_messages(
+  query text,
+  hasura_session json,
+  chat_id bigint default null,
+  before bigint default null,
+  sender_id uuid default null,
+  sent_from timestamptz default null,
+  sent_until timestamptz default null
+) returns setof public.message_hits
+language plpgsql volatile rows 20
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  words tsquery := public.words_query(search_messages.query);
+  scoped tsquery := words;
+  chats bigint[];
+  hits bigint[];
+begin
+  if coalesce(char_length(btrim(search_messages.query)), 0) < 2 or numnode(words) = 0 then
+    perform public.refuse('query-too-short');
+  end if;
+  perform public.spend_attempt(caller_id, 'search_messages', 60, interval '1 minute');
+  chats := array(
+    select m.chat_id from public.chat_members m
+    where m.user_id = caller_id and m.left_at is null
+      and (search_messages.chat_id is null or m.chat_id = search_messages.chat_id)
+    limit 21
+  );
+  if cardinality(chats) = 0 then
+    return;
+  end if;
+
+  -- A frequent word is among the newest messages, and its index entry would be long.
+  hits := array(
+    select newest.id
+    from (
+      select m.id, m.chat_id, m.seq, m.content, m.sender_id, m.created_at
+      from public.messages m
+      where m.id < coalesce(search_messages.before, 9223372036854775807)
+      order by m.id desc limit 2000
+    ) newest
+    join public.chat_members own on own.chat_id = newest.chat_id and own.user_id = caller_id
+      and own.left_at is null and newest.seq >= own.first_seq
+    where (search_messages.chat_id is null or newest.chat_id = search_messages.chat_id)
+      and (search_messages.sender_id is null or newest.sender_id = search_messages.sender_id)
+      and (sent_from is null or newest.created_at >= sent_from)
+      and (sent_until is null or newest.created_at < sent_until)
+      and public.message_words(newest.chat_id, newest.content) @@ words
+    order by newest.id desc
+    limit 20
+  );
+  if cardinality(hits) < 20 then
+    -- A few chats are named to the index; of many, what it finds is kept to them afterwards.
+    if cardinality(chats) <= 20 then
+      scoped := (
+        select string_agg(quote_literal('#' || id::text), '|')::tsquery from unnest(chats) as id
+      ) && words;
+    end if;
+    hits := array(
+      -- Materialized, lest the order below lead the planner through all messages, newest first.
+      with found_rows as materialized (
+        select m.id, m.chat_id, m.seq, m.sender_id, m.created_at
+        from public.messages m
+        where public.message_words(m.chat_id, m.content) @@ scoped and m.content is not null
+      )
+      select f.id
+      from found_rows f
+      join public.chat_members own on own.chat_id = f.chat_id and own.user_id = caller_id
+        and own.left_at is null and f.seq >= own.first_seq
+      where (search_messages.before is null or f.id < search_messages.before)
+        and (search_messages.chat_id is null or f.chat_id = search_messages.chat_id)
+        and (search_messages.sender_id is null or f.sender_id = search_messages.sender_id)
+        and (sent_from is null or f.created_at >= sent_from)
+        and (sent_until is null or f.created_at < sent_until)
+      order by f.id desc
+      limit 20
+    );
+  end if;
+  return query
+  select caller_id, m.id, m.chat_id, ts_headline(
+    'pg_catalog.russian', translate(m.content, 'ёЁ', 'еЕ'), words,
+    format('MaxFragments=1, MinWords=8, MaxWords=24, StartSel=%s, StopSel=%s', chr(57344), chr(57345))
+  )
+  from public.messages m
+  where m.id = any (hits)
+  order by m.id desc;
+end
+$$;
+
+comment on function public.search_messages is
+  'Messages of the caller''s chats by their words, newest first, 20 at most; `before` is the id of the last one found';
+
+-- 1795429014000_typing_presence
+
+-- Who is writing, and who is there: states that end by time. What has ended is deleted, by whoever notices, and the
+-- deletion is the event.
+
+create table public.typing (
+  chat_id bigint not null,
+  user_id uuid not null,
+  kind text not null default 'text',
+  since timestamptz not null default now(),
+  expires_at timestamptz not null,
+  constraint typing_pkey primary key (chat_id, user_id),
+  constraint typing_kind_check check (kind in ('text', 'audio', 'file')),
+  constraint typing_chat_id_fkey foreign key (chat_id) references public.chats (id) on delete cascade,
+  constraint typing_user_id_fkey foreign key (user_id) references auth.users (id) on delete cascade
+);
+
+comment on table public.typing is 'Who is writing in which chat right now';
+comment on column public.typing.kind is 'text, audio or file';
+
+create index typing_user_id_idx on public.typing (user_id);
+create index typing_expires_at_idx on public.typing (expires_at);
+
+-- A process serves people and holds them present for as long as it renews its lease.
+create table public.presence_processes (
+  id uuid primary key,
+  leased_until timestamptz not null
+);
+
+comment on table public.presence_processes is 'The processes that hold people present, each for as long as its lease';
+
+create table public.presence (
+  user_id uuid not null,
+  process_id uuid not null,
+  since timestamptz not null default now(),
+  constraint presence_pkey primary key (user_id, process_id),
+  constraint presence_user_id_fkey foreign key (user_id) references auth.users (id) on delete cascade,
+  constraint presence_process_id_fkey
+    foreign key (process_id) references public.presence_processes (id) on delete cascade
+);
+
+comment on table public.presence is 'Who is there, by the process that serves them';
+
+create index presence_process_id_idx on public.presence (process_id);
+
+-- Says that the caller is writing, for the next six seconds; written at most every three.
+create function public.set_typing(chat_id bigint, kind text, hasura_session json) returns setof public.typing
+language plpgsql volatile rows 1
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  chat public.chats;
+begin
+  select c.* into chat from public.chats c
+  join public.chat_members m on m.chat_id = c.id and m.user_id = caller_id and m.left_at is null
+    and (c.type <> 'channel' or m.role <> 'member')
+  where c.id = set_typing.chat_id;
+  if not found then
+    perform public.refuse('no-such-chat');
+  end if;
+  if chat.type = 'direct' and public.are_blocked(chat.user_id, chat.peer_id) then
+    return;
+  end if;
+  delete from public.typing t where t.chat_id = chat.id and t.user_id = caller_id and set_typing.kind is null;
+  if set_typing.kind is null then
+    return;
+  end if;
+  return query
+  insert into public.typing as t (chat_id, user_id, kind, expires_at)
+  values (chat.id, caller_id, set_typing.kind, now() + interval '6 seconds')
+  on conflict on constraint typing_pkey do update set kind = excluded.kind, expires_at = excluded.expires_at
+  where t.kind <> excluded.kind or t.expires_at < now() + interval '3 seconds'
+  returning t.*;
+end
+$$;
+
+comment on function public.set_typing is
+  'Says that the caller is writing (text, audio or file), for six seconds; null: not any more';
+
+-- Whoever sends has stopped writing.
+create function public.messages_end_typing() returns trigger
+language plpgsql as $$
+begin
+  delete from public.typing t where t.chat_id = new.chat_id and t.user_id = new.sender_id;
+  return null;
+end
+$$;
+
+create trigger messages_end_typing
+after insert on public.messages
+for each row when (new.sender_id is not null)
+execute function public.messages_end_typing();
+
+-- For the administrator, every few seconds: ends what has ended.
+create function public.sweep_typing() returns setof public.typing
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  delete from public.typing t
+  where (t.chat_id, t.user_id) in (
+    select o.chat_id, o.user_id from public.typing o where o.expires_at < now() for update skip locked
+  )
+  returning t.*;
+$$;
+
+create function public.sweep_presence() returns setof public.presence_processes
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  delete from public.presence_processes p
+  where p.id in (select o.id from public.presence_processes o where o.leased_until < now() for update skip locked)
+  returning p.*;
+$$;
+
+-- Who may see whom: by the setting of who is seen, and nobody over a block.
+create view public.present_people as
+select distinct p.user_id, coalesce(s.presence_visibility, 'everybody') as visibility
+from public.presence p
+join public.presence_processes process on process.id = p.process_id and process.leased_until > now()
+left join public.user_settings s on s.user_id = p.user_id;
+
+comment on view public.present_people is 'Who is there';

@@ -8,6 +8,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 if ! command -v cargo >/dev/null && [ -x "$HOME/.cargo/bin/cargo" ]; then
   PATH=$HOME/.cargo/bin:$PATH
 fi
+# npm draws its progress over what other steps say.
+export npm_config_progress=false npm_config_update_notifier=false
 target=${CARGO_TARGET_DIR:-target}
 
 # Where nobody can answer for a changed dependency, the lock file decides.

@@ -7,6 +7,7 @@ import { after, before, describe, test } from "node:test";
 import {
   bearer,
   graphql,
+  liftSendingLimit,
   openDirectChat,
   type Person,
   post,
@@ -35,6 +36,7 @@ describe("a server that is killed while people write", () => {
 
   before(async () => {
     server = await Server.start();
+    await liftSendingLimit(server);
     people = [];
     for (const name of ["Anna", "Boris", "Clara"]) people.push(await signUp(server, name));
     const [anna, boris, clara] = people as [Person, Person, Person];

@@ -4,7 +4,15 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import type { Page, WebSocketRoute } from "playwright-core";
-import { graphql, openDirectChat, type Person, password, sendDocument, signUp } from "./http.js";
+import {
+  graphql,
+  liftSendingLimit,
+  openDirectChat,
+  type Person,
+  password,
+  sendDocument,
+  signUp,
+} from "./http.js";
 import { Server } from "./server.js";
 import { ChatWindow } from "./window.js";
 
@@ -18,6 +26,7 @@ describe("a long conversation", () => {
 
   before(async () => {
     server = await Server.start();
+    await liftSendingLimit(server);
     const me = await signUp(server, "Anna Petrova");
     boris = await signUp(server, "Boris Ivanov");
     chatId = await openDirectChat(server, me, boris);

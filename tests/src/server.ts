@@ -19,6 +19,15 @@ const stopWithin = 30_000;
 export const adminSecret = "tests-only-administrator-secret-0123456789";
 export const jwtKey = "tests-only-signing-key-of-more-than-32-bytes";
 
+/** Whatever ends this process ends its servers too, each in order, with its database. */
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGINT");
+});
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.once(signal, () => process.exit(1));
+}
+
 export class Server {
   readonly address: string;
   private readonly root: string;
@@ -66,6 +75,8 @@ export class Server {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.child = child;
+    running.add(child);
+    child.once("exit", () => running.delete(child));
     child.stderr?.on("data", (text) => {
       this.output += text;
     });

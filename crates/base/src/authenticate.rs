@@ -12,6 +12,9 @@ use crate::session::{ADMIN_ROLE, Session};
 /// The role of a request that shows nothing.
 pub const PUBLIC_ROLE: &str = "public";
 
+/// The header by which a caller with the admin secret asks for `backend_only` permissions.
+const BACKEND_ONLY_HEADER: &str = "x-hasura-use-backend-only-permissions";
+
 /// The most headers that become session variables; more are refused.
 const MAX_SESSION_VARIABLES: usize = 64;
 
@@ -41,6 +44,11 @@ pub enum RefusedCaller {
     /// The role asked for is not among the token's.
     #[error("Your requested role is not in allowed roles")]
     Role,
+    /// The header that switches `backend_only` permissions on is neither true nor false.
+    #[error(
+        "{BACKEND_ONLY_HEADER}:  Not a valid boolean text. True values are [\"true\",\"t\",\"yes\",\"y\"] and  False values are [\"false\",\"f\",\"no\",\"n\"]. All values are case insensitive"
+    )]
+    BackendOnly,
     /// Too many session variables.
     #[error("too many session variables")]
     TooManyVariables,
@@ -63,7 +71,7 @@ impl Authenticator {
     /// The session of a request with these headers.
     pub fn session(&self, headers: &HeaderMap) -> Result<Session, RefusedCaller> {
         let Some(secret) = &self.admin_secret else {
-            return Ok(trusted_session(hasura_headers(headers)?));
+            return trusted_session(hasura_headers(headers)?);
         };
         if let Some(shown) =
             text(headers, "x-hasura-admin-secret").or_else(|| text(headers, "x-hasura-access-key"))
@@ -71,7 +79,7 @@ impl Authenticator {
             if !equal_in_constant_time(shown.as_bytes(), secret.expose_secret().as_bytes()) {
                 return Err(RefusedCaller::AdminSecret);
             }
-            return Ok(trusted_session(hasura_headers(headers)?));
+            return trusted_session(hasura_headers(headers)?);
         }
         let asked_role = text(headers, "x-hasura-role");
         match text(headers, "authorization") {
@@ -106,12 +114,16 @@ pub fn bearer_token(header: &str) -> Result<&str, RefusedCaller> {
     Ok(token.trim())
 }
 
-fn trusted_session(variables: Vec<(String, String)>) -> Session {
-    let role = variables
-        .iter()
-        .find(|(name, _)| name == "x-hasura-role")
-        .map_or_else(|| ADMIN_ROLE.to_owned(), |(_, role)| role.clone());
-    Session::new(&role, variables, true)
+fn trusted_session(variables: Vec<(String, String)>) -> Result<Session, RefusedCaller> {
+    let find =
+        |wanted: &str| variables.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
+    let role = find("x-hasura-role").unwrap_or_else(|| ADMIN_ROLE.to_owned());
+    let backend_only = match find(BACKEND_ONLY_HEADER).map(|text| text.to_ascii_lowercase()).as_deref() {
+        None | Some("false" | "f" | "no" | "n") => false,
+        Some("true" | "t" | "yes" | "y") => true,
+        Some(_) => return Err(RefusedCaller::BackendOnly),
+    };
+    Ok(Session::new(&role, variables, backend_only))
 }
 
 fn hasura_headers(headers: &HeaderMap) -> Result<Vec<(String, String)>, RefusedCaller> {
@@ -169,7 +181,14 @@ mod tests {
     fn the_admin_secret_may_act_in_any_role() {
         let session =
             authenticator().session(&headers(&[("x-hasura-admin-secret", "admin secret")])).unwrap();
-        assert!(session.is_admin() && session.is_trusted());
+        assert!(session.is_admin() && !session.is_trusted());
+        let backend = |text| {
+            let shown =
+                [("x-hasura-admin-secret", "admin secret"), ("x-hasura-use-backend-only-permissions", text)];
+            authenticator().session(&headers(&shown)).map(|session| session.is_trusted())
+        };
+        assert_eq!((backend("TRUE"), backend("n")), (Ok(true), Ok(false)));
+        assert_eq!(backend("perhaps"), Err(RefusedCaller::BackendOnly));
         let session = authenticator()
             .session(&headers(&[
                 ("x-hasura-admin-secret", "admin secret"),

@@ -3,6 +3,7 @@
 //! Alone, behind it stands the engine of this process; on Nhost, the project's own GraphQL. A feature
 //! cannot tell which, and must not try.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -63,8 +64,8 @@ impl GraphqlRequest {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message} (at {path})")]
 pub struct GraphqlError {
-    /// Hasura's code, such as `validation-failed` or `permission-error`.
-    pub code: &'static str,
+    /// Hasura's code, such as `validation-failed` or `permission-error`, or the code of a rule of the project's own.
+    pub code: Cow<'static, str>,
     /// What is wrong, for the client's developer.
     pub message: String,
     /// Where in the request, such as `$.selectionSet.chats.args.where`.
@@ -73,13 +74,17 @@ pub struct GraphqlError {
 
 impl GraphqlError {
     /// An error with Hasura's `code` at `path`.
-    pub fn new(code: &'static str, path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), path: path.into() }
+    pub fn new(
+        code: impl Into<Cow<'static, str>>,
+        path: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self { code: code.into(), message: message.into(), path: path.into() }
     }
 
     /// The kind of problem that this is for a feature that asked.
     pub fn problem_code(&self) -> ProblemCode {
-        match self.code {
+        match &*self.code {
             "permission-error" | "access-denied" => ProblemCode::Forbidden,
             "constraint-violation" => ProblemCode::Conflict,
             "not-found" => ProblemCode::NotFound,

@@ -17,7 +17,7 @@ pub const USER_ROLE: &str = "user";
 pub struct Session {
     role: Arc<str>,
     variables: Arc<BTreeMap<String, String>>,
-    /// Whether the admin secret was shown: `backend_only` permissions are for such callers alone.
+    /// Whether `backend_only` permissions count: the admin secret was shown, and they were asked for.
     trusted: bool,
     /// When the token that made this session ends, in seconds since 1970.
     expires_at: Option<i64>,
@@ -59,7 +59,7 @@ impl Session {
         &*self.role == ADMIN_ROLE
     }
 
-    /// Whether the caller showed the admin secret.
+    /// Whether the caller showed the admin secret and asked for `backend_only` permissions.
     pub fn is_trusted(&self) -> bool {
         self.trusted
     }

@@ -17,8 +17,17 @@ use crate::execute::{self, Values};
 use crate::live::LiveQueries;
 use crate::metadata::Metadata;
 use crate::plan_cache::{PlanCache, Prepared};
-use crate::schema::{RoleSchema, Tracked};
+use crate::schema::{RoleSchema, SchemaOptions, Tracked};
 use crate::sql::Statements;
+
+/// How the engine behaves.
+#[derive(Clone, Debug, Default)]
+pub struct EngineOptions {
+    /// What the API looks like, where Hasura leaves a choice.
+    pub schema: SchemaOptions,
+    /// How live queries are woken.
+    pub feed: FeedOptions,
+}
 
 /// The engine over one database. Cloning it is cheap.
 #[derive(Clone)]
@@ -50,14 +59,14 @@ impl Engine {
     pub async fn start(
         pool: Pool,
         metadata: &Metadata,
-        feed: FeedOptions,
+        options: EngineOptions,
     ) -> Result<(Self, Feed), EngineError> {
         let catalog = Arc::new(catalog::load(&pool).await?);
-        let tracked = Tracked::new(catalog, metadata);
+        let tracked = Tracked::new(catalog, metadata, options.schema);
         for inconsistency in tracked.all_inconsistencies() {
             tracing::warn!("metadata: {inconsistency}");
         }
-        let feed = Feed::start(&pool, &tracked.sources(), feed).await?;
+        let feed = Feed::start(&pool, &tracked.sources(), options.feed).await?;
         let api = Api { tracked, roles: RwLock::new(HashMap::new()), plans: PlanCache::new() };
         let live = LiveQueries::new(pool.clone(), feed.interests());
         Ok((Self { inner: Arc::new(Inner { pool, api, live }) }, feed))
@@ -79,6 +88,7 @@ impl Engine {
                 "$",
                 "subscriptions are not supported over HTTP, use websockets instead",
             )),
+            Statements::Known(answer) => Ok(Bytes::copy_from_slice(answer.as_bytes())),
             Statements::Read(statement) => execute::read(&self.inner.pool, statement, values).await,
             Statements::Write(fields) => execute::write(&self.inner.pool, fields, values).await,
         }

@@ -66,8 +66,11 @@ fn translate(server: &DbError, path: &str, write_path: &str) -> GraphqlError {
         }
         code => match code.code().get(..2) {
             Some("22") => GraphqlError::new("data-exception", "$", message),
-            // A rule of the project's own, with a sentence for people.
-            Some("23") => GraphqlError::new("constraint-violation", write_path, message),
+            // A rule of the project's own, with a sentence for people; its name is the code for programs.
+            Some("23") => {
+                let rule = server.constraint().unwrap_or("constraint-violation").to_owned();
+                GraphqlError::new(rule, write_path, message)
+            }
             Some("53" | "57" | "58" | "08") => {
                 GraphqlError::new("unavailable", "$", "the database does not answer, try again")
             }

@@ -33,6 +33,35 @@ pub enum Filter {
         /// The inner condition.
         filter: Box<Filter>,
     },
+    /// A number made of the rows of another table that are joined to this one.
+    Aggregate {
+        /// The other table.
+        table: Arc<Table>,
+        /// Pairs of this row's column and the other's.
+        join: Vec<(ColumnIndex, ColumnIndex)>,
+        /// Which of its rows.
+        filter: Box<Filter>,
+        /// What is made of them.
+        number: RowsNumber,
+        /// What is asked of the number, all of it.
+        comparisons: Vec<Comparison>,
+    },
+}
+
+/// What a condition makes of many rows.
+#[derive(Clone, Debug)]
+pub enum RowsNumber {
+    /// How many rows; or how many in which the columns are not null, each combination once where `distinct`.
+    Count {
+        /// The columns; with none, rows.
+        columns: Vec<ColumnIndex>,
+        /// Whether what is alike counts once.
+        distinct: bool,
+    },
+    /// Whether the column is true in all of them (`bool_and`).
+    All(ColumnIndex),
+    /// Whether the column is true in one of them (`bool_or`).
+    Any(ColumnIndex),
 }
 
 impl Filter {
@@ -113,6 +142,10 @@ pub enum OperandKind {
     Text,
     /// A list of texts.
     TextList,
+    /// A list of values of the column's type.
+    PlainList,
+    /// A value, or a list of values, of another type that stands beside the column's.
+    Beside(&'static str, bool),
     /// A list of values of the column's type, of which one must (`= any`) or all must (`<> all`) compare.
     SameList,
 }
@@ -123,6 +156,7 @@ enum Family {
     Any,
     Text,
     Jsonb,
+    Ltree,
 }
 
 const fn operator(
@@ -158,9 +192,39 @@ const OPERATORS: &[(Family, Operator)] = &[
     operator(Family::Jsonb, "has_key", " ? ", OperandKind::Text),
     operator(Family::Jsonb, "has_keys_any", " ?| ", OperandKind::TextList),
     operator(Family::Jsonb, "has_keys_all", " ?& ", OperandKind::TextList),
+    operator(Family::Ltree, "ancestor", " @> ", OperandKind::Same),
+    operator(Family::Ltree, "ancestor_any", " @> ", OperandKind::PlainList),
+    operator(Family::Ltree, "descendant", " <@ ", OperandKind::Same),
+    operator(Family::Ltree, "descendant_any", " <@ ", OperandKind::PlainList),
+    operator(Family::Ltree, "matches", " ~ ", OperandKind::Beside("lquery", false)),
+    operator(Family::Ltree, "matches_any", " ? ", OperandKind::Beside("lquery", true)),
+    operator(Family::Ltree, "matches_fulltext", " @ ", OperandKind::Beside("ltxtquery", false)),
 ];
 
 impl Operator {
+    /// The type of the right side for a column of type `ty`, and whether it is a list of such values.
+    pub fn operand_type(self, ty: &Arc<PgType>) -> (Arc<PgType>, bool) {
+        match self.operand {
+            OperandKind::Same => (ty.clone(), false),
+            OperandKind::SameList | OperandKind::PlainList => (ty.clone(), true),
+            OperandKind::Text => (PgType::text(), false),
+            OperandKind::TextList => (PgType::text(), true),
+            OperandKind::Beside(name, list) => {
+                let schema = ty.base().schema.clone();
+                let beside = PgType { schema, name: name.to_owned(), kind: crate::catalog::TypeKind::Other };
+                (Arc::new(beside), list)
+            }
+        }
+    }
+
+    /// All operators for columns of type `ty`.
+    pub fn all(ty: &Arc<PgType>) -> impl Iterator<Item = Self> {
+        OPERATORS
+            .iter()
+            .filter(|(_, operator)| Self::named(operator.name, ty).is_some())
+            .map(|(_, operator)| *operator)
+    }
+
     /// The operator `name` (without its leading `_`) for columns of type `ty`.
     pub fn named(name: &str, ty: &Arc<PgType>) -> Option<Self> {
         let base = ty.base();
@@ -172,6 +236,7 @@ impl Operator {
                         Family::Any => true,
                         Family::Text => base.kind == crate::catalog::TypeKind::Text,
                         Family::Jsonb => base.name == "jsonb",
+                        Family::Ltree => base.name == "ltree",
                     }
             })
             .map(|(_, operator)| *operator)

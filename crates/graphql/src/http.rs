@@ -1,6 +1,7 @@
 //! GraphQL over HTTP: `POST`, one request a body. As with Hasura every answer of the API has status 200, errors
 //! too; what is wrong says `errors[0].extensions.code`.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use axum::Router;
@@ -56,7 +57,12 @@ async fn run(
         Ok(body) => execute(&endpoint, &headers, &body).await,
         Err(rejection) => Err(GraphqlError::new("bad-request", "$", rejection.body_text())),
     };
-    let outcome = result.as_ref().map_or_else(|error| error.code, |_| "ok");
+    let outcome = match &result {
+        Ok(_) => "ok",
+        Err(GraphqlError { code: Cow::Borrowed(code), .. }) => code,
+        // The names of rules are the project's, and would make a series each.
+        Err(_) => "rule",
+    };
     metrics::counter!("graphql_requests_total", "outcome" => outcome).increment(1);
     metrics::histogram!("graphql_request_seconds").record(started.elapsed());
     let json = HeaderValue::from_static("application/json; charset=utf-8");
@@ -77,6 +83,7 @@ pub(crate) fn refused_error(refused: &RefusedCaller) -> GraphqlError {
     let code = match refused {
         RefusedCaller::AdminSecret | RefusedCaller::Role => "access-denied",
         RefusedCaller::Token(_) => "invalid-jwt",
+        RefusedCaller::BackendOnly => "bad-request",
         RefusedCaller::Malformed | RefusedCaller::Missing | RefusedCaller::TooManyVariables => {
             "invalid-headers"
         }

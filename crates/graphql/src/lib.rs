@@ -12,6 +12,7 @@ mod error;
 mod execute;
 pub mod expression;
 pub mod http;
+mod introspection;
 mod live;
 pub mod metadata;
 pub mod plan;
@@ -22,5 +23,5 @@ pub mod value;
 mod wire;
 pub mod ws;
 
-pub use engine::Engine;
+pub use engine::{Engine, EngineOptions};
 pub use error::EngineError;

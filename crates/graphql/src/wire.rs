@@ -39,8 +39,10 @@ struct Extensions<'a> {
 
 /// The list of errors that stands under `errors`.
 pub(crate) fn errors(error: &GraphqlError) -> String {
-    let body =
-        ErrorBody { message: &error.message, extensions: Extensions { path: &error.path, code: error.code } };
+    let body = ErrorBody {
+        message: &error.message,
+        extensions: Extensions { path: &error.path, code: &error.code },
+    };
     serde_json::to_string(&[body]).unwrap_or_else(|_| "[]".to_owned())
 }
 

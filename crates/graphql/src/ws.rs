@@ -1,8 +1,9 @@
-//! GraphQL over WebSocket: the sub-protocol `graphql-transport-ws` (enisdenjo/graphql-ws, PROTOCOL.md).
+//! GraphQL over WebSocket: the sub-protocol `graphql-transport-ws`, and the older `graphql-ws`.
 //!
 //! One task a socket. It reads, it sends what its operations have to say, and while it waits for a slow client
 //! it does neither: an operation's stream holds only the latest state, so nothing piles up.
 
+mod close;
 mod protocol;
 
 use std::collections::HashMap;
@@ -18,10 +19,8 @@ use futures::stream::{AbortHandle, BoxStream, SelectAll, StreamExt, abortable};
 use tokio::time::Instant;
 
 use crate::http::{Endpoint, refused_error};
-use protocol::{Close, FromClient, InitPayload};
-
-/// The sub-protocol's name.
-const PROTOCOL: &str = "graphql-transport-ws";
+use close::Close;
+use protocol::{Dialect, FromClient, InitPayload};
 
 /// The largest message from a client.
 const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
@@ -46,10 +45,12 @@ pub(crate) async fn upgrade(
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let upgrade = upgrade.protocols([PROTOCOL]).max_message_size(MAX_MESSAGE_BYTES);
+    let upgrade = upgrade.protocols(Dialect::NAMES).max_message_size(MAX_MESSAGE_BYTES);
     upgrade.on_upgrade(move |socket| async move {
         metrics::gauge!("graphql_sockets").increment(1.0);
+        let dialect = socket.protocol().and_then(|name| name.to_str().ok()).and_then(Dialect::named);
         let mut connection = Connection {
+            dialect: dialect.unwrap_or(Dialect::Transport),
             socket,
             endpoint,
             headers,
@@ -58,7 +59,7 @@ pub(crate) async fn upgrade(
             started: 0,
             events: SelectAll::new(),
         };
-        let close = connection.run().await;
+        let close = if dialect.is_some() { connection.run().await } else { Some(Close::SUBPROTOCOL) };
         connection.close(close).await;
         metrics::gauge!("graphql_sockets").decrement(1.0);
     })
@@ -83,6 +84,7 @@ struct Operation {
 }
 
 struct Connection {
+    dialect: Dialect,
     socket: WebSocket,
     endpoint: Endpoint,
     headers: HeaderMap,
@@ -95,9 +97,6 @@ struct Connection {
 impl Connection {
     /// Serves the socket until there is a reason to close it; `None` when the other side is gone.
     async fn run(&mut self) -> Option<Close> {
-        if self.socket.protocol().and_then(|protocol| protocol.to_str().ok()) != Some(PROTOCOL) {
-            return Some(Close::SUBPROTOCOL);
-        }
         let opened = Instant::now();
         let mut last_heard = opened;
         let mut ping = tokio::time::interval(PING_INTERVAL);
@@ -121,7 +120,8 @@ impl Connection {
                     if last_heard.elapsed() > SILENCE {
                         return None;
                     }
-                    self.send(Message::Ping(bytes::Bytes::new())).await.ok()?;
+                    let sign = self.dialect.keep_alive().map(|text| Message::Text(text.into()));
+                    self.send(sign.unwrap_or(Message::Ping(bytes::Bytes::new()))).await.ok()?;
                 }
                 () = stop.cancelled() => return Some(Close::GOING_AWAY),
             }
@@ -145,24 +145,35 @@ impl Connection {
     async fn receive(&mut self, message: Message) -> Result<(), Close> {
         let text = match message {
             Message::Text(text) => text,
-            Message::Binary(_) => return Err(Close::bad_request("messages are text")),
+            Message::Binary(_) => return Err(Close::BINARY),
             Message::Ping(_) | Message::Pong(_) => return Ok(()),
             Message::Close(_) => return Err(Close::NORMAL),
         };
-        let message =
-            serde_json::from_str(&text).map_err(|_| Close::bad_request("Invalid message received"))?;
+        let Some(message) = self.dialect.read(&text) else {
+            return self.mistake(None, Close::NO_MESSAGE).await;
+        };
         match message {
-            FromClient::ConnectionInit { payload } => self.init(payload.unwrap_or_default()).await,
-            FromClient::Ping {} => self.send_text(protocol::pong()).await,
-            FromClient::Pong {} => Ok(()),
-            FromClient::Subscribe { id, payload } => self.subscribe(id, payload.into()),
-            FromClient::Complete { id } => {
+            FromClient::Init(payload) => self.init(payload).await,
+            FromClient::Ping => self.send_text(Dialect::pong()).await,
+            FromClient::Pong => Ok(()),
+            FromClient::Subscribe(id, body) => match self.subscribe(&id, body.into()) {
+                Ok(()) => Ok(()),
+                Err(close) => self.mistake(Some(&id), close).await,
+            },
+            FromClient::Complete(id) => {
                 if let Some((_, operation)) = self.operations.remove(&id) {
                     operation.abort();
                 }
                 Ok(())
             }
+            FromClient::Terminate => Err(Close::NORMAL),
         }
+    }
+
+    /// Tells the client of a mistake, or closes the socket, as the dialect has it.
+    async fn mistake(&mut self, id: Option<&str>, close: Close) -> Result<(), Close> {
+        let text = self.dialect.mistake(id, close)?;
+        self.send_text(text).await
     }
 
     async fn init(&mut self, payload: InitPayload) -> Result<(), Close> {
@@ -179,24 +190,24 @@ impl Connection {
         let session = self.endpoint.authenticator.session(&headers);
         let session = session.map_err(|refused| Close::forbidden(&refused_error(&refused).message))?;
         self.session = Some(session);
-        self.send_text(protocol::ack()).await
+        self.send_text(Dialect::ack()).await
     }
 
-    fn subscribe(&mut self, id: String, request: GraphqlRequest) -> Result<(), Close> {
+    fn subscribe(&mut self, id: &str, request: GraphqlRequest) -> Result<(), Close> {
         let session = self.session.as_ref().ok_or(Close::UNAUTHORIZED)?;
-        if self.operations.contains_key(&id) {
-            return Err(Close::subscriber_exists(&id));
+        if self.operations.contains_key(id) {
+            return Err(Close::subscriber_exists(id));
         }
         if self.operations.len() == MAX_OPERATIONS {
-            return Err(Close::bad_request("too many operations on one connection"));
+            return Err(Close::TOO_MANY_OPERATIONS);
         }
         let (states, abort) = abortable(self.endpoint.engine.watch(session, request));
         self.started += 1;
-        let operation = Operation { id: id.clone(), number: self.started };
+        let operation = Operation { id: id.to_owned(), number: self.started };
         let last = Event { operation: operation.clone(), said: Said::Complete };
         let next = states.map(move |state| Event { operation: operation.clone(), said: Said::Next(state) });
         self.events.push(next.chain(futures::stream::once(async { last })).boxed());
-        self.operations.insert(id, (self.started, abort));
+        self.operations.insert(id.to_owned(), (self.started, abort));
         Ok(())
     }
 
@@ -207,15 +218,15 @@ impl Connection {
             return Ok(());
         }
         match event.said {
-            Said::Next(Ok(data)) => self.send_text(protocol::next(&id, &data)).await,
+            Said::Next(Ok(data)) => self.send_text(self.dialect.next(&id, &data)).await,
             Said::Next(Err(error)) => {
-                // An error ends the operation; no `complete` follows it.
+                // An error ends the operation; no `complete` follows it in the newer dialect.
                 self.operations.remove(&id);
-                self.send_text(protocol::error(&id, &error)).await
+                self.send_text(self.dialect.error(&id, &error)).await
             }
             Said::Complete => {
                 self.operations.remove(&id);
-                self.send_text(protocol::complete(&id)).await
+                self.send_text(Dialect::complete(&id)).await
             }
         }
     }

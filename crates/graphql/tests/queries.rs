@@ -142,3 +142,68 @@ async fn many_long_keys_are_no_problem() {
     let data = world.ok(&Session::admin(), &format!("{{ author_by_pk(id: 1) {{ {fields} }} }}")).await;
     assert_eq!(data["author_by_pk"][format!("{long}149")], "Ann");
 }
+
+#[tokio::test]
+async fn rows_are_counted_and_summed() {
+    let world = World::new().await;
+    let admin = Session::admin();
+    let query = "{ book_aggregate(where: {id: {_gt: 1}}) { __typename
+        aggregate { count n: count(columns: [price]) d: count(columns: author_id, distinct: true)
+          sum { pages price } avg { pages } min { title } max { printed_at pages } } nodes { id } } }";
+    let data = world.ok(&admin, query).await;
+    let aggregate = &data["book_aggregate"]["aggregate"];
+    assert_eq!((&aggregate["count"], &aggregate["n"], &aggregate["d"]), (&json!(3), &json!(1), &json!(2)));
+    assert_eq!(aggregate["sum"], json!({"pages": 900, "price": 12.00}));
+    assert_eq!(aggregate["avg"]["pages"].as_f64(), Some(300.0));
+    assert_eq!(aggregate["max"], json!({"printed_at": null, "pages": 400}));
+    assert_eq!(data["book_aggregate"]["nodes"].as_array().unwrap().len(), 3);
+    let by_number = "{ author(where: {books_aggregate: {count: {predicate: {_gt: 1}, filter: {pages: {_gt: 250}}}}},
+        order_by: {books_aggregate: {count: desc}}) { name books_aggregate(where: {is_public: {_eq: true}}) { aggregate { count } } } }";
+    let data = world.ok(&admin, by_number).await;
+    assert_eq!(data["author"], json!([{"name": "Bob", "books_aggregate": {"aggregate": {"count": 1}}}]));
+    // Who may not count finds nothing to count with.
+    for query in
+        ["{ book_aggregate { aggregate { count } } }", "{ author { books_aggregate { nodes { id } } } }"]
+    {
+        assert!(world.run(&user(ANN), query, json!({})).await.is_err(), "{query}");
+    }
+    let first_of_each =
+        "{ book(distinct_on: author_id, order_by: [{author_id: asc}, {pages: desc}]) { id } }";
+    assert_eq!(world.ok(&admin, first_of_each).await, json!({"book": [{"id": 2}, {"id": 4}]}));
+    let path = "{ author_by_pk(id: 1) { a: settings(path: \"$.dark\") b: settings(path: \"x[0]\") } }";
+    assert_eq!(world.ok(&admin, path).await, json!({"author_by_pk": {"a": true, "b": null}}));
+}
+
+const INTROSPECTION: &str = "query { __schema { queryType { name } mutationType { name } types { kind name
+    fields(includeDeprecated: true) { name args { name type { name ofType { name } } } type { name kind ofType { name kind } } }
+    inputFields { name type { name ofType { name } } } enumValues { name } } } }";
+
+#[tokio::test]
+async fn the_api_describes_itself_to_each_role_as_the_role_sees_it() {
+    let world = World::new().await;
+    let types = |data: &serde_json::Value| {
+        let types = data["__schema"]["types"].as_array().unwrap().clone();
+        types
+            .into_iter()
+            .map(|ty| (ty["name"].as_str().unwrap().to_owned(), ty))
+            .collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let fields = |ty: &serde_json::Value| {
+        let fields = ty["fields"].as_array().unwrap().iter();
+        fields.map(|field| field["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let all = types(&world.ok(&Session::admin(), INTROSPECTION).await);
+    assert!(all.contains_key("book_insert_input") && all.contains_key("author_aggregate_bool_exp"));
+    let few = types(&world.ok(&public(), INTROSPECTION).await);
+    assert_eq!(fields(&few["query_root"]), ["author", "book", "books_longer_than"]);
+    assert_eq!(fields(&few["book"]), ["author", "title"]);
+    assert!(!few.contains_key("mutation_root") && !few.contains_key("loan"));
+    let users = world.ok(&user(ANN), INTROSPECTION).await;
+    assert_eq!(users["__schema"]["mutationType"]["name"], "mutation_root");
+    let mixed =
+        "query($n: String!) { t: __type(name: $n) { name kind } book_by_pk(id: 1) { title } __typename }";
+    for (name, kind) in [("book", json!({"name": "book", "kind": "OBJECT"})), ("nothing", json!(null))] {
+        let data = world.run(&user(ANN), mixed, json!({"n": name})).await.unwrap();
+        assert_eq!(data, json!({"t": kind, "book_by_pk": {"title": "First"}, "__typename": "query_root"}));
+    }
+}

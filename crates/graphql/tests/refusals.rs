@@ -35,7 +35,7 @@ async fn what_is_not_permitted_is_not_there() {
     for (query, path, message) in cases {
         assert_eq!(
             world.refused(&public(), query).await,
-            ("validation-failed", path.into(), message.into()),
+            ("validation-failed".into(), path.into(), message.into()),
             "{query}"
         );
     }
@@ -84,7 +84,7 @@ async fn wrong_values_are_named_with_their_place() {
     ];
     for (query, path, message) in cases {
         let refused = world.refused(&Session::admin(), query).await;
-        assert_eq!(refused, ("validation-failed", path.into(), message.into()), "{query}");
+        assert_eq!(refused, ("validation-failed".into(), path.into(), message.into()), "{query}");
     }
     for broken in ["", "{", "query", "{ a(", "\u{0}", "{ \"x\" }", "type A { a: Int }"] {
         let (code, path, _) = world.refused(&Session::admin(), broken).await;
@@ -128,7 +128,10 @@ async fn a_missing_session_variable_is_named() {
     let world = World::new().await;
     let session = Session::new("user", [], false);
     let refused = world.refused(&session, "{ loan { note } }").await;
-    assert_eq!(refused, ("not-found", "$".into(), "missing session variables: \"x-hasura-user-id\"".into()));
+    assert_eq!(
+        refused,
+        ("not-found".into(), "$".into(), "missing session variables: \"x-hasura-user-id\"".into())
+    );
 }
 
 #[tokio::test]
@@ -182,6 +185,9 @@ async fn the_databases_refusals_are_translated() {
         assert_eq!(refused.0, code, "{query}: {refused:?}");
         assert!(refused.2.starts_with(message), "{query}: {refused:?}");
     }
+    let rude = "mutation { insert_loan_one(object: {book_id: 1, note: \"rude\"}) { note } }";
+    let path = "$.selectionSet.insert_loan_one.args.object";
+    assert_eq!(world.refused(&user(ANN), rude).await, ("not-polite".into(), path.into(), "Be polite".into()));
     let long = format!("mutation {{ insert_book_one(object: {{title: \"{}\"}}) {{ id }} }}", "x".repeat(101));
     assert_eq!(world.refused(&admin, &long).await.0, "permission-error");
 }

@@ -6,7 +6,7 @@ use base::session::Session;
 use db::testing::TestDatabase;
 use graphql::plan::{Document, plan};
 use graphql::schema::{RoleSchema, Tracked};
-use graphql::sql::{Statements, WriteStatements, statements};
+use graphql::sql::{InsertSteps, Statements, WriteStatements, statements};
 use serde_json::{Map, Value, json};
 
 use crate::world::{ANN, metadata, user};
@@ -16,24 +16,42 @@ async fn schema(role: &str) -> RoleSchema {
         db::migrate::MigrationSet::from_entries("fixture", [("1_fixture", include_str!("fixture/up.sql"))]);
     let database = TestDatabase::create(&[&migrations.unwrap()]).await;
     let catalog = graphql::catalog::load(&database.pool().await).await.unwrap();
-    RoleSchema::build(&Tracked::new(Arc::new(catalog), &metadata()), role)
+    RoleSchema::build(
+        &Tracked::new(Arc::new(catalog), &metadata(), graphql::schema::SchemaOptions::default()),
+        role,
+    )
 }
 
 fn written(schema: &RoleSchema, session: &Session, query: &str, variables: Value) -> String {
     let variables: Map<String, Value> = serde_json::from_value(variables).unwrap();
     let plan = plan(schema, &Document::parse(query).unwrap(), None, &variables, session).unwrap();
     match statements(&plan) {
+        Statements::Known(answer) => answer,
         Statements::Read(statement) | Statements::Live(statement) => statement.sql.to_string(),
-        Statements::Write(fields) => fields
-            .iter()
-            .map(|field| match &field.run {
-                WriteStatements::Fixed(word) => word.as_str().to_owned(),
-                WriteStatements::Alone(statement) => statement.sql.to_string(),
-                WriteStatements::ThenRead(write, read) => format!("{}\n;\n{}", write.sql, read.sql),
-            })
-            .collect::<Vec<_>>()
-            .join("\n;\n"),
+        Statements::Write(fields) => {
+            fields.iter().map(|field| shown(&field.run)).collect::<Vec<_>>().join("\n;\n")
+        }
     }
+}
+
+fn shown(run: &WriteStatements) -> String {
+    match run {
+        WriteStatements::Fixed(word) => word.as_str().to_owned(),
+        WriteStatements::Alone(statement) => statement.sql.to_string(),
+        WriteStatements::ThenRead(write, read) => format!("{}\n;\n{}", write.sql, read.sql),
+        WriteStatements::Nested(steps, read) => format!("{}\n;\n{}", shown_steps(steps), read.sql),
+        WriteStatements::Each(writes) => writes.iter().map(shown).collect::<Vec<_>>().join("\n;\n"),
+    }
+}
+
+fn shown_steps(steps: &InsertSteps) -> String {
+    let mut all = Vec::new();
+    for step in &steps.steps {
+        all.extend(step.before.iter().map(shown_steps));
+        all.push(step.statement.sql.to_string());
+        all.extend(step.after.iter().map(|(after, _)| shown_steps(after)));
+    }
+    all.join("\n;\n")
 }
 
 #[tokio::test]
@@ -73,5 +91,21 @@ async fn the_sql_is_as_it_was() {
     ];
     for (name, query, variables) in cases {
         insta::assert_snapshot!(name, written(&schema, &session, query, variables));
+    }
+    let schema = self::schema("admin").await;
+    let cases = [
+        (
+            "nested",
+            "mutation { insert_author(objects: [{name: \"n\", books: {data: [{title: \"t\", loans: {data: []}}]}}]) { affected_rows returning { id books { title } } } }",
+            json!({}),
+        ),
+        (
+            "aggregate",
+            "{ author(where: {books_aggregate: {count: {predicate: {_gt: 1}}}}, order_by: {books_aggregate: {max: {pages: desc}}}) { books_aggregate { aggregate { count sum { pages } } nodes { title } } } }",
+            json!({}),
+        ),
+    ];
+    for (name, query, variables) in cases {
+        insta::assert_snapshot!(name, written(&schema, &Session::admin(), query, variables));
     }
 }

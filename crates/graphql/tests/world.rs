@@ -1,13 +1,15 @@
 //! A database with the fixture, an engine over it, and callers.
 
+use std::borrow::Cow;
+
 use base::project::{GraphqlError, GraphqlRequest};
 use base::session::Session;
-use changes::{Feed, FeedOptions, FeedState};
+use changes::{Feed, FeedState};
 use db::migrate::MigrationSet;
 use db::testing::TestDatabase;
 use futures::future::BoxFuture;
-use graphql::Engine;
 use graphql::metadata::{Metadata, MetadataFolder};
+use graphql::{Engine, EngineOptions};
 use serde_json::{Value, json};
 
 pub(crate) const ANN: &str = "00000000-0000-0000-0000-000000000001";
@@ -36,7 +38,7 @@ impl World {
         let database = TestDatabase::create(&[&migrations.expect("the fixture is good")]).await;
         let pool = database.pool().await;
         let (engine, feed) =
-            Engine::start(pool, &metadata(), FeedOptions::default()).await.expect("the engine starts");
+            Engine::start(pool, &metadata(), EngineOptions::default()).await.expect("the engine starts");
         assert_eq!(engine.inconsistencies(), Vec::<String>::new());
         Self { engine, feed, _database: database }
     }
@@ -65,7 +67,11 @@ impl World {
         self.run(session, query, json!({})).await.unwrap_or_else(|error| panic!("{query}: {error}"))
     }
 
-    pub(crate) async fn refused(&self, session: &Session, query: &str) -> (&'static str, String, String) {
+    pub(crate) async fn refused(
+        &self,
+        session: &Session,
+        query: &str,
+    ) -> (Cow<'static, str>, String, String) {
         self.refused_with(session, query, json!({})).await
     }
 
@@ -74,7 +80,7 @@ impl World {
         session: &Session,
         query: &str,
         variables: Value,
-    ) -> (&'static str, String, String) {
+    ) -> (Cow<'static, str>, String, String) {
         match self.run(session, query, variables).await {
             Ok(data) => panic!("{query} answered {data}"),
             Err(error) => (error.code, error.path, error.message),

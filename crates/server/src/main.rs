@@ -4,6 +4,7 @@
 
 mod assets;
 mod config;
+mod engine_alone;
 mod health;
 mod listener;
 mod metrics;
@@ -35,10 +36,15 @@ fn main() -> ExitCode {
 
 fn run(command_line: CommandLine) -> anyhow::Result<()> {
     match command_line.command.unwrap_or(Command::Serve) {
-        Command::Serve => {
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            runtime.block_on(Box::pin(serve::serve(command_line.config)))
+        Command::Serve => runtime()?.block_on(Box::pin(serve::serve(command_line.config))),
+        Command::Engine(engine) => {
+            serve::prepare_process(&command_line.config.server.log)?;
+            runtime()?.block_on(Box::pin(engine_alone::serve(engine)))
         }
         Command::Schema => Ok(std::io::stdout().write_all(schema_file::text()?.as_bytes())?),
     }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }

@@ -11,11 +11,11 @@ use base::authenticate::{Authenticator, PUBLIC_ROLE};
 use base::clock::Clock;
 use base::jwt::JwtKey;
 use base::project::Project;
-use changes::{Feed, FeedOptions};
+use changes::Feed;
 use db::local::{LocalOptions, LocalPostgres};
 use db::{Address, Pool, PoolOptions};
-use graphql::Engine;
 use graphql::http::Endpoint;
+use graphql::{Engine, EngineOptions};
 use secrecy::SecretString;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -29,9 +29,7 @@ const UNFINISHED_UPLOAD_SECONDS: i64 = 60 * 60;
 
 /// Serves until a signal comes or a part fails for good.
 pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
-    start_log(&config.server.log)?;
-    // One TLS provider for everything that encrypts.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    prepare_process(&config.server.log)?;
     let meters = metrics::install()?;
     let data_dir = &config.server.data_dir;
     std::fs::create_dir_all(data_dir)
@@ -142,8 +140,8 @@ impl Parts {
         let authenticator =
             Authenticator::new(Some(admin_secret), Some(jwt.clone()), Some(PUBLIC_ROLE.to_owned()));
 
-        let (engine, feed) =
-            Engine::start(pool.clone(), &project_files::metadata()?, FeedOptions::default()).await?;
+        let metadata = project_files::metadata()?;
+        let (engine, feed) = Engine::start(pool.clone(), &metadata, EngineOptions::default()).await?;
         let options = config.auth.options(config.server.listen, config.mail.is_on(), codes);
         let auth = Auth::start(pool.clone(), jwt, options).await?;
         start_letters(config, &auth, &clock, &stop)?;
@@ -186,7 +184,8 @@ fn tell_what_is_off(config: &Config) {
     tracing::info!("push: off; subscriptions: off");
 }
 
-fn announce(listener: &Listener) -> anyhow::Result<()> {
+/// Says where clients find the server, in the one line of its output.
+pub(crate) fn announce(listener: &Listener) -> anyhow::Result<()> {
     let address = listener.address();
     writeln!(std::io::stdout(), "BrainMessenger is ready at http://{address}")?;
     Ok(std::io::stdout().flush()?)
@@ -237,17 +236,19 @@ impl Database {
 }
 
 /// The signals that stop the server.
-struct Signals {
+pub(crate) struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
 }
 
 impl Signals {
-    fn new() -> anyhow::Result<Self> {
+    /// Listens for them from now on.
+    pub(crate) fn new() -> anyhow::Result<Self> {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    async fn any(&mut self) {
+    /// Waits for the next one.
+    pub(crate) async fn any(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
@@ -255,7 +256,10 @@ impl Signals {
     }
 }
 
-fn start_log(filter: &str) -> anyhow::Result<()> {
+/// What a process needs once, before anything else: a log, and one TLS provider for everything that encrypts.
+pub(crate) fn prepare_process(filter: &str) -> anyhow::Result<()> {
+    // It fails where one is installed already, which is the same one.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let filter = tracing_subscriber::EnvFilter::try_new(filter).context("BRAIN_LOG")?;
     // Colours are for people: a file or a collector gets plain text.
     let colours = std::io::stderr().is_terminal();

@@ -68,6 +68,7 @@ struct TypeRow {
     oid: u32,
     schema: String,
     name: String,
+    kind: String,
     category: String,
     base: Option<u32>,
     element: Option<u32>,
@@ -229,6 +230,7 @@ impl Types {
         let kind = match (row.element, row.base) {
             (Some(element), _) => TypeKind::Array(self.get(element, depth + 1)),
             (None, Some(base)) => TypeKind::Domain(self.get(base, depth + 1)),
+            (None, None) if row.kind == "c" => TypeKind::Composite(format!("{}_scalar", row.name)),
             (None, None) => kind_of(&row.schema, &row.name, &row.category),
         };
         Arc::new(PgType { schema: row.schema.clone(), name: row.name.clone(), kind })

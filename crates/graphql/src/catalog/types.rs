@@ -39,6 +39,8 @@ pub enum TypeKind {
     Array(Arc<PgType>),
     /// A domain: the inner type with a rule.
     Domain(Arc<PgType>),
+    /// A row's type, with what the API calls it: not as the table, whose rows are objects there.
+    Composite(String),
     /// Whatever PostgreSQL reads from text: dates, enums, ranges, networks.
     Other,
 }
@@ -52,6 +54,16 @@ impl PgType {
     /// A number of rows, as in `limit`.
     pub fn count() -> Arc<Self> {
         Arc::new(Self { schema: "pg_catalog".to_owned(), name: "int8".to_owned(), kind: TypeKind::Count })
+    }
+
+    /// PostgreSQL's `bool`.
+    pub fn bool() -> Arc<Self> {
+        Arc::new(Self { schema: "pg_catalog".to_owned(), name: "bool".to_owned(), kind: TypeKind::Bool })
+    }
+
+    /// PostgreSQL's `int4`.
+    pub fn int() -> Arc<Self> {
+        Arc::new(Self { schema: "pg_catalog".to_owned(), name: "int4".to_owned(), kind: TypeKind::Int })
     }
 
     /// PostgreSQL's `int8`.
@@ -80,6 +92,9 @@ impl PgType {
 
     /// What GraphQL calls the type: Hasura's names (`Int`, `String`, `bigint`, `timestamptz`).
     pub fn graphql_name(&self) -> &str {
+        if let TypeKind::Composite(name) = &self.kind {
+            return name;
+        }
         match (self.schema.as_str(), self.name.as_str()) {
             ("pg_catalog", "int4") => "Int",
             ("pg_catalog", "int2") => "smallint",

@@ -11,7 +11,7 @@ use db::Pool;
 
 use super::CohortKey;
 use super::dependencies::dependencies;
-use crate::execute::{Values, bind, read_live};
+use crate::execute::{Earlier, Values, bind, read_live};
 use crate::plan_cache::Prepared;
 use crate::sql::{Statement, Statements};
 
@@ -50,7 +50,7 @@ impl Cohort {
         let (values, interests) = {
             let variables = prepared.variables(request);
             let values = Values { session, variables: &variables, woken_by: 0 };
-            let bound = bind(&statement(&prepared)?.parameters, values, &[])?;
+            let bound = bind(&statement(&prepared)?.parameters, values, Earlier::default())?;
             let bound = bound.into_iter().map(|text| text.0.map(std::borrow::Cow::into_owned)).collect();
             (bound, dependencies(&prepared.plan, values)?)
         };

@@ -7,16 +7,18 @@ use base::project::GraphqlError;
 use changes::{ANY_RELATION, Interest};
 
 use crate::catalog::{ColumnIndex, Table, TypeKind};
-use crate::execute::{Values, bind};
+use crate::execute::{Earlier, Values, bind};
 use crate::expression::{Comparison, Filter, Value};
-use crate::plan::{Action, From, OrderTarget, Output, Plan, Select};
+use crate::plan::{Action, Aggregate, AggregateField, From, OrderTarget, Output, Plan, Select};
 
 /// The interests of a plan with these values.
 pub(super) fn dependencies(plan: &Plan, values: Values<'_>) -> Result<Vec<Interest>, GraphqlError> {
     let mut walk = Walk { values, found: Vec::new() };
     for field in &plan.fields {
-        if let Action::Select(select) = &field.action {
-            walk.select(select, &[])?;
+        match &field.action {
+            Action::Select(select) => walk.select(select, &[])?,
+            Action::Aggregate(aggregate) => walk.aggregate(aggregate, &[])?,
+            _ => {}
         }
     }
     Ok(walk.found)
@@ -41,17 +43,36 @@ impl Walk<'_> {
             self.order(&key.target, &known)?;
         }
         for (_, output) in &select.fields {
-            if let Output::Related(inner) = output {
-                self.select(inner, &known)?;
+            match output {
+                Output::Related(inner) => self.select(inner, &known)?,
+                Output::Aggregate(inner) => self.aggregate(inner, &known)?,
+                Output::Column(_) | Output::Typename(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn aggregate(&mut self, aggregate: &Aggregate, outer: &Known) -> Result<(), GraphqlError> {
+        self.select(&aggregate.rows, outer)?;
+        for (_, field) in &aggregate.fields {
+            if let AggregateField::Nodes(nodes) = field {
+                self.select(nodes, outer)?;
             }
         }
         Ok(())
     }
 
     fn order(&mut self, target: &OrderTarget, outer: &Known) -> Result<(), GraphqlError> {
-        let OrderTarget::Related { table, join, filter, target } = target else { return Ok(()) };
-        let known = self.rows(table, join, filter, outer)?;
-        self.order(target, &known)
+        match target {
+            OrderTarget::Column(_) => Ok(()),
+            OrderTarget::Related { table, join, filter, target } => {
+                let known = self.rows(table, join, filter, outer)?;
+                self.order(target, &known)
+            }
+            OrderTarget::Aggregate { table, join, filter, .. } => {
+                self.rows(table, join, filter, outer).map(drop)
+            }
+        }
     }
 
     /// Notes the rows of a table that are joined to a row of which `outer` is known, and says what is known of
@@ -105,7 +126,9 @@ impl Walk<'_> {
             }
             Filter::Not(inner) => self.conditions(inner, known),
             Filter::Compare { .. } => Ok(()),
-            Filter::Exists { table, join, filter } => self.rows(table, join, filter, known).map(drop),
+            Filter::Exists { table, join, filter } | Filter::Aggregate { table, join, filter, .. } => {
+                self.rows(table, join, filter, known).map(drop)
+            }
         }
     }
 
@@ -114,7 +137,7 @@ impl Walk<'_> {
         if value.list {
             return Ok(None);
         }
-        let bound = bind(std::slice::from_ref(value), self.values, &[])?;
+        let bound = bind(std::slice::from_ref(value), self.values, Earlier::default())?;
         let Some(text) = bound.first().and_then(|bound| bound.0.as_deref()) else { return Ok(None) };
         Ok(match &value.ty.kind {
             TypeKind::Int | TypeKind::BigInt => {

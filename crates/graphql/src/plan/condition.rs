@@ -6,9 +6,9 @@ use base::project::GraphqlError;
 use super::input::Input;
 use super::planner::{Planner, invalid};
 use crate::catalog::{ColumnIndex, PgType};
-use crate::expression::{Comparison, Filter, OperandKind, Operator, Value};
-use crate::schema::{Field, RoleTable};
-use crate::value::{Source, type_name};
+use crate::expression::{Comparison, Filter, Operator, RowsNumber, Value};
+use crate::schema::{Field, Relationship, RoleTable};
+use crate::value::type_name;
 use std::sync::Arc;
 
 impl<'a> Planner<'a> {
@@ -30,6 +30,9 @@ impl<'a> Planner<'a> {
                 }
                 Field::Object(to) | Field::Array(to) => {
                     Some(format!("{}_bool_exp", self.schema.table(to.target)?.type_name))
+                }
+                Field::Aggregate(to) => {
+                    Some(format!("{}_aggregate_bool_exp", self.schema.table(to.target)?.type_name))
                 }
             },
         };
@@ -73,6 +76,7 @@ impl<'a> Planner<'a> {
             || invalid(at, format!("field {key:?} not found in type: '{}_bool_exp'", table.type_name));
         match table.fields.get(key).ok_or_else(unknown)? {
             Field::Column(column) => self.comparisons(*column, entry, table, at),
+            Field::Aggregate(to) => self.aggregate_conditions(to, entry, at),
             Field::Object(to) | Field::Array(to) => {
                 let target = self.schema.table(to.target).ok_or_else(unknown)?;
                 let rules = target.select.as_ref().ok_or_else(unknown)?;
@@ -93,13 +97,25 @@ impl<'a> Planner<'a> {
         table: &RoleTable,
         at: &str,
     ) -> Result<Filter, GraphqlError> {
-        let unknown = || invalid(at, "no such column");
-        let ty = &table.table.columns.get(column).ok_or_else(unknown)?.ty;
+        let ty = &table.table.columns.get(column).ok_or_else(|| invalid(at, "no such column"))?.ty;
+        let all = self.comparison_list(ty, input, at)?;
+        let mut all: Vec<_> =
+            all.into_iter().map(|comparison| Filter::Compare { column, comparison }).collect();
+        Ok(if all.len() == 1 { all.remove(0) } else { Filter::And(all) })
+    }
+
+    /// `{_gt: 3, _lt: 5}` for a value of type `ty`.
+    fn comparison_list(
+        &self,
+        ty: &Arc<PgType>,
+        input: &Input<'a>,
+        at: &str,
+    ) -> Result<Vec<Comparison>, GraphqlError> {
         let own_type = format!("{}_comparison_exp", ty.graphql_name());
         let expected = |key: &str| match key.strip_prefix('_')? {
             "is_null" => Some("Boolean".to_owned()),
             name => {
-                let (ty, list) = operand_type(Operator::named(name, ty)?, ty);
+                let (ty, list) = Operator::named(name, ty)?.operand_type(ty);
                 Some(type_name(&ty, list))
             }
         };
@@ -107,19 +123,18 @@ impl<'a> Planner<'a> {
         for (key, entry) in self.entries(input, &own_type, at, &expected)? {
             let at = format!("{at}.{key}");
             let name = key.trim_start_matches('_');
-            let comparison = if name == "is_null" {
+            all.push(if name == "is_null" {
                 if self.is_null(&entry) {
                     return Err(invalid(&at, "unexpected null value for type \"Boolean\""));
                 }
                 Comparison::IsNull(self.boolean(&entry, &at)?)
             } else {
-                let operator = Operator::named(name, ty).ok_or_else(unknown)?;
-                let (ty, list) = operand_type(operator, ty);
+                let operator = Operator::named(name, ty).ok_or_else(|| invalid(&at, "no such operator"))?;
+                let (ty, list) = operator.operand_type(ty);
                 Comparison::Value(operator, self.value(&entry, &ty, list, &at)?)
-            };
-            all.push(Filter::Compare { column, comparison });
+            });
         }
-        Ok(if all.len() == 1 { all.remove(0) } else { Filter::And(all) })
+        Ok(all)
     }
 
     /// The condition that the primary key has the values of the arguments or entries in `key`.
@@ -137,16 +152,65 @@ impl<'a> Planner<'a> {
         Ok(filter)
     }
 
-    /// The condition that the primary key is the one of the row that the statement before wrote.
-    pub(super) fn written_condition(table: &RoleTable) -> Filter {
-        let mut filter = Filter::TRUE;
-        for (place, column) in table.table.primary_key.iter().enumerate() {
-            if let Some(found) = table.table.columns.get(*column) {
-                let value = Value { source: Source::WrittenKey(place), ty: found.ty.clone(), list: false };
-                filter = filter.and(equals(*column, value, &found.ty));
+    /// `{count: {predicate, arguments, distinct, filter}, bool_and: {…}, bool_or: {…}}` of a relationship's rows.
+    fn aggregate_conditions(
+        &self,
+        to: &Relationship,
+        input: &Input<'a>,
+        at: &str,
+    ) -> Result<Filter, GraphqlError> {
+        let target = self.schema.table(to.target).ok_or_else(|| invalid(at, "no such table"))?;
+        let own_type = format!("{}_aggregate_bool_exp", target.type_name);
+        let expected =
+            |key: &str| matches!(key, "count" | "bool_and" | "bool_or").then(|| format!("{own_type}_{key}"));
+        let mut all = Vec::new();
+        for (key, entry) in self.entries(input, &own_type, at, &expected)? {
+            all.push(self.aggregate_condition(&key, to, target, &entry, &format!("{at}.{key}"))?);
+        }
+        Ok(if all.len() == 1 { all.remove(0) } else { Filter::And(all) })
+    }
+
+    fn aggregate_condition(
+        &self,
+        name: &str,
+        to: &Relationship,
+        target: &Arc<RoleTable>,
+        input: &Input<'a>,
+        at: &str,
+    ) -> Result<Filter, GraphqlError> {
+        let rules = target.select.as_ref().ok_or_else(|| invalid(at, "no such table"))?;
+        let own_type = format!("{}_aggregate_bool_exp_{name}", target.type_name);
+        let operand = if name == "count" { PgType::int() } else { PgType::bool() };
+        let columns_type = format!("{}_select_column", target.type_name);
+        let expected = |key: &str| match key {
+            "predicate" => Some(format!("{}_comparison_exp!", operand.graphql_name())),
+            "arguments" if name == "count" => Some(format!("[{columns_type}!]")),
+            "arguments" => Some(format!("{columns_type}!")),
+            "distinct" => Some("Boolean".to_owned()),
+            "filter" => Some(format!("{}_bool_exp", target.type_name)),
+            _ => None,
+        };
+        let (mut comparisons, mut columns, mut distinct) = (None, Vec::new(), false);
+        let mut filter = rules.filter.clone();
+        for (key, entry) in self.entries(input, &own_type, at, &expected)? {
+            let at = format!("{at}.{key}");
+            match key.as_str() {
+                "predicate" => comparisons = Some(self.comparison_list(&operand, &entry, &at)?),
+                _ if self.is_null(&entry) => {}
+                "arguments" => columns = self.select_columns(&entry, target, &at)?,
+                "distinct" => distinct = self.boolean(&entry, &at)?,
+                _ => filter = filter.and(self.deeper(&at, || self.condition(&entry, target, &at))?),
             }
         }
-        filter
+        let number = match (name, columns.first()) {
+            ("count", _) => RowsNumber::Count { columns, distinct },
+            ("bool_and", Some(column)) => RowsNumber::All(*column),
+            ("bool_or", Some(column)) => RowsNumber::Any(*column),
+            _ => return Err(invalid(at, "missing required field \"arguments\"")),
+        };
+        let comparisons = comparisons.ok_or_else(|| invalid(at, "missing required field \"predicate\""))?;
+        let table = target.table.clone();
+        Ok(Filter::Aggregate { table, join: to.join.clone(), filter: Box::new(filter), number, comparisons })
     }
 }
 
@@ -156,13 +220,4 @@ fn equals(column: ColumnIndex, value: Value, ty: &Arc<PgType>) -> Filter {
         column,
         comparison: Comparison::Value(operator, value),
     })
-}
-
-fn operand_type(operator: Operator, ty: &Arc<PgType>) -> (Arc<PgType>, bool) {
-    match operator.operand {
-        OperandKind::Same => (ty.clone(), false),
-        OperandKind::SameList => (ty.clone(), true),
-        OperandKind::Text => (PgType::text(), false),
-        OperandKind::TextList => (PgType::text(), true),
-    }
 }

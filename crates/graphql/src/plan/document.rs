@@ -20,6 +20,7 @@ const MAX_DEPTH: usize = 50;
 /// A document that parsed.
 #[derive(Debug)]
 pub struct Document {
+    pub(super) text: String,
     operations: Vec<Node<ast::OperationDefinition>>,
     pub(super) fragments: HashMap<String, Node<ast::FragmentDefinition>>,
 }
@@ -31,7 +32,7 @@ impl Document {
         let parsed = parser
             .parse_ast(text, "query.graphql")
             .map_err(|_| GraphqlError::new("validation-failed", "$.query", "not a valid graphql query"))?;
-        let mut document = Self { operations: Vec::new(), fragments: HashMap::new() };
+        let mut document = Self { text: text.to_owned(), operations: Vec::new(), fragments: HashMap::new() };
         for definition in parsed.definitions {
             match definition {
                 ast::Definition::OperationDefinition(operation) => document.operations.push(operation),

@@ -33,7 +33,11 @@ impl<'a> Planner<'a> {
         let declared = self
             .declared(name)
             .ok_or_else(|| invalid(at, format!("unbound variable {:?}", name.as_str())))?;
-        if !fits(&declared.ty, expected, declared.default_value.is_some()) {
+        if !fits(
+            &declared.ty,
+            expected,
+            declared.default_value.as_ref().is_some_and(|value| !value.is_null()),
+        ) {
             let message = format!(
                 "variable {:?} is declared as {}, but used where {expected} is expected",
                 name.as_str(),

@@ -3,20 +3,28 @@
 //!
 //! Pure: no I/O. Next: [`crate::sql`].
 
+mod aggregate;
+mod answer;
 mod arguments;
 mod condition;
 mod document;
 mod input;
+mod insert;
+mod json_path;
+mod order;
 mod planner;
 mod select;
 mod selection;
 mod tree;
-mod write;
+mod update;
 
+pub(crate) use aggregate::{OF_NUMBERS, OF_ORDERED, function_named};
 pub use document::Document;
 pub(crate) use input::misfit_error;
 pub use planner::plan;
 pub use tree::{
-    Action, Assignment, Conflict, Delete, Direction, From, Insert, Operation, OrderBy, OrderTarget, Output,
-    Plan, RootPlan, Rows, Select, Update,
+    Action, Aggregate, AggregateColumn, AggregateField, AggregateNumber, Answer, Assignment, Change,
+    ColumnOutput, Conflict, Count, Delete, Direction, From, Insert, InsertRow, ManyOutput, NestedInsert,
+    Operation, OrderBy, OrderTarget, Output, Plan, RootPlan, Rows, Select, Update,
 };
+pub(crate) use update::{OPERATORS as UPDATE_OPERATORS, operand_type as update_operand};

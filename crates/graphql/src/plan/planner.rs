@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 
 use super::document::{Document, defaults};
 use super::tree::{Action, Operation, Plan, RootPlan};
-use crate::schema::{RoleSchema, RootField};
+use crate::schema::{RoleSchema, RootField, TableAction};
 use crate::value::variables::{Assumption, Shape};
 use crate::value::{VariablePath, Variables};
 
@@ -42,6 +42,8 @@ pub fn plan(
         trusted: session.is_trusted(),
         assumptions: RefCell::new(Vec::new()),
         fields_left: Cell::new(MAX_FIELDS),
+        rows: Cell::new(0),
+        introspected: RefCell::new(None),
         depth: Cell::new(0),
     };
     let fields = planner.root_fields()?;
@@ -67,6 +69,8 @@ pub(super) struct Planner<'a> {
     pub(super) trusted: bool,
     assumptions: RefCell<Vec<Assumption>>,
     fields_left: Cell<usize>,
+    rows: Cell<usize>,
+    introspected: RefCell<Option<Map<String, Json>>>,
     depth: Cell<usize>,
 }
 
@@ -93,6 +97,16 @@ impl<'a> Planner<'a> {
                 Ok(())
             }
             None => Err(invalid(at, format!("the request has more than {MAX_FIELDS} fields"))),
+        }
+    }
+
+    /// Counts a row to be written, and refuses the one over `most`.
+    pub(super) fn count_row(&self, most: usize, at: &str) -> Result<(), GraphqlError> {
+        self.rows.set(self.rows.get() + 1);
+        if self.rows.get() > most {
+            Err(invalid(at, format!("the request writes more than {most} rows")))
+        } else {
+            Ok(())
         }
     }
 
@@ -133,7 +147,9 @@ impl<'a> Planner<'a> {
         let (type_name, known) = match self.operation.operation_type {
             ast::OperationType::Query => ("query_root", &self.schema.queries),
             ast::OperationType::Subscription => ("subscription_root", &self.schema.queries),
-            ast::OperationType::Mutation if self.schema.mutations.is_empty() => {
+            ast::OperationType::Mutation
+                if !self.schema.mutations.values().any(|field| self.is_open(field)) =>
+            {
                 return Err(invalid("$", "no mutations exist"));
             }
             ast::OperationType::Mutation => ("mutation_root", &self.schema.mutations),
@@ -144,8 +160,10 @@ impl<'a> Planner<'a> {
             let path = format!("$.selectionSet.{}", field.name);
             let action = if field.name == "__typename" {
                 Action::Typename(word(type_name, &path)?)
+            } else if matches!(field.name, "__schema" | "__type") && type_name == "query_root" {
+                Action::Introspection(self.introspect(field.key, &path)?)
             } else {
-                let root = known.get(field.name).ok_or_else(|| {
+                let root = known.get(field.name).filter(|root| self.is_open(root)).ok_or_else(|| {
                     invalid(&path, format!("field {:?} not found in type: '{type_name}'", field.name))
                 })?;
                 self.action(root, &field, &path)?
@@ -155,21 +173,71 @@ impl<'a> Planner<'a> {
         Ok(fields)
     }
 
+    /// The answer of an introspection field. It is a part of the plan, so the plan is for these variables alone.
+    fn introspect(&self, key: &str, at: &str) -> Result<String, GraphqlError> {
+        for variable in &self.operation.variables {
+            let path = VariablePath::root(&variable.name);
+            let shape = self.variables.get(&path).map_or(Shape::Absent, |value| Shape::Equals(value.clone()));
+            self.assume(&path, shape);
+        }
+        if self.introspected.borrow().is_none() {
+            let introspector = self.schema.introspector().map_err(|reason| {
+                tracing::error!(graphql.role = self.schema.role, reason, "the API cannot be described");
+                GraphqlError::new("unexpected", at, "the API cannot be described")
+            })?;
+            let name = self.operation.name.as_ref().map(apollo_compiler::Name::as_str);
+            let answers = introspector.answer(&self.document.text, name, self.variables.all())?;
+            *self.introspected.borrow_mut() = Some(answers);
+        }
+        let answers = self.introspected.borrow();
+        let answer = answers.as_ref().and_then(|answers| answers.get(key)).unwrap_or(&Json::Null);
+        Ok(answer.to_string())
+    }
+
+    /// Whether the caller may use a root field: some are for those alone who show the admin secret.
+    fn is_open(&self, field: &RootField) -> bool {
+        let RootField::Table(action, table) = field else { return true };
+        let trusted_only = match action {
+            TableAction::Insert | TableAction::InsertOne => {
+                table.insert.as_ref().map(|rules| rules.trusted_only)
+            }
+            TableAction::Update | TableAction::UpdateMany | TableAction::UpdateByPk => {
+                table.update.as_ref().map(|rules| rules.trusted_only)
+            }
+            TableAction::Delete | TableAction::DeleteByPk => {
+                table.delete.as_ref().map(|rules| rules.trusted_only)
+            }
+            TableAction::Select | TableAction::SelectByPk | TableAction::Aggregate => None,
+        };
+        self.trusted || trusted_only != Some(true)
+    }
+
     fn action(
         &self,
         root: &RootField,
         field: &super::selection::Selected<'a>,
         path: &str,
     ) -> Result<Action, GraphqlError> {
-        Ok(match root {
-            RootField::Select(table) => Action::Select(Box::new(self.select_many(table, field, path)?)),
-            RootField::SelectByPk(table) => Action::Select(Box::new(self.select_by_pk(table, field, path)?)),
+        let (action, table) = match root {
+            RootField::Table(action, table) => (*action, table),
             RootField::Function(function) => {
-                Action::Select(Box::new(self.select_function(function, field, path)?))
+                return Ok(Action::Select(Box::new(self.select_function(function, field, path)?)));
             }
-            RootField::InsertOne(table) => Action::Insert(Box::new(self.insert_one(table, field, path)?)),
-            RootField::UpdateByPk(table) => Action::Update(Box::new(self.update_by_pk(table, field, path)?)),
-            RootField::DeleteByPk(table) => Action::Delete(Box::new(self.delete_by_pk(table, field, path)?)),
+            RootField::FunctionAggregate(function) => {
+                return Ok(Action::Aggregate(Box::new(self.aggregate_function(function, field, path)?)));
+            }
+        };
+        Ok(match action {
+            TableAction::Select => Action::Select(Box::new(self.select_many(table, field, path)?)),
+            TableAction::SelectByPk => Action::Select(Box::new(self.select_by_pk(table, field, path)?)),
+            TableAction::Aggregate => Action::Aggregate(Box::new(self.aggregate(table, field, path)?)),
+            TableAction::Insert => self.insert_many(table, field, path)?,
+            TableAction::InsertOne => self.insert_one(table, field, path)?,
+            TableAction::Update => self.update_where(table, field, path)?,
+            TableAction::UpdateMany => self.update_many(table, field, path)?,
+            TableAction::UpdateByPk => self.update_by_pk(table, field, path)?,
+            TableAction::Delete => self.delete_where(table, field, path)?,
+            TableAction::DeleteByPk => self.delete_by_pk(table, field, path)?,
         })
     }
 }

@@ -7,8 +7,8 @@ use super::arguments::Arguments;
 use super::input::Input;
 use super::planner::{Planner, invalid, word};
 use super::selection::Selected;
-use super::tree::{Direction, From, OrderBy, OrderTarget, Output, Rows, Select};
-use crate::catalog::{ColumnIndex, PgType};
+use super::tree::{ColumnOutput, Direction, From, OrderBy, OrderTarget, Output, Rows, Select};
+use crate::catalog::{ColumnIndex, PgType, TypeKind};
 use crate::expression::{Filter, Value};
 use crate::schema::{Field, Relationship, RoleFunction, RoleTable, SelectRules};
 use crate::value::{Source, type_name};
@@ -23,7 +23,7 @@ impl<'a> Planner<'a> {
         path: &str,
     ) -> Result<Select, GraphqlError> {
         let mut arguments = Arguments::new(field, path)?;
-        let select = self.rows(From::Table, Rows::Many, table, field, path, &mut arguments)?;
+        let select = self.rows(From::Table, table, field, path, &mut arguments)?;
         arguments.finish()?;
         Ok(select)
     }
@@ -36,13 +36,7 @@ impl<'a> Planner<'a> {
         path: &str,
     ) -> Result<Select, GraphqlError> {
         let mut arguments = Arguments::new(field, path)?;
-        let mut key = Vec::new();
-        for column in &table.table.primary_key {
-            let ty = &table.table.columns.get(*column).ok_or_else(|| invalid(path, "no such column"))?.ty;
-            let (input, at) =
-                arguments.require(self, table.column_name(*column), &format!("{}!", type_name(ty, false)))?;
-            key.push((*column, input, at));
-        }
+        let key = self.key_arguments(table, &mut arguments)?;
         arguments.finish()?;
         let rules = readable(table, path)?;
         let filter = rules.filter.clone().and(self.key_condition(table, &key)?);
@@ -57,11 +51,11 @@ impl<'a> Planner<'a> {
         path: &str,
     ) -> Result<Select, GraphqlError> {
         let mut arguments = Arguments::new(field, path)?;
-        let values = self.function_arguments(function, &mut arguments)?;
+        let values = self.function_arguments(function, &mut arguments, path)?;
         let from = From::Function(function.function.clone(), values);
         let rows = if function.function.returns_set { Rows::Many } else { Rows::One };
         let select = match rows {
-            Rows::Many => self.rows(from, rows, &function.table, field, path, &mut arguments)?,
+            Rows::Many => self.rows(from, &function.table, field, path, &mut arguments)?,
             Rows::One => {
                 let rules = readable(&function.table, path)?;
                 Select {
@@ -74,60 +68,56 @@ impl<'a> Planner<'a> {
         Ok(select)
     }
 
-    /// What a mutation answers of the row that it wrote.
-    pub(super) fn written(
+    /// The arguments of a field that reaches one row by its primary key.
+    pub(super) fn key_arguments(
         &self,
-        table: &Arc<RoleTable>,
-        field: &Selected<'a>,
-        path: &str,
-    ) -> Result<Select, GraphqlError> {
-        let select = self.plain(From::Written, Rows::One, table, field, path)?;
-        if !select.reads_related() || table.table.primary_key.is_empty() {
-            return Ok(select);
+        table: &RoleTable,
+        arguments: &mut Arguments<'a>,
+    ) -> Result<Vec<(ColumnIndex, Input<'a>, String)>, GraphqlError> {
+        let mut key = Vec::new();
+        for (column, name) in key_columns(table) {
+            let Some(found) = table.table.columns.get(column) else { continue };
+            let (input, at) = arguments.require(self, name, &format!("{}!", type_name(&found.ty, false)))?;
+            key.push((column, input, at));
         }
-        // Other tables show what the write did to them only to a statement after it.
-        Ok(Select { from: From::Table, filter: Self::written_condition(table), ..select })
+        Ok(key)
     }
 
-    /// What a mutation answers of the row that it deleted; its relations are read as they were before.
-    pub(super) fn deleted(
-        &self,
-        table: &Arc<RoleTable>,
-        field: &Selected<'a>,
-        path: &str,
-    ) -> Result<Select, GraphqlError> {
-        self.plain(From::Written, Rows::One, table, field, path)
-    }
-
-    fn function_arguments(
+    /// The arguments of a function, by place; `None` for one that takes its default.
+    pub(super) fn function_arguments(
         &self,
         function: &RoleFunction,
         arguments: &mut Arguments<'a>,
+        path: &str,
     ) -> Result<Vec<Option<Value>>, GraphqlError> {
         let args_type = format!("{}_args", function.field_name);
         let given = arguments.take(self, "args", &format!("{args_type}!"))?;
+        let names: Vec<String> = function.argument_names().collect();
         let (entries, at) = match given {
-            None => (Vec::new(), String::new()),
+            None => (Vec::new(), format!("{path}.args.args")),
             Some((input, at)) => {
                 let expected = |key: &str| {
-                    let mut shown = function.function.arguments.iter().enumerate();
-                    let found = shown.find(|(place, argument)| {
-                        Some(*place) != function.session_argument && argument.name.as_deref() == Some(key)
-                    });
-                    found.map(|(_, argument)| type_name(&argument.ty, false))
+                    let place = names.iter().position(|name| name == key)?;
+                    let argument = function.function.arguments.get(place)?;
+                    (Some(place) != function.session_argument).then(|| type_name(&argument.ty, false))
                 };
                 (self.entries(&input, &args_type, &at, &expected)?, at)
             }
         };
         let mut values = Vec::new();
-        for (place, argument) in function.function.arguments.iter().enumerate() {
+        for ((place, argument), name) in function.function.arguments.iter().enumerate().zip(&names) {
             if Some(place) == function.session_argument {
                 values.push(Some(Value { source: Source::WholeSession, ty: PgType::json(), list: false }));
                 continue;
             }
-            let name = argument.name.as_deref().unwrap_or_default();
             match entries.iter().find(|(key, _)| key == name) {
                 Some((_, input)) => {
+                    // Where a name is lacking all are told by their places, so none in between may be missing.
+                    let by_place = function.function.arguments.iter().any(|argument| argument.name.is_none());
+                    if by_place && values.iter().any(Option::is_none) {
+                        let message = "Only last set of positional arguments can be omitted";
+                        return Err(GraphqlError::new("not-supported", at, message));
+                    }
                     values.push(Some(self.nullable_value(
                         input,
                         &argument.ty,
@@ -142,18 +132,29 @@ impl<'a> Planner<'a> {
         Ok(values)
     }
 
-    /// Rows with the arguments that every list has.
+    /// Rows with the arguments that every list has, and what of each.
     fn rows(
         &self,
         from: From,
-        rows: Rows,
         table: &Arc<RoleTable>,
         field: &Selected<'a>,
         path: &str,
         arguments: &mut Arguments<'a>,
     ) -> Result<Select, GraphqlError> {
+        let source = self.row_source(from, table, path, arguments)?;
+        Ok(Select { fields: self.deeper(path, || self.outputs(table, field, path))?, ..source })
+    }
+
+    /// Rows with the arguments that every list has, and nothing of them.
+    pub(super) fn row_source(
+        &self,
+        from: From,
+        table: &Arc<RoleTable>,
+        path: &str,
+        arguments: &mut Arguments<'a>,
+    ) -> Result<Select, GraphqlError> {
         let rules = readable(table, path)?;
-        let mut select = self.plain(from, rows, table, field, path)?;
+        let mut select = bare(from, Rows::Many, table);
         select.filter = rules.filter.clone();
         select.permission_limit = rules.limit;
         if let Some((input, at)) = arguments.take(self, "where", &format!("{}_bool_exp", table.type_name))? {
@@ -165,6 +166,13 @@ impl<'a> Planner<'a> {
         {
             select.order = self.order(&input, table, &at)?;
         }
+        let select_column = format!("[{}_select_column!]", table.type_name);
+        if let Some((input, at)) = arguments.take(self, "distinct_on", &select_column)?
+            && !self.is_null(&input)
+        {
+            select.distinct = self.select_columns(&input, table, &at)?;
+            order_distinct(&mut select, path)?;
+        }
         if let Some((input, at)) = arguments.take(self, "limit", "Int")? {
             select.limit = Some(self.nullable_value(&input, &PgType::count(), false, &at)?);
         }
@@ -174,8 +182,8 @@ impl<'a> Planner<'a> {
         Ok(select)
     }
 
-    /// Rows without arguments.
-    fn plain(
+    /// Rows without arguments, and what of each.
+    pub(super) fn plain(
         &self,
         from: From,
         rows: Rows,
@@ -183,21 +191,12 @@ impl<'a> Planner<'a> {
         field: &Selected<'a>,
         path: &str,
     ) -> Result<Select, GraphqlError> {
-        Ok(Select {
-            from,
-            table: table.table.clone(),
-            join: Vec::new(),
-            filter: Filter::TRUE,
-            order: Vec::new(),
-            limit: None,
-            permission_limit: None,
-            offset: None,
-            rows,
-            fields: self.deeper(path, || self.outputs(table, field, path))?,
-        })
+        let fields = self.deeper(path, || self.outputs(table, field, path))?;
+        Ok(Select { fields, ..bare(from, rows, table) })
     }
 
-    fn outputs(
+    /// What is asked of each row.
+    pub(super) fn outputs(
         &self,
         table: &Arc<RoleTable>,
         field: &Selected<'a>,
@@ -223,13 +222,8 @@ impl<'a> Planner<'a> {
         let unknown =
             || invalid(at, format!("field {:?} not found in type: '{}'", inner.name, table.type_name));
         match table.fields.get(inner.name).ok_or_else(unknown)? {
-            Field::Column(column) => {
-                Arguments::new(inner, at)?.finish()?;
-                if inner.selections.iter().any(|selection| !selection.is_empty()) {
-                    return Err(invalid(at, "unexpected subselection set for non-object field"));
-                }
-                Ok(Output::Column(*column))
-            }
+            Field::Column(column) => self.column_output(table, *column, inner, at),
+            Field::Aggregate(to) => Ok(Output::Aggregate(Box::new(self.aggregate_related(to, inner, at)?))),
             Field::Object(to) => self.related(to, Rows::One, inner, at),
             Field::Array(to) => self.related(to, Rows::Many, inner, at),
         }
@@ -245,7 +239,7 @@ impl<'a> Planner<'a> {
         let target = self.schema.table(to.target).ok_or_else(|| invalid(at, "no such table"))?;
         let mut arguments = Arguments::new(inner, at)?;
         let mut select = match rows {
-            Rows::Many => self.rows(From::Table, rows, target, inner, at, &mut arguments)?,
+            Rows::Many => self.rows(From::Table, target, inner, at, &mut arguments)?,
             Rows::One => {
                 let rules = readable(target, at)?;
                 Select { filter: rules.filter.clone(), ..self.plain(From::Table, rows, target, inner, at)? }
@@ -256,86 +250,73 @@ impl<'a> Planner<'a> {
         Ok(Output::Related(Box::new(select)))
     }
 
-    fn order(
+    fn column_output(
         &self,
-        input: &Input<'a>,
-        table: &Arc<RoleTable>,
+        table: &RoleTable,
+        column: ColumnIndex,
+        inner: &Selected<'a>,
         at: &str,
-    ) -> Result<Vec<OrderBy>, GraphqlError> {
-        let mut order = Vec::new();
-        for item in self.items(input, &format!("{}_order_by!", table.type_name), at)? {
-            for (target, direction) in self.order_keys(&item, table, at)? {
-                order.push(OrderBy { target, direction });
+    ) -> Result<Output, GraphqlError> {
+        if inner.selections.iter().any(|selection| !selection.is_empty()) {
+            return Err(invalid(at, "unexpected subselection set for non-object field"));
+        }
+        let ty = &table.table.columns.get(column).ok_or_else(|| invalid(at, "no such column"))?.ty;
+        let mut arguments = Arguments::new(inner, at)?;
+        let mut path = None;
+        if ty.base().kind == TypeKind::Json
+            && let Some((input, at)) = arguments.take(self, "path", "String")?
+            && !self.is_null(&input)
+        {
+            path = self.json_path(&input, &at)?;
+        }
+        arguments.finish()?;
+        let as_string = self.schema.options.stringify_numbers && is_long_number(ty);
+        Ok(Output::Column(ColumnOutput { column, path, as_string }))
+    }
+}
+
+/// Rows without anything yet.
+fn bare(from: From, rows: Rows, table: &RoleTable) -> Select {
+    Select {
+        from,
+        table: table.table.clone(),
+        join: Vec::new(),
+        filter: Filter::TRUE,
+        distinct: Vec::new(),
+        order: Vec::new(),
+        limit: None,
+        permission_limit: None,
+        offset: None,
+        rows,
+        fields: Vec::new(),
+    }
+}
+
+/// PostgreSQL wants the columns of `distinct on` first in the order. An order that begins otherwise contradicts.
+fn order_distinct(select: &mut Select, path: &str) -> Result<(), GraphqlError> {
+    let mut ordered = Vec::new();
+    for key in select.order.iter().take(select.distinct.len()) {
+        match &key.target {
+            OrderTarget::Column(column) if select.distinct.contains(column) => ordered.push(*column),
+            _ => {
+                let message = "\"distinct_on\" columns must match initial \"order_by\" columns";
+                return Err(invalid(&format!("{path}.args"), message));
             }
         }
-        Ok(order)
     }
+    let missing: Vec<_> =
+        select.distinct.iter().filter(|column| !ordered.contains(column)).copied().collect();
+    for (place, column) in missing.into_iter().enumerate() {
+        let key = OrderBy { target: OrderTarget::Column(column), direction: Direction::Asc };
+        select.order.insert(ordered.len() + place, key);
+    }
+    Ok(())
+}
 
-    fn order_keys(
-        &self,
-        input: &Input<'a>,
-        table: &Arc<RoleTable>,
-        at: &str,
-    ) -> Result<Vec<(OrderTarget, Direction)>, GraphqlError> {
-        let own_type = format!("{}_order_by", table.type_name);
-        let expected = |key: &str| match table.fields.get(key)? {
-            Field::Column(_) => Some("order_by".to_owned()),
-            Field::Object(to) => Some(format!("{}_order_by", self.schema.table(to.target)?.type_name)),
-            Field::Array(_) => None,
-        };
-        let mut keys = Vec::new();
-        for (key, entry) in self.entries(input, &own_type, at, &expected)? {
-            let at = format!("{at}.{key}");
-            // A key whose order is null orders nothing.
-            if self.is_null(&entry) {
-                continue;
-            }
-            match table.fields.get(&key) {
-                Some(Field::Column(column)) => {
-                    keys.push((OrderTarget::Column(*column), self.direction(&entry, &at)?));
-                }
-                Some(Field::Object(to)) => keys.extend(self.order_through(to, &entry, &at)?),
-                _ => return Err(invalid(&at, format!("field {key:?} not found in type: '{own_type}'"))),
-            }
-        }
-        Ok(keys)
-    }
-
-    fn order_through(
-        &self,
-        to: &Relationship,
-        entry: &Input<'a>,
-        at: &str,
-    ) -> Result<Vec<(OrderTarget, Direction)>, GraphqlError> {
-        let target = self.schema.table(to.target).ok_or_else(|| invalid(at, "no such table"))?;
-        let rules = readable(target, at)?;
-        let inner = self.deeper(at, || self.order_keys(entry, target, at))?;
-        let through = inner.into_iter().map(|(inner, direction)| {
-            let related = OrderTarget::Related {
-                table: target.table.clone(),
-                join: to.join.clone(),
-                filter: rules.filter.clone(),
-                target: Box::new(inner),
-            };
-            (related, direction)
-        });
-        Ok(through.collect())
-    }
-
-    fn direction(&self, input: &Input<'a>, at: &str) -> Result<Direction, GraphqlError> {
-        Ok(match self.enum_name(input, "order_by", at)?.as_str() {
-            "asc" | "asc_nulls_last" => Direction::Asc,
-            "asc_nulls_first" => Direction::AscNullsFirst,
-            "desc" | "desc_nulls_first" => Direction::Desc,
-            "desc_nulls_last" => Direction::DescNullsLast,
-            other => {
-                let message = format!(
-                    "expected one of the values asc, asc_nulls_first, asc_nulls_last, desc, desc_nulls_first, or desc_nulls_last for type \"order_by\", but found {other:?}"
-                );
-                return Err(invalid(at, message));
-            }
-        })
-    }
+/// Whether a type's numbers can be longer than what JavaScript's hold exactly.
+pub(super) fn is_long_number(ty: &Arc<PgType>) -> bool {
+    let base = ty.base();
+    matches!(base.kind, TypeKind::BigInt | TypeKind::Numeric) || base.name == "float8"
 }
 
 pub(super) fn readable<'t>(table: &'t RoleTable, at: &str) -> Result<&'t SelectRules, GraphqlError> {

@@ -50,14 +50,20 @@ pub struct RootPlan {
 pub enum Action {
     /// Names the root type.
     Typename(Word),
+    /// Describes the API: the JSON of the answer.
+    Introspection(String),
     /// Reads rows of a table or of a function.
     Select(Box<Select>),
-    /// Inserts a row.
-    Insert(Box<Insert>),
-    /// Changes a row.
-    Update(Box<Update>),
-    /// Deletes a row.
-    Delete(Box<Delete>),
+    /// Counts and sums rows.
+    Aggregate(Box<Aggregate>),
+    /// Inserts rows, and those that belong to them.
+    Insert(Box<Insert>, Answer),
+    /// Changes rows.
+    Update(Box<Update>, Answer),
+    /// Changes rows several times, each time other ones in another way.
+    UpdateMany(Vec<Update>, Answer),
+    /// Deletes rows.
+    Delete(Box<Delete>, Answer),
 }
 
 /// The reading of rows.
@@ -71,6 +77,8 @@ pub struct Select {
     pub join: Vec<(ColumnIndex, ColumnIndex)>,
     /// Which rows: the role's filter and the request's.
     pub filter: Filter,
+    /// Of rows that are alike in these columns, only the first.
+    pub distinct: Vec<ColumnIndex>,
     /// In which order.
     pub order: Vec<OrderBy>,
     /// How many at most, by the request.
@@ -86,13 +94,13 @@ pub struct Select {
 }
 
 /// Where rows come from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum From {
     /// The table itself.
     Table,
     /// A function that returns rows of the table: its arguments by place, `None` for a default.
     Function(Arc<Function>, Vec<Option<Value>>),
-    /// What the same statement wrote.
+    /// What the mutation wrote.
     Written,
 }
 
@@ -108,16 +116,83 @@ pub enum Rows {
 /// A field of a row.
 #[derive(Debug)]
 pub enum Output {
-    /// A column.
-    Column(ColumnIndex),
+    /// A column, or the part of a JSON column that the path leads to.
+    Column(ColumnOutput),
     /// Rows that belong to this one.
     Related(Box<Select>),
+    /// Rows that belong to this one, counted and summed.
+    Aggregate(Box<Aggregate>),
     /// The name of the row's type.
     Typename(Word),
 }
 
-/// One key to order by.
+/// A column in an answer.
 #[derive(Debug)]
+pub struct ColumnOutput {
+    /// The column.
+    pub column: ColumnIndex,
+    /// The way into a JSON value.
+    pub path: Option<Value>,
+    /// Whether a number is answered as a string.
+    pub as_string: bool,
+}
+
+/// Rows, counted and summed.
+#[derive(Debug)]
+pub struct Aggregate {
+    /// Which rows; nothing of each. The permission's limit does not count here.
+    pub rows: Select,
+    /// What is asked of them.
+    pub fields: Vec<(Word, AggregateField)>,
+}
+
+/// A field of an aggregate's answer.
+#[derive(Debug)]
+pub enum AggregateField {
+    /// The name of its type.
+    Typename(Word),
+    /// Numbers.
+    Numbers(Vec<(Word, AggregateNumber)>),
+    /// The rows themselves.
+    Nodes(Box<Select>),
+}
+
+/// A number made of many rows.
+#[derive(Debug)]
+pub enum AggregateNumber {
+    /// The name of its type.
+    Typename(Word),
+    /// How many rows; or how many in which the columns are not null, each combination once where `distinct`.
+    Count(Count),
+    /// A function of single columns.
+    Columns(&'static str, Vec<(Word, AggregateColumn)>),
+}
+
+/// What is counted.
+#[derive(Clone, Debug, Default)]
+pub struct Count {
+    /// In these columns; with none, rows.
+    pub columns: Vec<ColumnIndex>,
+    /// Whether what is alike counts once.
+    pub distinct: bool,
+}
+
+/// A column in an aggregate function.
+#[derive(Debug)]
+pub enum AggregateColumn {
+    /// The name of the type.
+    Typename(Word),
+    /// The function of this column.
+    Column {
+        /// The column.
+        column: ColumnIndex,
+        /// Whether a number is answered as a string.
+        as_string: bool,
+    },
+}
+
+/// One key to order by.
+#[derive(Clone, Debug)]
 pub struct OrderBy {
     /// What is compared.
     pub target: OrderTarget,
@@ -126,7 +201,7 @@ pub struct OrderBy {
 }
 
 /// What is compared when ordering.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum OrderTarget {
     /// A column of the row.
     Column(ColumnIndex),
@@ -140,6 +215,17 @@ pub enum OrderTarget {
         filter: Filter,
         /// What is compared there.
         target: Box<OrderTarget>,
+    },
+    /// A number made of the rows that belong to it.
+    Aggregate {
+        /// The other table.
+        table: Arc<Table>,
+        /// Pairs of this row's column and the other's.
+        join: Vec<(ColumnIndex, ColumnIndex)>,
+        /// Which rows of it the role may see.
+        filter: Filter,
+        /// The function, and its column; a count of rows has none.
+        function: (&'static str, Option<ColumnIndex>),
     },
 }
 
@@ -156,19 +242,61 @@ pub enum Direction {
     DescNullsLast,
 }
 
-/// The insertion of one row.
+/// What a mutation answers.
+#[derive(Debug)]
+pub enum Answer {
+    /// The one row, or null.
+    One(Box<Select>),
+    /// How many rows, and which.
+    Many(Vec<(Word, ManyOutput)>),
+}
+
+/// A field of the answer about many rows.
+#[derive(Debug)]
+pub enum ManyOutput {
+    /// The name of its type.
+    Typename(Word),
+    /// How many rows were written.
+    AffectedRows,
+    /// The rows.
+    Returning(Box<Select>),
+}
+
+/// The insertion of rows into one table.
 #[derive(Debug)]
 pub struct Insert {
     /// The table.
     pub table: Arc<Table>,
-    /// The columns given, by the request or by presets.
-    pub columns: Vec<(ColumnIndex, Value)>,
+    /// The rows.
+    pub rows: Vec<InsertRow>,
     /// What to do with a row that exists already.
     pub conflict: Option<Conflict>,
-    /// What must hold of the row.
+    /// What must hold of each row.
     pub check: Filter,
-    /// What to answer of it.
-    pub answer: Select,
+    /// Where it stands in the request, for errors.
+    pub at: String,
+}
+
+/// A row to be inserted, with those that belong to it.
+#[derive(Debug)]
+pub struct InsertRow {
+    /// How many values it takes from the row that it belongs to.
+    pub given: usize,
+    /// The columns given: by the request, by presets, or by the rows that it belongs to.
+    pub columns: Vec<(ColumnIndex, Value)>,
+    /// Rows to which this one refers; they come first.
+    pub before: Vec<NestedInsert>,
+    /// Rows that refer to this one; they come after.
+    pub after: Vec<NestedInsert>,
+}
+
+/// Rows that are inserted along with another one.
+#[derive(Debug)]
+pub struct NestedInsert {
+    /// Which of the columns of the row that comes first the later one takes.
+    pub takes: Vec<ColumnIndex>,
+    /// The rows. Where they come later, [`Source::Given`](crate::value::Source::Given) counts the columns taken.
+    pub insert: Insert,
 }
 
 /// What to do with a row that exists already.
@@ -186,19 +314,17 @@ pub struct Conflict {
     pub check: Filter,
 }
 
-/// The change of one row.
+/// The change of rows.
 #[derive(Debug)]
 pub struct Update {
     /// The table.
     pub table: Arc<Table>,
     /// New values of columns, by the request or by presets.
     pub set: Vec<(ColumnIndex, Assignment)>,
-    /// Which row: its key and the role's filter.
+    /// Which rows: the request's condition and the role's filter.
     pub filter: Filter,
-    /// What must hold of the changed row.
+    /// What must hold of each changed row.
     pub check: Filter,
-    /// What to answer of it.
-    pub answer: Select,
 }
 
 /// A column's new value.
@@ -206,24 +332,74 @@ pub struct Update {
 pub enum Assignment {
     /// This value.
     Set(Value),
-    /// The old one and this much more.
-    Increment(Value),
+    /// Made of the old value and this one.
+    Change(Change, Value),
 }
 
-/// The deletion of one row.
+/// How a new value is made of the old one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// This much more.
+    Increment,
+    /// With this at the end of the JSON value.
+    Append,
+    /// With this at the beginning of the JSON value.
+    Prepend,
+    /// Without this key or element of the JSON value.
+    Delete,
+    /// Without what this path leads to in the JSON value.
+    DeleteAtPath,
+}
+
+/// The deletion of rows.
 #[derive(Debug)]
 pub struct Delete {
     /// The table.
     pub table: Arc<Table>,
-    /// Which row: its key and the role's filter.
+    /// Which rows: the request's condition and the role's filter.
     pub filter: Filter,
-    /// What to answer of it.
-    pub answer: Select,
 }
 
 impl Select {
+    /// The same rows, with nothing of them.
+    #[must_use]
+    pub fn same_rows(&self) -> Self {
+        Self {
+            from: self.from.clone(),
+            table: self.table.clone(),
+            join: self.join.clone(),
+            filter: self.filter.clone(),
+            distinct: self.distinct.clone(),
+            order: self.order.clone(),
+            limit: self.limit.clone(),
+            permission_limit: self.permission_limit,
+            offset: self.offset.clone(),
+            rows: self.rows,
+            fields: Vec::new(),
+        }
+    }
+
     /// Whether it reads other tables than its own.
     pub fn reads_related(&self) -> bool {
-        self.fields.iter().any(|(_, output)| matches!(output, Output::Related(_)))
+        self.fields.iter().any(|(_, output)| matches!(output, Output::Related(_) | Output::Aggregate(_)))
+    }
+}
+
+impl Answer {
+    /// Whether it shows other tables than the one written.
+    pub fn reads_related(&self) -> bool {
+        match self {
+            Self::One(select) => select.reads_related(),
+            Self::Many(fields) => fields
+                .iter()
+                .any(|(_, output)| matches!(output, ManyOutput::Returning(select) if select.reads_related())),
+        }
+    }
+}
+
+impl Insert {
+    /// Whether other rows are inserted along.
+    pub fn is_nested(&self) -> bool {
+        self.rows.iter().any(|row| !row.before.is_empty() || !row.after.is_empty())
     }
 }

@@ -8,9 +8,10 @@ use base::session::ADMIN_ROLE;
 use super::permission_filter::PermissionReader;
 use super::tracked::{Tracked, TrackedFunction, TrackedTable};
 use super::{
-    DeleteRules, Field, InsertRules, RoleFunction, RoleSchema, RoleTable, RootField, SelectRules, UpdateRules,
+    DeleteRules, Field, InsertRules, Nesting, Relationship, RoleFunction, RoleSchema, RoleTable, RootField,
+    SelectRules, TableAction, UpdateRules,
 };
-use crate::catalog::{ColumnIndex, Table};
+use crate::catalog::{ColumnIndex, Table, TableId};
 use crate::expression::{Filter, Value};
 use crate::metadata::{Columns, ExposedAs, RolePermission};
 
@@ -20,50 +21,90 @@ pub(super) fn role_schema(tracked: &Tracked, role: &str) -> RoleSchema {
     for table in tracked.tables() {
         tables.insert(table.table.id, Arc::new(role_table(tracked, table, role)));
     }
-    let mut schema =
-        RoleSchema { role: role.to_owned(), queries: HashMap::new(), mutations: HashMap::new(), tables };
+    let mut schema = RoleSchema {
+        role: role.to_owned(),
+        queries: HashMap::new(),
+        mutations: HashMap::new(),
+        options: tracked.options,
+        tables,
+        introspector: std::sync::OnceLock::new(),
+    };
     for table in tracked.tables() {
         add_root_fields(&mut schema, table);
     }
     for function in &tracked.functions {
-        add_function(&mut schema, function, role);
+        add_function(&mut schema, tracked, function, role);
     }
     schema
 }
 
 fn role_table(tracked: &Tracked, table: &TrackedTable, role: &str) -> RoleTable {
     let rules = if role == ADMIN_ROLE { Rules::all(table) } else { Rules::of_role(tracked, table, role) };
-    let mut fields = HashMap::new();
-    if rules.select.is_some() {
-        for column in &rules.readable {
-            if let Some(name) = table.column_names.get(*column) {
-                fields.insert(name.clone(), Field::Column(*column));
-            }
-        }
-        // A relationship to a table that the role cannot read does not exist for it.
-        let readable = |target| {
-            role == ADMIN_ROLE
-                || tracked
-                    .table(target)
-                    .is_some_and(|table| permission(&table.metadata.select_permissions, role).is_some())
-        };
-        for (name, relationship) in table.object_relationships.iter().filter(|(_, to)| readable(to.target)) {
-            fields.insert(name.clone(), Field::Object(relationship.clone()));
-        }
-        for (name, relationship) in table.array_relationships.iter().filter(|(_, to)| readable(to.target)) {
-            fields.insert(name.clone(), Field::Array(relationship.clone()));
-        }
-    }
+    let fields =
+        if rules.select.is_some() { fields(tracked, table, role, &rules.readable) } else { HashMap::new() };
     RoleTable {
         table: table.table.clone(),
         type_name: table.names.type_name.clone(),
         fields,
+        nested: nested(tracked, table, role),
         column_names: table.column_names.clone(),
         select: rules.select,
         insert: rules.insert,
         update: rules.update,
         delete: rules.delete,
     }
+}
+
+/// What can be selected. A relationship to a table that the role cannot read does not exist for it.
+fn fields(
+    tracked: &Tracked,
+    table: &TrackedTable,
+    role: &str,
+    readable: &BTreeSet<ColumnIndex>,
+) -> HashMap<String, Field> {
+    let mut fields = HashMap::new();
+    for column in readable {
+        if let Some(name) = table.column_names.get(*column) {
+            fields.insert(name.clone(), Field::Column(*column));
+        }
+    }
+    for (name, to) in &table.object_relationships {
+        if readable_target(tracked, to.target, role).is_some() {
+            fields.insert(name.clone(), Field::Object(to.clone()));
+        }
+    }
+    for (name, to) in &table.array_relationships {
+        let Some(aggregations) = readable_target(tracked, to.target, role) else { continue };
+        fields.insert(name.clone(), Field::Array(to.clone()));
+        if aggregations {
+            fields.insert(format!("{name}_aggregate"), Field::Aggregate(to.clone()));
+        }
+    }
+    fields
+}
+
+/// Whether the role may count and sum the rows of a table; `None` where it cannot read it.
+fn readable_target(tracked: &Tracked, target: TableId, role: &str) -> Option<bool> {
+    let table = tracked.table(target)?;
+    if role == ADMIN_ROLE {
+        return Some(true);
+    }
+    permission(&table.metadata.select_permissions, role).map(|select| select.allow_aggregations)
+}
+
+/// The relationships to tables into which the role may insert.
+fn nested(tracked: &Tracked, table: &TrackedTable, role: &str) -> HashMap<String, (Relationship, Nesting)> {
+    let insertable = |to: &Relationship| {
+        tracked.table(to.target).is_some_and(|target| {
+            let granted =
+                role == ADMIN_ROLE || permission(&target.metadata.insert_permissions, role).is_some();
+            granted && target.table.writable.insert
+        })
+    };
+    let one = table.object_relationships.iter().map(|(name, to)| (name, to, Nesting::One));
+    let many = table.array_relationships.iter().map(|(name, to)| (name, to, Nesting::Many));
+    let all = one.chain(many).filter(|(_, to, _)| insertable(to));
+    all.map(|(name, to, nesting)| (name.clone(), (to.clone(), nesting))).collect()
 }
 
 fn add_root_fields(schema: &mut RoleSchema, tracked: &TrackedTable) {
@@ -74,49 +115,68 @@ fn add_root_fields(schema: &mut RoleSchema, tracked: &TrackedTable) {
         && key
             .iter()
             .all(|column| matches!(table.fields.get(table.column_name(*column)), Some(Field::Column(_))));
-    if table.select.is_some() {
-        schema.queries.insert(names.select(), RootField::Select(table.clone()));
-        if key_is_readable {
-            schema.queries.insert(names.select_by_pk(), RootField::SelectByPk(table.clone()));
+    let readable = table.select.is_some();
+    let aggregated = table.select.as_ref().is_some_and(|rules| rules.aggregations);
+    let queries = [
+        (readable, names.select(), TableAction::Select),
+        (key_is_readable, names.select_by_pk(), TableAction::SelectByPk),
+        (aggregated, names.select_aggregate(), TableAction::Aggregate),
+    ];
+    for (there, name, action) in queries {
+        if there {
+            schema.queries.insert(name, RootField::Table(action, table.clone()));
         }
     }
-    let mut mutation = |name: String, field: RootField| schema.mutations.insert(name, field);
+    let writable = table.table.writable;
+    let inserted = table.insert.is_some() && writable.insert;
+    let updated = table.update.is_some() && writable.update;
+    let deleted = table.delete.is_some() && writable.delete;
     // The fields for one row give the row back, so they exist for those who can read it.
-    if table.select.is_none() {
-        return;
-    }
-    if table.insert.is_some() && table.table.writable.insert {
-        mutation(names.insert_one(), RootField::InsertOne(table.clone()));
-    }
-    if key_is_readable && table.update.is_some() && table.table.writable.update {
-        mutation(names.update_by_pk(), RootField::UpdateByPk(table.clone()));
-    }
-    if key_is_readable && table.delete.is_some() && table.table.writable.delete {
-        mutation(names.delete_by_pk(), RootField::DeleteByPk(table.clone()));
+    let mutations = [
+        (inserted, names.insert(), TableAction::Insert),
+        (inserted && readable, names.insert_one(), TableAction::InsertOne),
+        (updated, names.update(), TableAction::Update),
+        (updated, names.update_many(), TableAction::UpdateMany),
+        (updated && key_is_readable, names.update_by_pk(), TableAction::UpdateByPk),
+        (deleted, names.delete(), TableAction::Delete),
+        (deleted && key_is_readable, names.delete_by_pk(), TableAction::DeleteByPk),
+    ];
+    for (there, name, action) in mutations {
+        if there {
+            schema.mutations.insert(name, RootField::Table(action, table.clone()));
+        }
     }
 }
 
-fn add_function(schema: &mut RoleSchema, function: &TrackedFunction, role: &str) {
+fn add_function(schema: &mut RoleSchema, tracked: &Tracked, function: &TrackedFunction, role: &str) {
     let Some(table) = schema.tables.get(&function.table).filter(|table| table.select.is_some()) else {
         return;
     };
     // Queries follow the permissions of their table; what writes must be granted by name.
     let granted = role == ADMIN_ROLE
         || function.roles.iter().any(|other| other == role)
-        || function.exposed_as == ExposedAs::Query;
+        || (function.exposed_as == ExposedAs::Query && tracked.options.infer_function_permissions);
     if !granted {
         return;
     }
-    let field = RootField::Function(Arc::new(RoleFunction {
+    let aggregated = table.select.as_ref().is_some_and(|rules| rules.aggregations);
+    let known = Arc::new(RoleFunction {
         function: function.function.clone(),
         table: table.clone(),
         session_argument: function.session_argument,
         field_name: function.field_name.clone(),
-    }));
-    match function.exposed_as {
-        ExposedAs::Query => schema.queries.insert(function.field_name.clone(), field),
-        ExposedAs::Mutation => schema.mutations.insert(function.field_name.clone(), field),
+    });
+    let fields = match function.exposed_as {
+        ExposedAs::Query => &mut schema.queries,
+        ExposedAs::Mutation => &mut schema.mutations,
     };
+    if aggregated && function.function.returns_set {
+        fields.insert(
+            format!("{}_aggregate", function.field_name),
+            RootField::FunctionAggregate(known.clone()),
+        );
+    }
+    fields.insert(function.field_name.clone(), RootField::Function(known));
 }
 
 /// What a role may do with a table.
@@ -135,7 +195,7 @@ impl Rules {
         let writable = written_columns(&table.table, &every);
         Self {
             readable: (0..table.table.columns.len()).collect(),
-            select: Some(SelectRules { filter: Filter::TRUE, limit: None }),
+            select: Some(SelectRules { filter: Filter::TRUE, limit: None, aggregations: true }),
             insert: Some(InsertRules {
                 columns: writable.clone(),
                 check: Filter::TRUE,
@@ -210,7 +270,11 @@ impl RoleReader<'_> {
 
     fn select(&self) -> Option<Result<SelectRules, String>> {
         let found = permission(&self.table.metadata.select_permissions, self.role)?;
-        Some(self.reader.filter(&found.filter).map(|filter| SelectRules { filter, limit: found.limit }))
+        Some(self.reader.filter(&found.filter).map(|filter| SelectRules {
+            filter,
+            limit: found.limit,
+            aggregations: found.allow_aggregations,
+        }))
     }
 
     fn insert(&self) -> Option<Result<InsertRules, String>> {

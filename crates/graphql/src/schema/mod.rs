@@ -9,12 +9,29 @@ mod permission_filter;
 mod tracked;
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub use tracked::{Tracked, TrackedTable};
 
 use crate::catalog::{ColumnIndex, Function, Table, TableId};
 use crate::expression::{Filter, Value};
+use crate::introspection::Introspector;
+
+/// What the API looks like, where Hasura leaves a choice.
+#[derive(Clone, Copy, Debug)]
+pub struct SchemaOptions {
+    /// Whether bigint, numeric and float8 are answered as strings (`STRINGIFY_NUMERIC_TYPES`).
+    pub stringify_numbers: bool,
+    /// Whether a role that may read a table may call the queries that return its rows
+    /// (`INFER_FUNCTION_PERMISSIONS`).
+    pub infer_function_permissions: bool,
+}
+
+impl Default for SchemaOptions {
+    fn default() -> Self {
+        Self { stringify_numbers: false, infer_function_permissions: true }
+    }
+}
 
 /// The API of one role.
 #[derive(Debug)]
@@ -25,24 +42,46 @@ pub struct RoleSchema {
     pub queries: HashMap<String, RootField>,
     /// The root fields of mutations.
     pub mutations: HashMap<String, RootField>,
+    /// What the API looks like, where there is a choice.
+    pub options: SchemaOptions,
     tables: HashMap<TableId, Arc<RoleTable>>,
+    introspector: OnceLock<Result<Introspector, String>>,
 }
 
 /// A root field: what it does, and to which table.
 #[derive(Clone, Debug)]
 pub enum RootField {
-    /// Rows of a table.
-    Select(Arc<RoleTable>),
-    /// One row by its primary key.
-    SelectByPk(Arc<RoleTable>),
-    /// The insertion of one row.
-    InsertOne(Arc<RoleTable>),
-    /// The change of one row by its primary key.
-    UpdateByPk(Arc<RoleTable>),
-    /// The deletion of one row by its primary key.
-    DeleteByPk(Arc<RoleTable>),
+    /// Something with a table.
+    Table(TableAction, Arc<RoleTable>),
     /// A function's rows.
     Function(Arc<RoleFunction>),
+    /// A function's rows, counted and summed.
+    FunctionAggregate(Arc<RoleFunction>),
+}
+
+/// What a root field does to a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableAction {
+    /// Reads rows.
+    Select,
+    /// Reads one row by its primary key.
+    SelectByPk,
+    /// Counts and sums rows.
+    Aggregate,
+    /// Inserts rows.
+    Insert,
+    /// Inserts one row.
+    InsertOne,
+    /// Changes rows.
+    Update,
+    /// Changes rows several times.
+    UpdateMany,
+    /// Changes one row by its primary key.
+    UpdateByPk,
+    /// Deletes rows.
+    Delete,
+    /// Deletes one row by its primary key.
+    DeleteByPk,
 }
 
 /// A table as a role sees it.
@@ -54,6 +93,8 @@ pub struct RoleTable {
     pub type_name: String,
     /// What can be selected, filtered and ordered by.
     pub fields: HashMap<String, Field>,
+    /// The relationships through which rows can be inserted along, by name.
+    pub nested: HashMap<String, (Relationship, Nesting)>,
     /// The API's name of each column, whether the role sees it or not.
     pub column_names: Vec<String>,
     /// What may be read; nothing where there is none.
@@ -75,6 +116,17 @@ pub enum Field {
     Object(Relationship),
     /// A relationship to many rows.
     Array(Relationship),
+    /// The rows of a relationship to many, counted and summed.
+    Aggregate(Relationship),
+}
+
+/// How many rows a relationship leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nesting {
+    /// One.
+    One,
+    /// Many.
+    Many,
 }
 
 /// A way from a row to rows of another table.
@@ -84,6 +136,17 @@ pub struct Relationship {
     pub target: TableId,
     /// Pairs of this table's column and the other's.
     pub join: Vec<(ColumnIndex, ColumnIndex)>,
+    /// Which of the two refers to the other.
+    pub refers: Refers,
+}
+
+/// Which of two related rows refers to the other, and so must come later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refers {
+    /// The row that has the relationship.
+    This,
+    /// The row that it leads to.
+    Other,
 }
 
 /// What a role may read.
@@ -93,6 +156,8 @@ pub struct SelectRules {
     pub filter: Filter,
     /// How many of them at most.
     pub limit: Option<u64>,
+    /// Whether it may count and sum.
+    pub aggregations: bool,
 }
 
 /// What a role may insert.
@@ -151,9 +216,32 @@ impl RoleSchema {
         build::role_schema(tracked, role)
     }
 
+    /// All tables as the role sees them.
+    pub fn tables(&self) -> impl Iterator<Item = &Arc<RoleTable>> {
+        self.tables.values()
+    }
+
+    /// The API described in GraphQL's own language; made at the first call. An error is a fault of ours.
+    pub(crate) fn introspector(&self) -> Result<&Introspector, &str> {
+        self.introspector.get_or_init(|| Introspector::new(self)).as_ref().map_err(String::as_str)
+    }
+
     /// The table as the role sees it, if it sees it at all.
     pub fn table(&self, id: TableId) -> Option<&Arc<RoleTable>> {
         self.tables.get(&id)
+    }
+}
+
+impl RoleFunction {
+    /// What the API calls the arguments: those without a name by their place.
+    pub fn argument_names(&self) -> impl Iterator<Item = String> {
+        let mut unnamed = 0;
+        self.function.arguments.iter().map(move |argument| {
+            argument.name.clone().unwrap_or_else(|| {
+                unnamed += 1;
+                format!("arg_{unnamed}")
+            })
+        })
     }
 }
 

@@ -25,6 +25,26 @@ impl TableNames {
         self.pick(self.custom.select_by_pk.as_ref(), "", "_by_pk")
     }
 
+    pub(super) fn select_aggregate(&self) -> String {
+        self.pick(self.custom.select_aggregate.as_ref(), "", "_aggregate")
+    }
+
+    pub(super) fn insert(&self) -> String {
+        self.pick(self.custom.insert.as_ref(), "insert_", "")
+    }
+
+    pub(super) fn update(&self) -> String {
+        self.pick(self.custom.update.as_ref(), "update_", "")
+    }
+
+    pub(super) fn update_many(&self) -> String {
+        self.pick(self.custom.update_many.as_ref(), "update_", "_many")
+    }
+
+    pub(super) fn delete(&self) -> String {
+        self.pick(self.custom.delete.as_ref(), "delete_", "")
+    }
+
     pub(super) fn insert_one(&self) -> String {
         self.pick(self.custom.insert_one.as_ref(), "insert_", "_one")
     }

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::tracked::{Tracked, TrackedTable};
 use crate::catalog::{ColumnIndex, QualifiedName, TableId};
-use crate::expression::{ColumnOperand, Comparison, Filter, OperandKind, Operator, Value};
+use crate::expression::{ColumnOperand, Comparison, Filter, Operator, Value};
 use crate::value::{Source, text};
 
 const SESSION_PREFIX: &str = "x-hasura-";
@@ -124,13 +124,7 @@ impl<'a> PermissionReader<'a> {
         }
         let operator =
             Operator::named(spelling(name), ty).ok_or_else(|| format!("unknown operator _{name}"))?;
-        let text_type = || crate::catalog::PgType::text();
-        let (ty, list) = match operator.operand {
-            OperandKind::Same => (ty.clone(), false),
-            OperandKind::SameList => (ty.clone(), true),
-            OperandKind::Text => (text_type(), false),
-            OperandKind::TextList => (text_type(), true),
-        };
+        let (ty, list) = operator.operand_type(ty);
         let value = Value { source: source(json, &ty, list)?, ty, list };
         Ok(Filter::Compare { column, comparison: Comparison::Value(operator, value) })
     }

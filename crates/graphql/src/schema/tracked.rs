@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Relationship;
 use super::names::{TableNames, plain_name};
+use super::{Refers, Relationship, SchemaOptions};
 use crate::catalog::{Catalog, ColumnIndex, Function, QualifiedName, Table, TableId};
 use crate::metadata::{
     ExposedAs, ForeignKeyOn, FunctionMetadata, Metadata, RelationshipMetadata, TableConfiguration,
@@ -19,6 +19,7 @@ pub struct Tracked {
     pub(super) functions: Vec<TrackedFunction>,
     inconsistencies: Vec<String>,
     pub(super) catalog: Arc<Catalog>,
+    pub(super) options: SchemaOptions,
 }
 
 /// A tracked table.
@@ -53,9 +54,14 @@ impl TrackedTable {
 
 impl Tracked {
     /// Joins the metadata with the catalog.
-    pub fn new(catalog: Arc<Catalog>, metadata: &Metadata) -> Self {
-        let mut tracked =
-            Self { tables: HashMap::new(), functions: Vec::new(), inconsistencies: Vec::new(), catalog };
+    pub fn new(catalog: Arc<Catalog>, metadata: &Metadata, options: SchemaOptions) -> Self {
+        let mut tracked = Self {
+            tables: HashMap::new(),
+            functions: Vec::new(),
+            inconsistencies: Vec::new(),
+            catalog,
+            options,
+        };
         for table in &metadata.tables {
             tracked.add_table(table);
         }
@@ -130,10 +136,12 @@ impl Tracked {
                 let found = self.relationship(&table, relationship);
                 let Some(tracked) = self.tables.get_mut(&table.id) else { continue };
                 match found {
+                    // A mapping written down says nothing of who refers; what is one must be there first.
                     Ok(found) if to_one => {
                         tracked.object_relationships.insert(relationship.name.clone(), found);
                     }
                     Ok(found) => {
+                        let found = Relationship { refers: Refers::Other, ..found };
                         tracked.array_relationships.insert(relationship.name.clone(), found);
                     }
                     Err(reason) => self.inconsistencies.push(format!(
@@ -154,7 +162,7 @@ impl Tracked {
                     .iter()
                     .map(|(own, other)| Ok((column(table, own)?, column(target, other)?)))
                     .collect::<Result<_, String>>()?;
-                Ok(Relationship { target: target.id, join })
+                Ok(Relationship { target: target.id, join, refers: Refers::This })
             }
             Using::ForeignKeyConstraintOn(on) => match on {
                 ForeignKeyOn::OwnColumn(name) => self.own_key(table, std::slice::from_ref(name)),
@@ -176,7 +184,7 @@ impl Tracked {
             .ok_or("there is no such foreign key")?;
         let target = self.catalog.table_by_oid(key.target).ok_or("the table referred to is not visible")?;
         let join = key.columns.iter().copied().zip(key.target_columns.iter().copied()).collect();
-        Ok(Relationship { target: target.id, join })
+        Ok(Relationship { target: target.id, join, refers: Refers::This })
     }
 
     fn other_key(
@@ -193,7 +201,7 @@ impl Tracked {
             .find(|key| key.target == table.oid && same_columns(&key.columns, &columns))
             .ok_or("there is no such foreign key")?;
         let join = key.target_columns.iter().copied().zip(key.columns.iter().copied()).collect();
-        Ok(Relationship { target: target.id, join })
+        Ok(Relationship { target: target.id, join, refers: Refers::Other })
     }
 
     fn named(&self, name: &QualifiedName) -> Result<&Arc<Table>, String> {

@@ -2,7 +2,7 @@
 
 use super::{Alias, Writer};
 use crate::catalog::{ColumnIndex, Table};
-use crate::expression::{ColumnOperand, Comparison, Filter, OperandKind, Operator, Value};
+use crate::expression::{ColumnOperand, Comparison, Filter, OperandKind, Operator, RowsNumber, Value};
 
 /// The row that a condition is about, and the one that the whole of it started from.
 #[derive(Clone, Copy)]
@@ -32,7 +32,12 @@ impl Writer {
                 self.condition(inner, row, root);
                 self.literal(")");
             }
-            Filter::Compare { column, comparison } => self.comparison(*column, comparison, row, root),
+            Filter::Compare { column, comparison } => {
+                self.literal("(");
+                self.row_column(row, *column);
+                self.comparison(comparison, row, root);
+                self.literal(")");
+            }
             Filter::Exists { table, join, filter } => {
                 let inner = Row { table, alias: self.new_alias() };
                 self.literal("exists (select from ");
@@ -45,6 +50,40 @@ impl Writer {
                 } else if join.is_empty() {
                     self.literal("true");
                 }
+                self.literal(")");
+            }
+            Filter::Aggregate { table, join, filter, number, comparisons } => {
+                self.literal("(");
+                self.separated(comparisons, " and ", |writer, comparison| {
+                    let inner = Row { table, alias: writer.new_alias() };
+                    writer.literal("((select ");
+                    writer.rows_number(number, inner);
+                    writer.literal(" from ");
+                    writer.table(table, inner.alias);
+                    writer.literal(" where ");
+                    writer.join(join, row, inner);
+                    writer.literal(" and ");
+                    writer.condition(filter, inner, root);
+                    writer.literal(")");
+                    writer.comparison(comparison, inner, root);
+                    writer.literal(")");
+                });
+                self.literal(if comparisons.is_empty() { "true)" } else { ")" });
+            }
+        }
+    }
+
+    fn rows_number(&mut self, number: &RowsNumber, row: Row<'_>) {
+        match number {
+            RowsNumber::Count { columns, distinct } => self.count(columns, *distinct, row),
+            RowsNumber::All(column) => {
+                self.literal("bool_and(");
+                self.row_column(row, *column);
+                self.literal(")");
+            }
+            RowsNumber::Any(column) => {
+                self.literal("bool_or(");
+                self.row_column(row, *column);
                 self.literal(")");
             }
         }
@@ -77,9 +116,8 @@ impl Writer {
         }
     }
 
-    fn comparison(&mut self, column: ColumnIndex, comparison: &Comparison, row: Row<'_>, root: Row<'_>) {
-        self.literal("(");
-        self.row_column(row, column);
+    /// What stands behind the left side of a comparison.
+    fn comparison(&mut self, comparison: &Comparison, row: Row<'_>, root: Row<'_>) {
         match comparison {
             Comparison::IsNull(true) => {
                 self.literal(" is null");
@@ -96,7 +134,6 @@ impl Writer {
                 }
             }
         }
-        self.literal(")");
     }
 
     fn operand(&mut self, operator: Operator, value: &Value) {

@@ -3,9 +3,12 @@
 //!
 //! Pure. Next: [`crate::execute`] binds and runs it.
 
+mod aggregate;
+mod answer;
 mod filter;
+mod insert;
 mod select;
-mod write;
+mod update;
 
 use std::sync::Arc;
 
@@ -27,6 +30,8 @@ pub struct Statement {
 /// A plan as statements.
 #[derive(Debug)]
 pub enum Statements {
+    /// None: the answer is known.
+    Known(String),
     /// One statement, whose one row has the whole answer.
     Read(Statement),
     /// The same, with a second column: whether the transaction that woke the query is visible to it.
@@ -53,16 +58,45 @@ pub struct WriteField {
 pub enum WriteStatements {
     /// It is known already.
     Fixed(Word),
-    /// From the statement that writes: at most one row, with the answer.
+    /// From the statement that writes: one row, with the answer.
     Alone(Statement),
-    /// From a second one that reads what the first has written: the first returns the row's key.
+    /// From a second one, which shows what the first has written: the first returns the rows.
     ThenRead(Statement, Statement),
+    /// From statements that insert one after another, and one that shows what they have written.
+    Nested(InsertSteps, Statement),
+    /// From several writes: a list of their answers.
+    Each(Vec<WriteStatements>),
+}
+
+/// The insertion of rows into one table, along with rows that belong to them.
+#[derive(Debug)]
+pub struct InsertSteps {
+    /// The table's name in the API, for errors.
+    pub table: String,
+    /// Where the rows stand in the request, for errors.
+    pub at: String,
+    /// The steps, one after another.
+    pub steps: Vec<InsertStep>,
+}
+
+/// One statement that inserts, with what must come before and after it.
+#[derive(Debug)]
+pub struct InsertStep {
+    /// Rows to which this one refers.
+    pub before: Vec<InsertSteps>,
+    /// The insertion. It returns for each row: an empty text, the row, and the columns that others take.
+    pub statement: Statement,
+    /// Rows that refer to this one, with the places of what they take among the columns returned.
+    pub after: Vec<(InsertSteps, Vec<usize>)>,
 }
 
 /// Writes a plan as SQL.
 pub fn statements(plan: &Plan) -> Statements {
     match plan.operation {
-        Operation::Query => Statements::Read(select::document(&plan.fields)),
+        Operation::Query => match known(plan) {
+            Some(answer) => Statements::Known(answer),
+            None => Statements::Read(select::document(&plan.fields)),
+        },
         Operation::Subscription => Statements::Live(select::live_document(&plan.fields)),
         Operation::Mutation => Statements::Write(
             plan.fields
@@ -70,17 +104,31 @@ pub fn statements(plan: &Plan) -> Statements {
                 .map(|field| WriteField {
                     key: field.key.clone(),
                     path: field.path.clone(),
-                    write_path: write_path(&field.action, &field.path),
-                    run: write::field(&field.action),
+                    write_path: write_path(&field.action),
+                    run: answer::statements(&field.action),
                 })
                 .collect(),
         ),
     }
 }
 
-fn write_path(action: &Action, path: &str) -> String {
+/// The answer of a plan that asks the database for nothing.
+fn known(plan: &Plan) -> Option<String> {
+    let entries = plan.fields.iter().map(|field| {
+        let key = field.key.as_str();
+        match &field.action {
+            Action::Typename(name) => Some(format!("\"{key}\":\"{}\"", name.as_str())),
+            Action::Introspection(json) => Some(format!("\"{key}\":{json}")),
+            _ => None,
+        }
+    });
+    let entries: Option<Vec<String>> = entries.collect();
+    entries.map(|entries| format!("{{{}}}", entries.join(",")))
+}
+
+fn write_path(action: &Action) -> String {
     match action {
-        Action::Insert(_) => format!("{path}.args.object"),
+        Action::Insert(insert, _) => insert.at.clone(),
         _ => "$".to_owned(),
     }
 }
@@ -89,6 +137,8 @@ fn write_path(action: &Action, path: &str) -> String {
 struct Writer {
     sql: SqlWriter<Value>,
     next_alias: usize,
+    /// Whether this statement shows what earlier ones wrote, rather than what it writes itself.
+    shows_written_rows: bool,
 }
 
 /// A row's name in a statement: `t0`, `t1`, ….
@@ -97,7 +147,7 @@ struct Alias(usize);
 
 impl Writer {
     fn new() -> Self {
-        Self { sql: SqlWriter::new(), next_alias: 0 }
+        Self { sql: SqlWriter::new(), next_alias: 0, shows_written_rows: false }
     }
 
     fn finish(self) -> Statement {

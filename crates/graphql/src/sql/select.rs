@@ -3,13 +3,17 @@
 //! `concat` and `string_agg` of text are the cheapest way to JSON that PostgreSQL has (measured against
 //! `row_to_json` and `json_build_object`), keep the keys in order, and have no limit on their number or length.
 
+use std::sync::Arc;
+
 use db::sql::Word;
 
 use super::filter::Row;
 use super::{Statement, Writer};
-use crate::catalog::{Column, ColumnIndex, PgType};
+use crate::catalog::{Column, PgType, TypeKind};
 use crate::expression::Value;
-use crate::plan::{Action, Direction, From, OrderBy, OrderTarget, Output, RootPlan, Rows, Select};
+use crate::plan::{
+    Action, ColumnOutput, Direction, From, OrderBy, OrderTarget, Output, RootPlan, Rows, Select,
+};
 use crate::value::Source;
 
 /// A function call takes 100 arguments at most (`FUNC_MAX_ARGS`); an entry of an object takes two.
@@ -38,9 +42,16 @@ impl Writer {
         self.literal("select ");
         self.object(fields, |writer, field| match &field.action {
             Action::Typename(name) => writer.name_text(name),
+            Action::Introspection(json) => {
+                let source = Source::Constant(Some(json.clone()));
+                writer.value(&Value { source, ty: PgType::text(), list: false });
+            }
             Action::Select(select) => writer.select(select, None),
             // A query's root fields do not write.
-            Action::Insert(_) | Action::Update(_) | Action::Delete(_) => writer.null_text(),
+            Action::Aggregate(aggregate) => writer.aggregate(aggregate, None),
+            Action::Insert(..) | Action::Update(..) | Action::UpdateMany(..) | Action::Delete(..) => {
+                writer.null_text();
+            }
         });
     }
 
@@ -67,7 +78,8 @@ impl Writer {
     /// The object of a row.
     pub(super) fn row_object(&mut self, select: &Select, row: Row<'_>) {
         self.object(&select.fields, |writer, (_, output)| match output {
-            Output::Column(column) => writer.output_column(select, row, *column),
+            Output::Column(column) => writer.output_column(select, row, column),
+            Output::Aggregate(aggregate) => writer.aggregate(aggregate, Some(row)),
             Output::Related(inner) => writer.select(inner, Some(row)),
             Output::Typename(name) => writer.name_text(name),
         });
@@ -98,9 +110,9 @@ impl Writer {
 
     /// Where a list's rows come from. Order and limit need a query of their own below the aggregate, which takes
     /// its rows as they come.
-    fn many_source(&mut self, select: &Select, row: Row<'_>, outer: Option<Row<'_>>) {
+    pub(super) fn many_source(&mut self, select: &Select, row: Row<'_>, outer: Option<Row<'_>>) {
         let bounded = select.limit.is_some() || select.permission_limit.is_some() || select.offset.is_some();
-        if select.order.is_empty() && !bounded {
+        if select.order.is_empty() && select.distinct.is_empty() && !bounded {
             self.source(select, row);
             self.literal(" where ");
             self.conditions(select, row, outer);
@@ -108,6 +120,11 @@ impl Writer {
         }
         let inner = Row { table: &select.table, alias: self.new_alias() };
         self.literal("(select ");
+        if !select.distinct.is_empty() {
+            self.literal("distinct on (");
+            self.separated(&select.distinct, ", ", |writer, column| writer.row_column(inner, *column));
+            self.literal(") ");
+        }
         self.alias(inner.alias).literal(".* from ");
         self.source(select, inner);
         self.literal(" where ");
@@ -121,16 +138,24 @@ impl Writer {
     fn source(&mut self, select: &Select, row: Row<'_>) {
         match &select.from {
             From::Table => self.table(&select.table, row.alias),
+            From::Written if self.shows_written_rows => {
+                let name = &select.table.name;
+                let row_type =
+                    PgType { schema: name.schema.clone(), name: name.name.clone(), kind: TypeKind::Other };
+                self.literal("unnest(");
+                self.value(&Value { source: Source::WrittenRows, ty: Arc::new(row_type), list: true });
+                self.literal(") ").alias(row.alias);
+            }
             From::Written => {
-                self.literal("written ");
-                self.alias(row.alias);
+                self.literal("written ").alias(row.alias);
             }
             From::Function(function, arguments) => {
                 self.sql.qualified(&function.name.schema, &function.name.name).literal("(");
                 let given = function.arguments.iter().zip(arguments);
                 let given = given.filter_map(|(argument, value)| Some((argument, value.as_ref()?)));
+                let by_place = function.arguments.iter().any(|argument| argument.name.is_none());
                 self.separated(given, ", ", |writer, (argument, value)| {
-                    if let Some(name) = &argument.name {
+                    if let Some(name) = argument.name.as_ref().filter(|_| !by_place) {
                         writer.sql.identifier(name).literal(" => ");
                     }
                     writer.value(value);
@@ -144,12 +169,12 @@ impl Writer {
     fn conditions(&mut self, select: &Select, row: Row<'_>, outer: Option<Row<'_>>) {
         if let Some(outer) = outer.filter(|_| !select.join.is_empty()) {
             self.join(&select.join, outer, row);
-            if select.filter.is_true() && !matches!(select.from, From::Function(..)) {
+            if select.filter.is_true() {
                 return;
             }
             self.literal(" and ");
         }
-        if matches!(select.from, From::Function(..)) {
+        if matches!(select.from, From::Function(..)) && select.rows == Rows::One {
             // A function without a result gives one row of nulls.
             self.literal("not (");
             self.alias(row.alias).literal(" is null) and ");
@@ -188,6 +213,23 @@ impl Writer {
                 self.filter(filter, inner);
                 self.literal(" limit 1)");
             }
+            OrderTarget::Aggregate { table, join, filter, function: (function, column) } => {
+                let inner = Row { table, alias: self.new_alias() };
+                self.literal("(select ").literal(function).literal("(");
+                match column {
+                    Some(column) => self.row_column(inner, *column),
+                    None => {
+                        self.literal("*");
+                    }
+                }
+                self.literal(") from ");
+                self.table(table, inner.alias);
+                self.literal(" where ");
+                self.join(join, row, inner);
+                self.literal(" and ");
+                self.filter(filter, inner);
+                self.literal(")");
+            }
         }
     }
 
@@ -211,34 +253,38 @@ impl Writer {
         }
     }
 
-    fn output_column(&mut self, select: &Select, row: Row<'_>, column: ColumnIndex) {
-        let Some(column) = select.table.columns.get(column) else { return self.null_text() };
-        // Only a table's own rows keep its promise.
-        let never_null = column.not_null && !matches!(select.from, From::Function(..));
+    fn output_column(&mut self, select: &Select, row: Row<'_>, output: &ColumnOutput) {
+        let Some(column) = select.table.columns.get(output.column) else { return self.null_text() };
+        // Only a table's own rows keep its promise, and a path may lead nowhere.
+        let never_null = column.not_null && output.path.is_none() && matches!(select.from, From::Table);
         if never_null {
-            self.json_text(row, column);
-        } else {
-            self.literal("coalesce(");
-            self.json_text(row, column);
-            self.literal("::text, 'null')");
+            return self.json_text(row, column, output);
         }
+        self.literal("coalesce(");
+        self.json_text(row, column, output);
+        self.literal("::text, 'null')");
     }
 
-    fn json_text(&mut self, row: Row<'_>, column: &Column) {
-        if column.ty.writes_json() {
+    fn json_text(&mut self, row: Row<'_>, column: &Column, output: &ColumnOutput) {
+        if let Some(path) = &output.path {
+            self.literal("(");
+            self.column(row.alias, &column.name).literal(" #> ").value(path).literal(")");
+        } else if output.as_string {
+            self.literal("to_json(");
+            self.column(row.alias, &column.name).literal("::text)");
+        } else if column.ty.writes_json() {
             self.column(row.alias, &column.name);
         } else {
             self.literal("to_json(");
-            self.column(row.alias, &column.name);
-            self.literal(")");
+            self.column(row.alias, &column.name).literal(")");
         }
     }
 
-    fn name_text(&mut self, name: &Word) {
+    pub(super) fn name_text(&mut self, name: &Word) {
         self.literal("'\"").sql.word(name).literal("\"'");
     }
 
-    fn null_text(&mut self) {
+    pub(super) fn null_text(&mut self) {
         self.literal("'null'");
     }
 }
@@ -255,7 +301,7 @@ impl HasKey for RootPlan {
     }
 }
 
-impl HasKey for (Word, Output) {
+impl<T> HasKey for (Word, T) {
     fn key(&self) -> &Word {
         &self.0
     }

@@ -29,8 +29,12 @@ pub enum Source {
     },
     /// The transaction that woke a live query, as `xid8`.
     WokenBy,
-    /// A column of the key of the row that the statement before wrote.
-    WrittenKey(usize),
+    /// The rows that were written, as a list of PostgreSQL's composite values.
+    WrittenRows,
+    /// How many rows were written.
+    WrittenCount,
+    /// A value of a row that was inserted before this one.
+    Given(usize),
     /// A list whose elements come from different places.
     List(Vec<Source>),
     /// A JSON value with variables inside.

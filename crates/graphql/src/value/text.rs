@@ -50,6 +50,11 @@ pub fn of_json(value: &Json, ty: &Arc<PgType>) -> Result<Option<String>, Misfit>
         (TypeKind::BigInt, Json::Number(number)) => integer(number, i64::MIN, i64::MAX)?,
         (TypeKind::Float | TypeKind::Numeric | TypeKind::Other, Json::Number(number)) => number.to_string(),
         (TypeKind::Bool, Json::Bool(value)) => value.to_string(),
+        (TypeKind::Other, Json::String(path)) if ty.name == "ltree" && !is_label_path(path) => {
+            return Err(Misfit::Bounds(
+                "Expecting label path: a sequence of zero or more labels separated by dots, for example L1.L2.L3".to_owned(),
+            ));
+        }
         (_, Json::String(text)) => string(text)?,
         (_, other) => {
             return Err(Misfit::Kind(format!(
@@ -60,6 +65,14 @@ pub fn of_json(value: &Json, ty: &Arc<PgType>) -> Result<Option<String>, Misfit>
             )));
         }
     }))
+}
+
+fn is_label_path(path: &str) -> bool {
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.chars().all(|letter| letter.is_alphanumeric() || matches!(letter, '_' | '-'))
+    };
+    path.is_empty() || path.split('.').all(label)
 }
 
 /// Text as PostgreSQL can store it: it knows no NUL.

@@ -62,6 +62,11 @@ impl<'a> Variables<'a> {
         Self(all)
     }
 
+    /// All of them by name.
+    pub fn all(&self) -> &Map<String, Json> {
+        &self.0
+    }
+
     /// The value at `path`, if it is there.
     pub fn get(&self, path: &VariablePath) -> Option<&Json> {
         let mut value = self.0.get(&path.name)?;

@@ -1,17 +1,46 @@
-//! The messages of `graphql-transport-ws`, and the codes with which a socket closes.
+//! What clients and server say to each other, in either sub-protocol.
+//!
+//! `graphql-transport-ws` (enisdenjo/graphql-ws, PROTOCOL.md) and the older `graphql-ws`
+//! (apollographql/subscriptions-transport-ws, PROTOCOL.md) say the same things with other words. What differs
+//! besides the words: the older one reports mistakes by a message where the newer one closes the socket.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use base::project::GraphqlError;
 use serde::Deserialize;
 
+use super::close::Close;
 use crate::wire::{self, RequestBody};
 
+/// A sub-protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// `graphql-transport-ws`.
+    Transport,
+    /// `graphql-ws`.
+    Older,
+}
+
 /// A message from a client.
+pub(super) enum FromClient {
+    Init(InitPayload),
+    Ping,
+    Pong,
+    Subscribe(String, RequestBody),
+    Complete(String),
+    Terminate,
+}
+
+/// How a client introduces itself: the headers that an HTTP request would carry.
+#[derive(Default, Deserialize)]
+pub(super) struct InitPayload {
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, String>,
+}
+
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub(super) enum FromClient {
+enum Transport {
     ConnectionInit {
         #[serde(default)]
         payload: Option<InitPayload>,
@@ -27,84 +56,110 @@ pub(super) enum FromClient {
     },
 }
 
-/// How a client introduces itself: the headers that an HTTP request would carry.
-#[derive(Default, Deserialize)]
-pub(super) struct InitPayload {
-    #[serde(default)]
-    pub(super) headers: BTreeMap<String, String>,
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Older {
+    ConnectionInit {
+        #[serde(default)]
+        payload: Option<InitPayload>,
+    },
+    Start {
+        id: String,
+        payload: RequestBody,
+    },
+    Stop {
+        id: String,
+    },
+    ConnectionTerminate {},
 }
 
-/// Why a socket closes: the code and a reason, which has 123 bytes at most (RFC 6455, section 5.5).
-pub(super) struct Close {
-    pub(super) code: u16,
-    pub(super) reason: Cow<'static, str>,
-}
-
-impl Close {
-    /// The client said good-bye.
-    pub(super) const NORMAL: Self = Self::fixed(1000, "");
-    /// The server stops; come back.
-    pub(super) const GOING_AWAY: Self = Self::fixed(1001, "the server stops");
-    /// The token has ended; come back with a new one.
-    pub(super) const EXPIRED: Self = Self::fixed(4403, "Could not verify JWT: JWTExpired");
-    /// Nobody has introduced themselves yet.
-    pub(super) const UNAUTHORIZED: Self = Self::fixed(4401, "Unauthorized");
-    /// The client speaks another protocol.
-    pub(super) const SUBPROTOCOL: Self = Self::fixed(4406, "Subprotocol not acceptable");
-    /// The client did not introduce itself in time.
-    pub(super) const INIT_TIMEOUT: Self = Self::fixed(4408, "Connection initialisation timeout");
-    /// The client introduced itself twice.
-    pub(super) const TOO_MANY_INITS: Self = Self::fixed(4429, "Too many initialisation requests");
-    /// The client does not read; come back and read anew.
-    pub(super) const TOO_SLOW: Self = Self::fixed(4503, "too slow, connect again");
-
-    const fn fixed(code: u16, reason: &'static str) -> Self {
-        Self { code, reason: Cow::Borrowed(reason) }
+impl Dialect {
+    /// The dialect with this name, as `Sec-WebSocket-Protocol` has it.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        match name {
+            "graphql-transport-ws" => Some(Self::Transport),
+            "graphql-ws" => Some(Self::Older),
+            _ => None,
+        }
     }
 
-    /// The client sent something that is no message.
-    pub(super) const fn bad_request(reason: &'static str) -> Self {
-        Self::fixed(4400, reason)
+    /// The names of all dialects, the better one first.
+    pub(super) const NAMES: [&'static str; 2] = ["graphql-transport-ws", "graphql-ws"];
+
+    /// Reads a message; `None` if it is none.
+    pub(super) fn read(self, text: &str) -> Option<FromClient> {
+        Some(match self {
+            Self::Transport => match serde_json::from_str(text).ok()? {
+                Transport::ConnectionInit { payload } => FromClient::Init(payload.unwrap_or_default()),
+                Transport::Ping {} => FromClient::Ping,
+                Transport::Pong {} => FromClient::Pong,
+                Transport::Subscribe { id, payload } => FromClient::Subscribe(id, payload),
+                Transport::Complete { id } => FromClient::Complete(id),
+            },
+            Self::Older => match serde_json::from_str(text).ok()? {
+                Older::ConnectionInit { payload } => FromClient::Init(payload.unwrap_or_default()),
+                Older::Start { id, payload } => FromClient::Subscribe(id, payload),
+                Older::Stop { id } => FromClient::Complete(id),
+                Older::ConnectionTerminate {} => FromClient::Terminate,
+            },
+        })
     }
 
-    /// The client may not come in.
-    pub(super) fn forbidden(reason: &str) -> Self {
-        Self { code: 4403, reason: Cow::Owned(short(reason).to_owned()) }
+    /// The client may go on.
+    pub(super) fn ack() -> String {
+        r#"{"type":"connection_ack"}"#.to_owned()
     }
 
-    /// The client named two operations alike.
-    pub(super) fn subscriber_exists(id: &str) -> Self {
-        let reason = format!("Subscriber for {id} already exists");
-        Self { code: 4409, reason: Cow::Owned(short(&reason).to_owned()) }
+    /// The answer to a ping, which the newer dialect alone has.
+    pub(super) fn pong() -> String {
+        r#"{"type":"pong"}"#.to_owned()
     }
-}
 
-/// The part of a reason that fits a close frame.
-fn short(reason: &str) -> &str {
-    let end = (0..=reason.len().min(120)).rev().find(|end| reason.is_char_boundary(*end));
-    reason.get(..end.unwrap_or(0)).unwrap_or_default()
-}
+    /// A sign of life, where it is a message of the dialect's.
+    pub(super) fn keep_alive(self) -> Option<String> {
+        (self == Self::Older).then(|| r#"{"type":"ka"}"#.to_owned())
+    }
 
-pub(super) fn ack() -> String {
-    r#"{"type":"connection_ack"}"#.to_owned()
-}
+    /// An operation's data.
+    pub(super) fn next(self, id: &str, data: &[u8]) -> String {
+        // PostgreSQL's text is UTF-8: the client's encoding is set so.
+        let data = String::from_utf8_lossy(data);
+        let word = if self == Self::Transport { "next" } else { "data" };
+        format!(r#"{{"type":"{word}","id":{},"payload":{{"data":{data}}}}}"#, quoted(id))
+    }
 
-pub(super) fn pong() -> String {
-    r#"{"type":"pong"}"#.to_owned()
-}
+    /// An operation's error, which ends it.
+    pub(super) fn error(self, id: &str, error: &GraphqlError) -> String {
+        let errors = wire::errors(error);
+        match self {
+            Self::Transport => format!(r#"{{"type":"error","id":{},"payload":{errors}}}"#, quoted(id)),
+            Self::Older => {
+                format!(
+                    r#"{{"type":"data","id":{},"payload":{{"data":null,"errors":{errors}}}}}"#,
+                    quoted(id)
+                )
+            }
+        }
+    }
 
-pub(super) fn next(id: &str, data: &[u8]) -> String {
-    // PostgreSQL's text is UTF-8: the client's encoding is set so.
-    let data = String::from_utf8_lossy(data);
-    format!(r#"{{"type":"next","id":{},"payload":{{"data":{data}}}}}"#, quoted(id))
-}
+    /// An operation has no more to say.
+    pub(super) fn complete(id: &str) -> String {
+        format!(r#"{{"type":"complete","id":{}}}"#, quoted(id))
+    }
 
-pub(super) fn error(id: &str, error: &GraphqlError) -> String {
-    format!(r#"{{"type":"error","id":{},"payload":{}}}"#, quoted(id), wire::errors(error))
-}
-
-pub(super) fn complete(id: &str) -> String {
-    format!(r#"{{"type":"complete","id":{}}}"#, quoted(id))
+    /// What the client hears of a mistake: a message, where the dialect has one for it, or else the socket closes.
+    pub(super) fn mistake(self, id: Option<&str>, close: Close) -> Result<String, Close> {
+        let reason = quoted(&close.reason);
+        match (self, id) {
+            (Self::Transport, _) => Err(close),
+            (Self::Older, Some(id)) => {
+                Ok(format!(r#"{{"type":"error","id":{},"payload":{{"message":{reason}}}}}"#, quoted(id)))
+            }
+            (Self::Older, None) => {
+                Ok(format!(r#"{{"type":"connection_error","payload":{{"message":{reason}}}}}"#))
+            }
+        }
+    }
 }
 
 fn quoted(text: &str) -> String {
@@ -116,25 +171,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_quoted_and_reasons_fit() {
-        assert_eq!(complete("a\"b"), r#"{"type":"complete","id":"a\"b"}"#);
-        let close = Close::subscriber_exists(&"ü".repeat(200));
-        assert!(close.reason.len() <= 123);
+    fn ids_are_quoted() {
+        assert_eq!(Dialect::complete("a\"b"), r#"{"type":"complete","id":"a\"b"}"#);
     }
 
     #[test]
     fn messages_are_told_apart_by_type() {
-        let read = |text: &str| serde_json::from_str::<FromClient>(text);
+        let newer = |text: &str| Dialect::Transport.read(text);
+        assert!(matches!(newer(r#"{"type":"connection_init"}"#), Some(FromClient::Init(_))));
+        assert!(matches!(newer(r#"{"type":"ping","payload":{"a":1}}"#), Some(FromClient::Ping)));
+        let subscribe = r#"{"type":"subscribe","id":"1","payload":{"query":"{a}"}}"#;
+        assert!(matches!(newer(subscribe), Some(FromClient::Subscribe(..))));
+        assert!(newer(r#"{"type":"start","id":"1","payload":{"query":"{a}"}}"#).is_none());
+        assert!(newer(r#"{"type":"subscribe","payload":{"query":"{a}"}}"#).is_none());
+        let older = |text: &str| Dialect::Older.read(text);
         assert!(matches!(
-            read(r#"{"type":"connection_init"}"#),
-            Ok(FromClient::ConnectionInit { payload: None })
+            older(r#"{"type":"start","id":"1","payload":{"query":"{a}"}}"#),
+            Some(FromClient::Subscribe(..))
         ));
-        assert!(matches!(read(r#"{"type":"ping","payload":{"a":1}}"#), Ok(FromClient::Ping {})));
-        assert!(matches!(
-            read(r#"{"type":"subscribe","id":"1","payload":{"query":"{a}"}}"#),
-            Ok(FromClient::Subscribe { .. })
-        ));
-        assert!(read(r#"{"type":"start","id":"1"}"#).is_err());
-        assert!(read(r#"{"type":"subscribe","payload":{"query":"{a}"}}"#).is_err());
+        assert!(matches!(older(r#"{"type":"connection_terminate"}"#), Some(FromClient::Terminate)));
+        assert!(older(subscribe).is_none());
     }
 }

@@ -4,6 +4,7 @@
 //! What is wrong stops the start with one line that names the variable.
 
 mod auth;
+mod engine;
 mod exit;
 mod mail;
 mod postgres;
@@ -17,6 +18,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use secrecy::SecretString;
 
 pub(crate) use auth::AuthConfig;
+pub(crate) use engine::EngineConfig;
 pub(crate) use exit::Exit;
 pub(crate) use mail::MailConfig;
 pub(crate) use postgres::PostgresConfig;
@@ -33,10 +35,12 @@ pub(crate) struct CommandLine {
     pub(crate) config: Config,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the server (what happens without a command)
     Serve,
+    /// Run the GraphQL engine alone, over any database
+    Engine(EngineConfig),
     /// Print the database's schema as one SQL file: what `database/schema.sql` holds
     Schema,
 }
@@ -112,7 +116,7 @@ impl CommandLine {
         let matches = command().try_get_matches().map_err(|error| Exit::from_clap(&error))?;
         let mut line = Self::from_arg_matches(&matches).map_err(|error| Exit::from_clap(&error))?;
         line.config.path = variable("PATH");
-        if line.command != Some(Command::Schema) {
+        if matches!(line.command, None | Some(Command::Serve)) {
             unbuilt::refuse()?;
             line.config.auth.check()?;
             line.config.mail.check(line.config.server.env == Environment::Production)?;

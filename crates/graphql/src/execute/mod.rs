@@ -1,0 +1,72 @@
+//! Running statements: parameters get their values, PostgreSQL answers, its JSON goes on unparsed.
+//!
+//! A query is one statement and one round trip; so is a mutation of one field whose answer needs no second
+//! statement. Everything else is a transaction. Deadlocks and serialisation failures are tried again twice:
+//! nothing of them stayed.
+
+mod bind;
+mod insert;
+mod write;
+
+use base::project::GraphqlError;
+use bytes::Bytes;
+use db::tokio_postgres::Row;
+use db::{Pool, RawJson};
+
+use crate::error::from_database;
+use crate::sql::Statement;
+
+pub(crate) use bind::{Earlier, Values, bind};
+pub(crate) use write::write;
+
+/// Runs a query and gives its `data`.
+pub(crate) async fn read(
+    pool: &Pool,
+    statement: &Statement,
+    values: Values<'_>,
+) -> Result<Bytes, GraphqlError> {
+    let parameters = bind(&statement.parameters, values, Earlier::default())?;
+    let rows =
+        pool.query_text(&statement.sql, &parameters).await.map_err(|error| failed(&error, "$", "$"))?;
+    let row = rows.first().ok_or_else(unexpected)?;
+    Ok(Bytes::copy_from_slice(json_of(row)?))
+}
+
+/// Runs a live query and gives its `data`, and whether the transaction that woke it was visible to it.
+pub(crate) async fn read_live(
+    pool: &Pool,
+    statement: &Statement,
+    values: Values<'_>,
+) -> Result<(Bytes, bool), GraphqlError> {
+    let parameters = bind(&statement.parameters, values, Earlier::default())?;
+    let rows =
+        pool.query_text(&statement.sql, &parameters).await.map_err(|error| failed(&error, "$", "$"))?;
+    let row = rows.first().ok_or_else(unexpected)?;
+    let visible = row.try_get(1).map_err(|_| unexpected())?;
+    Ok((Bytes::copy_from_slice(json_of(row)?), visible))
+}
+
+fn json_of(row: &Row) -> Result<&[u8], GraphqlError> {
+    match row.try_get::<_, Option<RawJson<'_>>>(0) {
+        Ok(json) => Ok(json.map_or(b"null".as_slice(), |json| json.0)),
+        Err(error) => {
+            tracing::error!(%error, "the database answered with another type than asked for");
+            Err(unexpected())
+        }
+    }
+}
+
+fn failed(error: &db::Error, path: &str, write_path: &str) -> GraphqlError {
+    let shown = from_database(error, path, write_path);
+    match &*shown.code {
+        // Whose fault it is decides how loud it is.
+        "unexpected" => tracing::error!(graphql.path = path, %error, "a statement failed"),
+        "unavailable" => tracing::warn!(graphql.path = path, %error, "the database does not answer"),
+        _ => tracing::debug!(graphql.path = path, %error, "a statement was refused"),
+    }
+    shown
+}
+
+fn unexpected() -> GraphqlError {
+    GraphqlError::new("unexpected", "$", "internal error")
+}

@@ -1,0 +1,48 @@
+//! `brainmessenger engine`: the GraphQL engine alone, over any database and anybody's metadata.
+
+use anyhow::Context;
+use axum::Router;
+use axum::routing::get;
+use base::authenticate::Authenticator;
+use base::clock::Clock;
+use base::jwt::JwtKey;
+use db::{Address, Pool, PoolOptions};
+use graphql::Engine;
+use graphql::http::Endpoint;
+use graphql::metadata::MetadataFolder;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::EngineConfig;
+use crate::listener::Listener;
+use crate::serve::{Signals, announce};
+
+/// Serves until a signal comes or a part fails for good.
+pub(crate) async fn serve(config: EngineConfig) -> anyhow::Result<()> {
+    let clock = Clock::system();
+    let jwt = config.jwt_secret.as_ref().map(|secret| JwtKey::parse(secret, clock.clone()));
+    let jwt = jwt.transpose().context("HASURA_GRAPHQL_JWT_SECRET")?;
+    let authenticator =
+        Authenticator::new(config.admin_secret.clone(), jwt, config.unauthorized_role.clone());
+    if config.admin_secret.is_none() {
+        tracing::warn!("no admin secret: everybody is the administrator");
+    }
+    let metadata = MetadataFolder::read(&config.metadata)?.metadata()?;
+    let listener = Listener::bind(config.listen).await?;
+    let mut signals = Signals::new()?;
+    let pool = Pool::open(Address::from_url(&config.database_url)?, PoolOptions::default()).await?;
+    let starting = Engine::start(pool, &metadata, config.options());
+    let (engine, mut feed) = Box::pin(starting).await?;
+    let stop = CancellationToken::new();
+    let endpoint = Endpoint::new(engine, authenticator, clock, stop.clone());
+    let router = graphql::http::router(endpoint, &["/v1/graphql"]);
+    let router = router.merge(Router::new().route("/healthz", get(async || "OK")));
+    announce(&listener)?;
+    let serving = tokio::spawn(listener.serve(router, stop.clone()));
+    let result = tokio::select! {
+        () = signals.any() => Ok(()),
+        () = feed.died() => Err(anyhow::anyhow!("the change feed died")),
+    };
+    stop.cancel();
+    let drained = serving.await.context("the listener died");
+    result.and(drained)
+}
