@@ -195,6 +195,11 @@ impl JwtKey {
         self.claims(&payload)
     }
 
+    /// The time that tokens are judged by, in seconds since 1970.
+    pub fn now(&self) -> i64 {
+        self.clock.unix_seconds()
+    }
+
     fn own_issuer(&self) -> &str {
         self.issuer.as_deref().unwrap_or(DEFAULT_ISSUER)
     }

@@ -42,6 +42,18 @@ pub enum AuthError {
     /// The ticket is unknown, used up or too old.
     #[error("Invalid ticket")]
     InvalidTicket,
+    /// The second factor's secret was not made yet.
+    #[error("User does not have a TOTP secret")]
+    NoTotpSecret,
+    /// The second factor is on already.
+    #[error("TOTP MFA is already active")]
+    TotpAlreadyActive,
+    /// The second factor is off.
+    #[error("User does not have TOTP MFA enabled")]
+    DisabledMfaTotp,
+    /// The second factor's code is wrong, or was used before.
+    #[error("Invalid TOTP code")]
+    InvalidTotp,
     /// The settings switch this endpoint off.
     #[error("This endpoint is disabled")]
     DisabledEndpoint,
@@ -84,6 +96,9 @@ pub enum AuthError {
     /// A password could not be hashed, or a stored hash not be read.
     #[error("hashing a password: {0}")]
     Hash(String),
+    /// The picture of a secret could not be drawn.
+    #[error("drawing a picture: {0}")]
+    Draw(String),
     /// An access token could not be signed.
     #[error("signing an access token")]
     Sign(#[source] TokenError),
@@ -123,6 +138,10 @@ impl AuthError {
             Self::RoleNotAllowed => (StatusCode::BAD_REQUEST, "role-not-allowed"),
             Self::RedirectToNotAllowed => (StatusCode::BAD_REQUEST, "redirectTo-not-allowed"),
             Self::InvalidTicket => (StatusCode::UNAUTHORIZED, "invalid-ticket"),
+            Self::NoTotpSecret => (StatusCode::BAD_REQUEST, "no-totp-secret"),
+            Self::TotpAlreadyActive => (StatusCode::BAD_REQUEST, "totp-already-active"),
+            Self::DisabledMfaTotp => (StatusCode::UNAUTHORIZED, "disabled-mfa-totp"),
+            Self::InvalidTotp => (StatusCode::UNAUTHORIZED, "invalid-totp"),
             Self::DisabledEndpoint => (StatusCode::CONFLICT, "disabled-endpoint"),
             Self::PasswordTooShort => (StatusCode::BAD_REQUEST, "password-too-short"),
             Self::InvalidEmailPassword => (StatusCode::UNAUTHORIZED, "invalid-email-password"),
@@ -138,7 +157,7 @@ impl AuthError {
             Self::Database(error) if error.is_connection_lost() || error.is_busy() => {
                 (StatusCode::SERVICE_UNAVAILABLE, "internal-server-error")
             }
-            Self::Database(_) | Self::Row(_) | Self::Hash(_) | Self::Sign(_) => {
+            Self::Database(_) | Self::Row(_) | Self::Hash(_) | Self::Draw(_) | Self::Sign(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal-server-error")
             }
         }

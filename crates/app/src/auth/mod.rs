@@ -19,8 +19,10 @@ mod passwords;
 mod redirects;
 mod refresh_token;
 mod request;
+mod second_factor;
 mod sessions;
 mod tickets;
+mod totp;
 mod user;
 
 use std::sync::Arc;
@@ -32,9 +34,9 @@ use base::jwt::JwtKey;
 use db::Pool;
 
 use endpoints::{
-    healthz, jwks, signin_email_password, signin_without_password, signout, signup_email_password, token,
-    token_verify, user as me, user_email_change, user_password, user_password_reset, verification_email,
-    verify, version,
+    healthz, jwks, mfa, signin_email_password, signin_without_password, signout, signup_email_password,
+    token, token_verify, user as me, user_email_change, user_password, user_password_reset,
+    verification_email, verify, version,
 };
 use observe::observed;
 use passwords::Passwords;
@@ -85,6 +87,10 @@ pub fn router(auth: Auth) -> Router {
             "/signin/email-password",
             observed("signin_email_password", post(signin_email_password::handle)),
         )
+        .route("/signin/mfa/totp", observed("signin_mfa_totp", post(mfa::sign_in)))
+        .route("/mfa/totp/generate", observed("mfa_totp_generate", get(mfa::generate)))
+        .route("/mfa/recovery-codes", observed("mfa_recovery_codes", post(mfa::recovery_codes)))
+        .route("/user/mfa", observed("user_mfa", post(mfa::switch)))
         .route("/signin/otp/email", observed("signin_otp_email", post(signin_without_password::send_code)))
         .route(
             "/signin/otp/email/verify",

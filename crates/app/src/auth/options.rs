@@ -52,6 +52,10 @@ pub struct Options {
     pub otp_email_enabled: bool,
     /// `AUTH_EMAIL_PASSWORDLESS_ENABLED`: whether a link in a letter signs in. Off at Nhost.
     pub email_passwordless_enabled: bool,
+    /// `AUTH_MFA_ENABLED`: whether people may have a second factor, and are asked for it. Off at Nhost.
+    pub mfa_enabled: bool,
+    /// `AUTH_MFA_TOTP_ISSUER`: what an authenticator app calls this server.
+    pub mfa_issuer: String,
     /// `BRAIN_CODE_DIGITS`: how long codes in letters are, 6 or 8.
     pub code_digits: u8,
     /// The key under which codes are kept. By default a new one, so that codes end with the process.
@@ -81,6 +85,8 @@ impl Default for Options {
             password_change_ends_sessions: true,
             otp_email_enabled: true,
             email_passwordless_enabled: true,
+            mfa_enabled: true,
+            mfa_issuer: "BrainMessenger".to_owned(),
             code_digits: 6,
             code_key: SecretString::from(format!("{}{}", Uuid::new_v4(), Uuid::new_v4())),
             trusted_proxies: Vec::new(),

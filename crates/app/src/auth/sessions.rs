@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::Auth;
 use super::error::AuthError;
 use super::refresh_token::RefreshToken;
+use super::tickets::Ticket;
 use super::user::User;
 
 /// The claim that names the session of an access token, so that what is revoked can be told from what is not.
@@ -37,6 +38,31 @@ impl OpenSession {
 pub(super) struct SessionPayload {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) session: Option<OpenSession>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mfa: Option<Challenge>,
+}
+
+/// What is asked of a person whose second factor is on.
+#[derive(Serialize)]
+pub(super) struct Challenge {
+    pub(super) ticket: String,
+}
+
+impl SessionPayload {
+    /// A session.
+    pub(super) fn session(session: OpenSession) -> Self {
+        Self { session: Some(session), mfa: None }
+    }
+
+    /// The second factor is asked for.
+    pub(super) fn challenge(ticket: &Ticket) -> Self {
+        Self { session: None, mfa: Some(Challenge { ticket: ticket.expose().to_owned() }) }
+    }
+
+    /// Neither: the address must be verified first.
+    pub(super) fn nothing() -> Self {
+        Self { session: None, mfa: None }
+    }
 }
 
 impl Auth {

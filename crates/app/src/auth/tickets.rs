@@ -25,6 +25,8 @@ pub(super) enum Kind {
     ConfirmEmailChange,
     PasswordReset,
     PasswordlessEmail,
+    /// The first half of a sign-in; no letter brings it.
+    MfaTotp,
 }
 
 impl Kind {
@@ -39,32 +41,18 @@ impl Kind {
             Self::ConfirmEmailChange => "emailConfirmChange",
             Self::PasswordReset => "passwordReset",
             Self::PasswordlessEmail => "passwordlessEmail",
+            Self::MfaTotp => "mfaTotp",
         }
     }
 
-    /// The `type` in the link. Nothing reads it here.
-    fn link_type(self) -> &'static str {
+    /// The `type` in the link, which nothing reads here; the letter; and how many seconds it is good.
+    fn letter(self) -> Option<(&'static str, Template, u32)> {
         match self {
-            Self::VerifyEmail => "emailVerify",
-            Self::ConfirmEmailChange => "emailConfirmChange",
-            Self::PasswordReset => "passwordReset",
-            Self::PasswordlessEmail => "signinPasswordless",
-        }
-    }
-
-    fn template(self) -> Template {
-        match self {
-            Self::VerifyEmail => Template::EmailVerify,
-            Self::ConfirmEmailChange => Template::EmailConfirmChange,
-            Self::PasswordReset => Template::PasswordReset,
-            Self::PasswordlessEmail => Template::SigninPasswordless,
-        }
-    }
-
-    fn lifetime_seconds(self) -> u32 {
-        match self {
-            Self::VerifyEmail => 30 * 24 * HOUR,
-            Self::ConfirmEmailChange | Self::PasswordReset | Self::PasswordlessEmail => HOUR,
+            Self::VerifyEmail => Some(("emailVerify", Template::EmailVerify, 30 * 24 * HOUR)),
+            Self::ConfirmEmailChange => Some(("emailConfirmChange", Template::EmailConfirmChange, HOUR)),
+            Self::PasswordReset => Some(("passwordReset", Template::PasswordReset, HOUR)),
+            Self::PasswordlessEmail => Some(("signinPasswordless", Template::SigninPasswordless, HOUR)),
+            Self::MfaTotp => None,
         }
     }
 }
@@ -87,6 +75,11 @@ impl Ticket {
     /// Whether its text says that it is of this kind.
     pub(super) fn says(&self, kind: Kind) -> bool {
         self.0.expose_secret().split_once(':').is_some_and(|(name, _)| name == kind.name())
+    }
+
+    /// The text for its bearer.
+    pub(super) fn expose(&self) -> &str {
+        self.0.expose_secret()
     }
 
     /// What the database keeps.
@@ -114,6 +107,7 @@ impl Auth {
     pub(super) async fn send_ticket(&self, letter: TicketLetter<'_>) -> Result<bool, AuthError> {
         let options = &self.0.options;
         let kind = letter.kind;
+        let Some((link_type, template, lifetime)) = kind.letter() else { return Ok(false) };
         let ticket = Ticket::generate(kind);
         let text = ticket.0.expose_secret();
         let redirect = letter.destination.as_str();
@@ -122,7 +116,7 @@ impl Auth {
             options.server_url,
             utf8_percent_encode(redirect, QUERY),
             utf8_percent_encode(text, QUERY),
-            kind.link_type()
+            link_type
         );
         let variables = Json(json!({
             "link": link, "ticket": text, "redirectTo": redirect,
@@ -137,9 +131,9 @@ impl Auth {
                     &letter.email,
                     &ticket.stored(),
                     &kind.name(),
-                    &f64::from(kind.lifetime_seconds()),
+                    &f64::from(lifetime),
                     &f64::from(options.letter_pause_seconds),
-                    &kind.template().name(),
+                    &template.name(),
                     &variables,
                     &letter.verified,
                     &letter.new_email,
@@ -147,6 +141,6 @@ impl Auth {
             )
             .await?;
         self.0.letters_wait.notify_one();
-        Ok(row.try_get::<_, String>("template")? == kind.template().name())
+        Ok(row.try_get::<_, String>("template")? == template.name())
     }
 }

@@ -4,6 +4,7 @@ mod codes;
 mod email_change;
 mod letters;
 mod password;
+mod second_factor;
 mod service;
 mod session;
 mod signin;

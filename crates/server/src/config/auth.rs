@@ -86,6 +86,13 @@ pub(crate) struct AuthConfig {
     #[arg(long, env = "AUTH_EMAIL_PASSWORDLESS_ENABLED", value_name = "BOOL", default_value_t = true,
           action = clap::ArgAction::Set)]
     pub(crate) auth_email_passwordless_enabled: bool,
+    /// Whether people may have a second factor, and are asked for it
+    #[arg(long, env = "AUTH_MFA_ENABLED", value_name = "BOOL", default_value_t = true,
+          action = clap::ArgAction::Set)]
+    pub(crate) auth_mfa_enabled: bool,
+    /// What an authenticator app calls this server
+    #[arg(long, env = "AUTH_MFA_TOTP_ISSUER", value_name = "NAME", default_value = "BrainMessenger")]
+    pub(crate) auth_mfa_totp_issuer: String,
     /// How many digits codes in letters have
     #[arg(long, env = "BRAIN_CODE_DIGITS", value_name = "6|8", default_value = "6", value_parser = ["6", "8"])]
     pub(crate) code_digits: String,
@@ -133,6 +140,8 @@ impl AuthConfig {
             password_change_ends_sessions: self.password_change_ends_sessions,
             otp_email_enabled: self.auth_otp_email_enabled,
             email_passwordless_enabled: self.auth_email_passwordless_enabled,
+            mfa_enabled: self.auth_mfa_enabled,
+            mfa_issuer: self.auth_mfa_totp_issuer.clone(),
             code_digits: if self.code_digits == "8" { 8 } else { 6 },
             code_key,
             trusted_proxies: self.trusted_proxies.clone(),

@@ -3,6 +3,7 @@
 
 pub(super) mod healthz;
 pub(super) mod jwks;
+pub(super) mod mfa;
 pub(super) mod signin_email_password;
 pub(super) mod signin_without_password;
 pub(super) mod signout;

@@ -48,7 +48,7 @@ pub(in crate::auth) async fn handle(
         renew_hash(&auth, id, password, stored).await?;
     }
 
-    Ok(Json(SessionPayload { session: Some(auth.begin_session(id).await?) }))
+    Ok(Json(auth.after_first_factor(id).await?))
 }
 
 /// Replaces a hash of an old kind, unless the password was changed meanwhile.

@@ -55,7 +55,7 @@ pub(in crate::auth) async fn take_code(
         return Err(AuthError::DisabledEndpoint);
     }
     let user = auth.use_code(Purpose::SignIn, &request.email, &request.otp, &network).await?;
-    Ok(Json(SessionPayload { session: Some(auth.begin_session(user).await?) }))
+    Ok(Json(auth.after_first_factor(user).await?))
 }
 
 pub(in crate::auth) async fn send_link(

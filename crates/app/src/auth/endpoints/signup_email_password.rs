@@ -82,7 +82,7 @@ pub(in crate::auth) async fn handle(
         return Err(AuthError::DisabledUser);
     }
     if opens_session {
-        return Ok(Json(SessionPayload { session: Some(auth.open_session(&row, &token)?) }));
+        return Ok(Json(SessionPayload::session(auth.open_session(&row, &token)?)));
     }
     auth.send_ticket(TicketLetter {
         kind: Kind::VerifyEmail,
@@ -92,7 +92,7 @@ pub(in crate::auth) async fn handle(
         verified: Some(false),
     })
     .await?;
-    Ok(Json(SessionPayload { session: None }))
+    Ok(Json(SessionPayload::nothing()))
 }
 
 /// The roles of a new account.

@@ -1,5 +1,5 @@
 //! `GET /verify`: where the links in letters lead. Uses up the ticket, does what it proves, and sends the
-//! browser on with the refresh token of a new session, or with an error.
+//! browser on with the refresh token of a new session, the ticket of a second factor, or an error.
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::auth::Auth;
 use crate::auth::error::AuthError;
 use crate::auth::fields::RedirectTo;
+use crate::auth::sessions::SessionPayload;
 use crate::auth::tickets::{Kind, Ticket};
 
 /// Nhost Auth's `type` is taken and ignored, as it does: the ticket says what it is for.
@@ -34,9 +35,15 @@ pub(in crate::auth) async fn handle(
         Err(error) => return Ok(redirects.client().redirect_with(&error)),
     };
     let answer = match use_up(&auth, Ticket::from_text(query.ticket)).await {
-        Ok((refresh_token, kind)) => {
-            destination.redirect(&[("refreshToken", &refresh_token), ("type", &kind)])
-        }
+        Ok((payload, kind)) => match (&payload.session, &payload.mfa) {
+            (Some(session), _) => {
+                destination.redirect(&[("refreshToken", session.refresh_token()), ("type", &kind)])
+            }
+            (None, Some(challenge)) => {
+                destination.redirect(&[("mfaTicket", &challenge.ticket), ("type", &kind)])
+            }
+            (None, None) => destination.redirect(&[("type", &kind)]),
+        },
         Err(error) => {
             error.log();
             destination.redirect_with(&error)
@@ -45,8 +52,8 @@ pub(in crate::auth) async fn handle(
     Ok(answer)
 }
 
-/// The refresh token of a new session, and what the ticket was for.
-async fn use_up(auth: &Auth, ticket: Ticket) -> Result<(String, String), AuthError> {
+/// A new session, or the ticket of the second factor, and what the link's ticket was for.
+async fn use_up(auth: &Auth, ticket: Ticket) -> Result<(SessionPayload, String), AuthError> {
     let kinds = Kind::OF_LINKS.map(Kind::name);
     let used = auth
         .0
@@ -60,6 +67,6 @@ async fn use_up(auth: &Auth, ticket: Ticket) -> Result<(String, String), AuthErr
         used => used?.ok_or(AuthError::InvalidTicket)?,
     };
     auth.0.letters_wait.notify_one();
-    let session = auth.begin_session(row.try_get::<_, Uuid>("id")?).await?;
-    Ok((session.refresh_token().to_owned(), row.try_get("kind")?))
+    let payload = auth.after_first_factor(row.try_get::<_, Uuid>("id")?).await?;
+    Ok((payload, row.try_get("kind")?))
 }
