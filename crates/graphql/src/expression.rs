@@ -17,6 +17,9 @@ pub enum Filter {
     Or(Vec<Filter>),
     /// Not so.
     Not(Box<Filter>),
+    /// A condition of its own: [`ColumnOperand::Root`] in it is a column of the row at which it stands, wherever
+    /// in another condition that is.
+    Rooted(Box<Filter>),
     /// A column against a value, a list or another column.
     Compare {
         /// The column.
@@ -87,7 +90,11 @@ impl Filter {
 
     /// Whether it holds of every row, to be seen without asking the database.
     pub fn is_true(&self) -> bool {
-        matches!(self, Self::And(all) if all.iter().all(Self::is_true))
+        match self {
+            Self::And(all) => all.iter().all(Self::is_true),
+            Self::Rooted(inner) => inner.is_true(),
+            _ => false,
+        }
     }
 }
 
@@ -107,7 +114,7 @@ pub enum Comparison {
 pub enum ColumnOperand {
     /// A column of the same row.
     Current(ColumnIndex),
-    /// A column of the row that the whole condition is about.
+    /// A column of the row that the whole condition, or the innermost [`Filter::Rooted`], is about.
     Root(ColumnIndex),
 }
 

@@ -207,3 +207,18 @@ async fn the_api_describes_itself_to_each_role_as_the_role_sees_it() {
         assert_eq!(data, json!({"t": kind, "book_by_pk": {"title": "First"}, "__typename": "query_root"}));
     }
 }
+
+#[tokio::test]
+async fn a_filter_that_looks_back_at_its_row_does_so_through_relationships_too() {
+    let world = World::new().await;
+    let reader = Session::new("reader", [], false);
+    let titles = world.ok(&reader, "{ book(order_by: {id: asc}) { id } }").await;
+    assert_eq!(titles, json!({"book": [{"id": 2}, {"id": 4}]}));
+    let nested = world.ok(&reader, "{ author(order_by: {id: asc}, limit: 2) { books { id } } }").await;
+    assert_eq!(nested, json!({"author": [{"books": [{"id": 2}]}, {"books": [{"id": 4}]}]}));
+    // Bob's third book is not his longest, so it is not there to ask for either.
+    for (pages, names) in [(400, json!([{"name": "Bob"}])), (300, json!([]))] {
+        let query = format!("{{ author(where: {{books: {{pages: {{_eq: {pages}}}}}}}) {{ name }} }}");
+        assert_eq!(world.ok(&reader, &query).await["author"], names, "{pages}");
+    }
+}

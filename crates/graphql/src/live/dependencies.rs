@@ -106,6 +106,7 @@ impl Walk<'_> {
     fn fixed(&self, filter: &Filter, known: &mut Vec<(ColumnIndex, String)>) -> Result<(), GraphqlError> {
         match filter {
             Filter::And(all) => all.iter().try_for_each(|filter| self.fixed(filter, known)),
+            Filter::Rooted(inner) => self.fixed(inner, known),
             Filter::Compare { column, comparison: Comparison::Value(operator, value) }
                 if operator.name == "eq" =>
             {
@@ -124,7 +125,7 @@ impl Walk<'_> {
             Filter::And(all) | Filter::Or(all) => {
                 all.iter().try_for_each(|filter| self.conditions(filter, known))
             }
-            Filter::Not(inner) => self.conditions(inner, known),
+            Filter::Not(inner) | Filter::Rooted(inner) => self.conditions(inner, known),
             Filter::Compare { .. } => Ok(()),
             Filter::Exists { table, join, filter } | Filter::Aggregate { table, join, filter, .. } => {
                 self.rows(table, join, filter, known).map(drop)

@@ -25,7 +25,10 @@ impl<'a> PermissionReader<'a> {
 
     /// The condition in `json` on rows of the table.
     pub(super) fn filter(&self, json: &Json) -> Result<Filter, String> {
-        self.condition(json, self.root)
+        let filter = self.condition(json, self.root)?;
+        // A role's filter goes along wherever a relationship leads to its table.
+        let has_root = json.to_string().contains(r#"["$","#);
+        Ok(if has_root { Filter::Rooted(Box::new(filter)) } else { filter })
     }
 
     /// The preset of `column`: a session variable or a constant.

@@ -32,6 +32,7 @@ impl Writer {
                 self.condition(inner, row, root);
                 self.literal(")");
             }
+            Filter::Rooted(inner) => self.condition(inner, row, row),
             Filter::Compare { column, comparison } => {
                 self.literal("(");
                 self.row_column(row, *column);
