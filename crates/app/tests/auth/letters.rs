@@ -175,9 +175,12 @@ async fn failures_are_waited_out() {
         let failed = format!(
             "select count(*) from brain.letters where tries >= {tries} and next_try_at < now() + interval '100 seconds'"
         );
-        while service.count(&failed).await == 0 || server.connections.load(Ordering::SeqCst) < tries {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let has_failed = async {
+            while service.count(&failed).await == 0 || server.connections.load(Ordering::SeqCst) < tries {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), has_failed).await.unwrap();
         // Not to wait for its pause.
         service.sql("update brain.letters set next_try_at = now()").await;
         ask_for_a_letter(&service, "nobody@b.c").await;
