@@ -90,6 +90,9 @@ impl Engine {
             )),
             Statements::Known(answer) => Ok(Bytes::copy_from_slice(answer.as_bytes())),
             Statements::Read(statement) => execute::read(&self.inner.pool, statement, values).await,
+            Statements::ReadRows(statement, answer) => {
+                execute::read_rows(&self.inner.pool, statement, answer, values).await
+            }
             Statements::Write(fields) => execute::write(&self.inner.pool, fields, values).await,
         }
     }

@@ -17,6 +17,7 @@ mod live;
 pub mod metadata;
 pub mod plan;
 mod plan_cache;
+pub mod rows;
 pub mod schema;
 pub mod sql;
 pub mod value;

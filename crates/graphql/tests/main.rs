@@ -6,5 +6,6 @@ mod live;
 mod mutations;
 mod queries;
 mod refusals;
+mod rows;
 mod sql;
 mod world;

@@ -7,6 +7,7 @@ mod aggregate;
 mod answer;
 mod filter;
 mod insert;
+mod rows;
 mod select;
 mod update;
 
@@ -16,7 +17,8 @@ use db::sql::{SqlWriter, Word};
 
 use crate::catalog::{PgType, TypeKind};
 use crate::expression::Value;
-use crate::plan::{Action, Operation, Plan};
+use crate::plan::{Action, Operation, Plan, RootPlan};
+use crate::rows::RowsAnswer;
 
 /// A statement with its parameters, which have yet to get their values.
 #[derive(Debug)]
@@ -34,6 +36,8 @@ pub enum Statements {
     Known(String),
     /// One statement, whose one row has the whole answer.
     Read(Statement),
+    /// One statement, of whose rows the answer is written here.
+    ReadRows(Statement, RowsAnswer),
     /// The same, with a second column: whether the transaction that woke the query is visible to it.
     Live(Statement),
     /// Root fields, to be run one after another.
@@ -95,7 +99,10 @@ pub fn statements(plan: &Plan) -> Statements {
     match plan.operation {
         Operation::Query => match known(plan) {
             Some(answer) => Statements::Known(answer),
-            None => Statements::Read(select::document(&plan.fields)),
+            None => match rows::document(&plan.fields) {
+                Some((statement, answer)) => Statements::ReadRows(statement, answer),
+                None => Statements::Read(select::document(&plan.fields)),
+            },
         },
         Operation::Subscription => Statements::Live(select::live_document(&plan.fields)),
         Operation::Mutation => Statements::Write(
@@ -114,16 +121,18 @@ pub fn statements(plan: &Plan) -> Statements {
 
 /// The answer of a plan that asks the database for nothing.
 fn known(plan: &Plan) -> Option<String> {
-    let entries = plan.fields.iter().map(|field| {
-        let key = field.key.as_str();
-        match &field.action {
-            Action::Typename(name) => Some(format!("\"{key}\":\"{}\"", name.as_str())),
-            Action::Introspection(json) => Some(format!("\"{key}\":{json}")),
-            _ => None,
-        }
-    });
-    let entries: Option<Vec<String>> = entries.collect();
+    let entries: Option<Vec<String>> = plan.fields.iter().map(known_entry).collect();
     entries.map(|entries| format!("{{{}}}", entries.join(",")))
+}
+
+/// The entry of a root field that asks the database for nothing.
+fn known_entry(field: &RootPlan) -> Option<String> {
+    let key = field.key.as_str();
+    match &field.action {
+        Action::Typename(name) => Some(format!("\"{key}\":\"{}\"", name.as_str())),
+        Action::Introspection(json) => Some(format!("\"{key}\":{json}")),
+        _ => None,
+    }
 }
 
 fn write_path(action: &Action) -> String {

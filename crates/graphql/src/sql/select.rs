@@ -77,12 +77,17 @@ impl Writer {
 
     /// The object of a row.
     pub(super) fn row_object(&mut self, select: &Select, row: Row<'_>) {
-        self.object(&select.fields, |writer, (_, output)| match output {
-            Output::Column(column) => writer.output_column(select, row, column),
-            Output::Aggregate(aggregate) => writer.aggregate(aggregate, Some(row)),
-            Output::Related(inner) => writer.select(inner, Some(row)),
-            Output::Typename(name) => writer.name_text(name),
-        });
+        self.object(&select.fields, |writer, (_, output)| writer.output(select, row, output));
+    }
+
+    /// An expression for the text of the JSON of a row's field.
+    pub(super) fn output(&mut self, select: &Select, row: Row<'_>, output: &Output) {
+        match output {
+            Output::Column(column) => self.output_column(select, row, column),
+            Output::Aggregate(aggregate) => self.aggregate(aggregate, Some(row)),
+            Output::Related(inner) => self.select(inner, Some(row)),
+            Output::Typename(name) => self.name_text(name),
+        }
     }
 
     /// An expression for the text of `select`'s answer; it is never null.
@@ -111,8 +116,7 @@ impl Writer {
     /// Where a list's rows come from. Order and limit need a query of their own below the aggregate, which takes
     /// its rows as they come.
     pub(super) fn many_source(&mut self, select: &Select, row: Row<'_>, outer: Option<Row<'_>>) {
-        let bounded = select.limit.is_some() || select.permission_limit.is_some() || select.offset.is_some();
-        if select.order.is_empty() && select.distinct.is_empty() && !bounded {
+        if !select.is_ordered_or_bounded() {
             self.source(select, row);
             self.literal(" where ");
             self.conditions(select, row, outer);
@@ -135,7 +139,7 @@ impl Writer {
         self.alias(row.alias);
     }
 
-    fn source(&mut self, select: &Select, row: Row<'_>) {
+    pub(super) fn source(&mut self, select: &Select, row: Row<'_>) {
         match &select.from {
             From::Table => self.table(&select.table, row.alias),
             From::Written if self.shows_written_rows => {
@@ -166,7 +170,7 @@ impl Writer {
         }
     }
 
-    fn conditions(&mut self, select: &Select, row: Row<'_>, outer: Option<Row<'_>>) {
+    pub(super) fn conditions(&mut self, select: &Select, row: Row<'_>, outer: Option<Row<'_>>) {
         if let Some(outer) = outer.filter(|_| !select.join.is_empty()) {
             self.join(&select.join, outer, row);
             if select.filter.is_true() {
@@ -265,7 +269,7 @@ impl Writer {
         self.literal("::text, 'null')");
     }
 
-    fn json_text(&mut self, row: Row<'_>, column: &Column, output: &ColumnOutput) {
+    pub(super) fn json_text(&mut self, row: Row<'_>, column: &Column, output: &ColumnOutput) {
         if let Some(path) = &output.path {
             self.literal("(");
             self.column(row.alias, &column.name).literal(" #> ").value(path).literal(")");
