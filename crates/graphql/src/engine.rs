@@ -93,7 +93,9 @@ impl Engine {
             Statements::ReadRows(statement, answer) => {
                 execute::read_rows(&self.inner.pool, statement, answer, values).await
             }
-            Statements::Write(fields) => execute::write(&self.inner.pool, fields, values).await,
+            Statements::Write(fields) => {
+                execute::write(&self.inner.pool, fields, prepared.sharing.as_ref(), values).await
+            }
         }
     }
 

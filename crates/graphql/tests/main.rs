@@ -7,5 +7,6 @@ mod mutations;
 mod queries;
 mod refusals;
 mod rows;
+mod shared;
 mod sql;
 mod world;

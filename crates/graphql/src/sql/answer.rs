@@ -153,18 +153,26 @@ impl Writer {
         } else {
             self.literal("''");
         }
-        self.literal(", row(");
-        self.separated(&table.columns, ", ", |writer, column| {
-            writer.column(row.alias, &column.name);
-        });
-        self.literal(")::");
-        self.sql.qualified(&table.name.schema, &table.name.name).literal("::text");
+        self.literal(", ");
+        self.whole_row(row);
         for column in also {
             self.literal(", ");
             self.row_column(row, *column);
             self.literal("::text");
         }
         self.literal(" from written ").alias(row.alias);
+    }
+}
+
+impl Writer {
+    /// The text of a row as PostgreSQL's composite value.
+    pub(super) fn whole_row(&mut self, row: Row<'_>) {
+        self.literal("row(");
+        self.separated(&row.table.columns, ", ", |writer, column| {
+            writer.column(row.alias, &column.name);
+        });
+        self.literal(")::");
+        self.sql.qualified(&row.table.name.schema, &row.table.name.name).literal("::text");
     }
 }
 
