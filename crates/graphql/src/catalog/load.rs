@@ -98,6 +98,13 @@ pub async fn load(pool: &Pool) -> Result<Catalog, EngineError> {
     Ok(assemble(answer))
 }
 
+/// What tells one state of the catalog from another.
+pub async fn fingerprint(pool: &Pool) -> Result<String, EngineError> {
+    let sql = concat!("select md5(c.document) from (", include_str!("load_catalog.sql"), ") as c(document)");
+    let row = pool.query_one(sql, &[]).await?;
+    row.try_get(0).map_err(|error| EngineError::CatalogAnswer(error.to_string()))
+}
+
 fn assemble(answer: CatalogRow) -> Catalog {
     let types = Types::new(answer.types);
     // A relationship may lead to a table that comes later, so positions are known before any table is made.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use load::load;
+pub use load::{fingerprint, load};
 pub use types::{PgType, TypeKind};
 
 /// A name with its schema, as `"public"."chats"`.

@@ -8,6 +8,7 @@ use base::session::Session;
 use bytes::Bytes;
 use changes::Interest;
 use db::Pool;
+use tokio::sync::watch;
 
 use super::CohortKey;
 use super::dependencies::dependencies;
@@ -37,6 +38,7 @@ pub(super) struct Cohort {
     pub(super) key: CohortKey,
     pub(super) interests: Vec<Interest>,
     prepared: Arc<Prepared>,
+    pool: Pool,
     session: Session,
     request: GraphqlRequest,
 }
@@ -44,6 +46,7 @@ pub(super) struct Cohort {
 impl Cohort {
     pub(super) fn new(
         prepared: Arc<Prepared>,
+        pool: Pool,
         session: &Session,
         request: &GraphqlRequest,
     ) -> Result<Self, GraphqlError> {
@@ -55,11 +58,11 @@ impl Cohort {
             (bound, dependencies(&prepared.plan, values)?)
         };
         let key = CohortKey { plan: Arc::as_ptr(&prepared) as usize, values };
-        Ok(Self { key, interests, prepared, session: session.clone(), request: request.clone() })
+        Ok(Self { key, interests, prepared, pool, session: session.clone(), request: request.clone() })
     }
 
-    /// Reads the query, such that the transaction `woken_by` is visible to it.
-    pub(super) async fn read(&self, pool: &Pool, woken_by: u64) -> State {
+    /// Reads the query, such that the transaction `woken_by` is visible to it. Gives up when nobody waits for it.
+    pub(super) async fn read(&self, woken_by: u64, watched: &watch::Sender<State>) -> State {
         let variables = self.prepared.variables(&self.request);
         let values = Values { session: &self.session, variables: &variables, woken_by };
         loop {
@@ -68,11 +71,11 @@ impl Cohort {
                 Err(error) => return State::Failed(error),
             };
             metrics::counter!("graphql_live_reads_total").increment(1);
-            match read_live(pool, statement, values).await {
+            match read_live(&self.pool, statement, values).await {
                 Ok((data, true)) => return State::Known(data),
                 Ok((_, false)) => tokio::time::sleep(SOON).await,
                 // The database comes back, and those who watch wait for it.
-                Err(error) if error.code == "unavailable" => tokio::time::sleep(PAUSE).await,
+                Err(error) if error.code == "unavailable" && !watched.is_closed() => tokio::time::sleep(PAUSE).await,
                 Err(error) => return State::Failed(error),
             }
         }
