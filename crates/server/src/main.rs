@@ -4,7 +4,9 @@
 
 mod assets;
 mod config;
+mod cors;
 mod engine_alone;
+mod graphiql;
 mod health;
 mod listener;
 mod metrics;
@@ -38,8 +40,9 @@ fn run(command_line: CommandLine) -> anyhow::Result<()> {
     match command_line.command.unwrap_or(Command::Serve) {
         Command::Serve => runtime()?.block_on(Box::pin(serve::serve(command_line.config))),
         Command::Engine(engine) => {
-            serve::prepare_process(&command_line.config.server.log)?;
-            runtime()?.block_on(Box::pin(engine_alone::serve(engine)))
+            let log = engine.log_level.as_ref().unwrap_or(&command_line.config.server.log);
+            serve::prepare_process(log)?;
+            runtime()?.block_on(Box::pin(engine_alone::serve(*engine)))
         }
         Command::Schema => Ok(std::io::stdout().write_all(schema_file::text()?.as_bytes())?),
     }

@@ -14,8 +14,9 @@ use base::project::Project;
 use changes::Feed;
 use db::local::{LocalOptions, LocalPostgres};
 use db::{Address, Pool, PoolOptions};
+use graphql::Engine;
 use graphql::http::Endpoint;
-use graphql::{Engine, EngineOptions};
+use graphql::metadata_api::Mode;
 use secrecy::SecretString;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -23,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::listener::Listener;
+use crate::routes::AdminRoutes;
 use crate::{metrics, project_files, routes, secrets};
 
 /// An upload that was touched this long ago and is not finished was cut short.
@@ -78,8 +80,14 @@ async fn serve_with(
     db::migrate::apply(address, &[&db::platform::migrations(), &accounts, &project_migrations]).await?;
     let pool = Pool::open(address.clone(), pool_options(config)).await?;
     let mut parts = Box::pin(Parts::start(config, keys, &pool, stop.clone())).await?;
-    let router =
-        routes::router(pool.clone(), parts.endpoint.clone(), parts.auth.clone(), parts.files.clone());
+    let router = routes::router(
+        pool.clone(),
+        parts.engine.clone(),
+        parts.endpoint.clone(),
+        parts.auth.clone(),
+        parts.files.clone(),
+        &admin_routes(config),
+    );
     announce(&listener)?;
     let serving = tokio::spawn(listener.serve(router, stop.clone()));
     let result = tokio::select! {
@@ -126,6 +134,7 @@ impl Keys {
 struct Parts {
     feed: Feed,
     letters: JoinHandle<()>,
+    engine: Engine,
     endpoint: Endpoint,
     auth: Auth,
     files: Files,
@@ -144,7 +153,7 @@ impl Parts {
             Authenticator::new(Some(admin_secret), Some(jwt.clone()), Some(PUBLIC_ROLE.to_owned()));
 
         let metadata = project_files::metadata()?;
-        let (engine, feed) = Engine::start(pool.clone(), &metadata, EngineOptions::default()).await?;
+        let (engine, feed) = Engine::start(pool.clone(), &metadata, config.graphql.engine()).await?;
         let options = config.auth.options(config.server.listen, config.mail.is_on(), codes);
         let auth = Auth::start(pool.clone(), jwt, options).await?;
         let letters = start_letters(config, &auth, &clock, &stop)?;
@@ -157,9 +166,17 @@ impl Parts {
             tracing::info!(files.swept = swept, "uploads that were cut short are forgotten");
         }
         tell_what_is_off(config);
-        let endpoint = Endpoint::new(engine, authenticator, clock, stop);
-        Ok(Self { feed, letters, endpoint, auth, files })
+        let endpoint = Endpoint::new(engine.clone(), authenticator, clock, stop);
+        let endpoint = endpoint.with(config.graphql.endpoint());
+        Ok(Self { feed, letters, engine, endpoint, auth, files })
     }
+}
+
+/// What administrators and developers find. The project's metadata is a part of the program: changing it while it
+/// runs must be switched on.
+fn admin_routes(config: &Config) -> AdminRoutes {
+    let metadata = if config.graphql.metadata_api { Mode::Change } else { Mode::Look };
+    AdminRoutes { metadata, graphiql: config.graphql.graphiql(config.server.env) }
 }
 
 /// Sends letters beside everything else, until `stop`.

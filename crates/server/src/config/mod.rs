@@ -6,6 +6,7 @@
 mod auth;
 mod engine;
 mod exit;
+mod graphql;
 mod mail;
 mod postgres;
 mod unbuilt;
@@ -18,8 +19,9 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use secrecy::SecretString;
 
 pub(crate) use auth::AuthConfig;
-pub(crate) use engine::EngineConfig;
+pub(crate) use engine::{EngineConfig, ignored_variables};
 pub(crate) use exit::Exit;
+pub(crate) use graphql::GraphqlConfig;
 pub(crate) use mail::MailConfig;
 pub(crate) use postgres::PostgresConfig;
 
@@ -40,7 +42,7 @@ pub(crate) enum Command {
     /// Run the server (what happens without a command)
     Serve,
     /// Run the GraphQL engine alone, over any database
-    Engine(EngineConfig),
+    Engine(Box<EngineConfig>),
     /// Print the database's schema as one SQL file: what `database/schema.sql` holds
     Schema,
 }
@@ -56,6 +58,8 @@ pub(crate) struct Config {
     pub(crate) keys: KeyConfig,
     #[command(flatten)]
     pub(crate) auth: AuthConfig,
+    #[command(flatten)]
+    pub(crate) graphql: GraphqlConfig,
     #[command(flatten)]
     pub(crate) mail: MailConfig,
     /// The search path, by which PostgreSQL's programs are found.
@@ -136,6 +140,13 @@ fn command() -> clap::Command {
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
+}
+
+/// The names of all variables that are set.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn variable_names() -> impl Iterator<Item = String> {
+    let set = std::env::vars_os().filter(|(_, value)| !value.is_empty());
+    set.filter_map(|(name, _)| name.into_string().ok())
 }
 
 #[cfg(test)]
