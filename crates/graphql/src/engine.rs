@@ -17,7 +17,7 @@ use crate::execute::{self, Values};
 use crate::live::LiveQueries;
 use crate::metadata::Metadata;
 use crate::plan_cache::{PlanCache, Prepared};
-use crate::schema::{RoleSchema, SchemaOptions, Tracked};
+use crate::schema::{self, RoleSchema, SchemaOptions, Tracked};
 use crate::sql::Statements;
 
 /// How the engine behaves.
@@ -61,7 +61,7 @@ impl Engine {
         metadata: &Metadata,
         options: EngineOptions,
     ) -> Result<(Self, Feed), EngineError> {
-        let catalog = Arc::new(catalog::load(&pool).await?);
+        let catalog = Arc::new(catalog::load(&pool, &schema::enum_tables(metadata)).await?);
         let tracked = Tracked::new(catalog, metadata, options.schema);
         for inconsistency in tracked.all_inconsistencies() {
             tracing::warn!("metadata: {inconsistency}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base::session::Session;
 use db::testing::TestDatabase;
 use graphql::plan::{Document, plan};
-use graphql::schema::{RoleSchema, Tracked};
+use graphql::schema::{RoleSchema, Tracked, enum_tables};
 use graphql::sql::{InsertSteps, Statements, WriteStatements, statements};
 use serde_json::{Map, Value, json};
 
@@ -15,7 +15,7 @@ async fn schema(role: &str) -> RoleSchema {
     let migrations =
         db::migrate::MigrationSet::from_entries("fixture", [("1_fixture", include_str!("fixture/up.sql"))]);
     let database = TestDatabase::create(&[&migrations.unwrap()]).await;
-    let catalog = graphql::catalog::load(&database.pool().await).await.unwrap();
+    let catalog = graphql::catalog::load(&database.pool().await, &enum_tables(&metadata())).await.unwrap();
     RoleSchema::build(
         &Tracked::new(Arc::new(catalog), &metadata(), graphql::schema::SchemaOptions::default()),
         role,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Arc;
 
-use crate::catalog::{Column, PgType, TypeKind};
+use crate::catalog::{Column, EnumType, PgType, TypeKind};
 use crate::expression::Operator;
 use crate::schema::{RoleFunction, RoleSchema, RoleTable, RootField, TableAction};
 use crate::value::type_name;
@@ -176,7 +176,9 @@ impl Sdl<'_> {
             if !is_name(&name) {
                 continue;
             }
-            if !matches!(name.as_str(), "Int" | "Float" | "String" | "Boolean" | "ID") {
+            if let TypeKind::Enum(found) = &ty.base().kind {
+                self.enum_type(found);
+            } else if !matches!(name.as_str(), "Int" | "Float" | "String" | "Boolean" | "ID") {
                 let _ = writeln!(self.text, "scalar {name}");
             }
             let mut fields = BTreeSet::from(["_is_null: Boolean".to_owned()]);
@@ -189,6 +191,17 @@ impl Sdl<'_> {
             }
             self.define("input", &format!("{name}_comparison_exp"), &fields);
         }
+    }
+
+    /// A type whose values are the rows of a table.
+    fn enum_type(&mut self, ty: &EnumType) {
+        let _ = writeln!(self.text, "enum {} {{", ty.name);
+        for value in &ty.values {
+            // JSON's strings are GraphQL's, too (section 2.9.4).
+            let description = value.description.as_ref().and_then(|text| serde_json::to_string(text).ok());
+            let _ = writeln!(self.text, "  {} {}", description.unwrap_or_default(), value.name);
+        }
+        let _ = writeln!(self.text, "}}");
     }
 
     fn is_known(&self, name: &str) -> bool {

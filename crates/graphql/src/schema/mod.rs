@@ -13,9 +13,10 @@ use std::sync::{Arc, OnceLock};
 
 pub use tracked::{Tracked, TrackedTable};
 
-use crate::catalog::{ColumnIndex, Function, Table, TableId};
+use crate::catalog::{ColumnIndex, EnumTable, Function, Table, TableId};
 use crate::expression::{Filter, Value};
 use crate::introspection::Introspector;
+use crate::metadata::Metadata;
 
 /// What the API looks like, where Hasura leaves a choice.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +32,16 @@ impl Default for SchemaOptions {
     fn default() -> Self {
         Self { stringify_numbers: false, infer_function_permissions: true }
     }
+}
+
+/// The tables whose rows the metadata takes for the values of a type.
+pub fn enum_tables(metadata: &Metadata) -> Vec<EnumTable> {
+    let tables = metadata.tables.iter().filter(|table| table.is_enum);
+    let enums = tables.map(|table| EnumTable {
+        table: table.table.clone(),
+        type_name: names::TableNames::new(&table.table, &table.configuration).enum_type(),
+    });
+    enums.collect()
 }
 
 /// The API of one role.
