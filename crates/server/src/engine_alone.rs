@@ -5,7 +5,7 @@ use axum::Router;
 use axum::routing::get;
 use base::authenticate::Authenticator;
 use base::clock::Clock;
-use base::jwt::JwtKey;
+use base::jwt::JwtKeys;
 use db::{Address, Pool, PoolOptions};
 use graphql::Engine;
 use graphql::http::Endpoint;
@@ -19,7 +19,7 @@ use crate::serve::{Signals, announce};
 /// Serves until a signal comes or a part fails for good.
 pub(crate) async fn serve(config: EngineConfig) -> anyhow::Result<()> {
     let clock = Clock::system();
-    let jwt = config.jwt_secret.as_ref().map(|secret| JwtKey::parse(secret, clock.clone()));
+    let jwt = config.jwt_secret.as_ref().map(|secret| JwtKeys::parse(secret, clock.clone()));
     let jwt = jwt.transpose().context("HASURA_GRAPHQL_JWT_SECRET")?;
     let authenticator =
         Authenticator::new(config.admin_secret.clone(), jwt, config.unauthorized_role.clone());

@@ -9,7 +9,7 @@ use app::auth::Auth;
 use app::files::{Files, Limits, Store};
 use base::authenticate::{Authenticator, PUBLIC_ROLE};
 use base::clock::Clock;
-use base::jwt::JwtKey;
+use base::jwt::JwtKeys;
 use base::project::Project;
 use changes::Feed;
 use db::local::{LocalOptions, LocalPostgres};
@@ -99,7 +99,7 @@ async fn serve_with(
 struct Keys {
     clock: Clock,
     admin_secret: SecretString,
-    jwt: JwtKey,
+    jwt: JwtKeys,
     /// Under which codes in letters are kept.
     codes: SecretString,
 }
@@ -116,7 +116,7 @@ impl Keys {
             Some(secret) => secret.clone(),
             None => secrets::kept(data_dir, "jwt_secret")?,
         };
-        let jwt = JwtKey::parse(&jwt_secret, clock.clone()).context("NHOST_JWT_SECRET")?;
+        let jwt = JwtKeys::parse(&jwt_secret, clock.clone()).context("NHOST_JWT_SECRET")?;
         let codes = secrets::kept(data_dir, "code_key")?;
         Ok(Self { clock, admin_secret, jwt, codes })
     }
