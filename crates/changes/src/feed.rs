@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::Error;
 use crate::decode::{Decoder, Message};
-use crate::interest::{Interests, Touched, Wake};
+use crate::interest::{Interests, Touched};
 use crate::publication::{self, Published};
 use crate::schema_watch;
 use crate::stream::Stream;
@@ -48,7 +48,7 @@ pub enum FeedState {
 pub struct Feed {
     interests: Interests,
     state: watch::Receiver<FeedState>,
-    schema: watch::Receiver<Wake>,
+    schema: watch::Receiver<u64>,
     targets: Targets,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -91,7 +91,7 @@ struct Runner {
     interests: Interests,
     options: FeedOptions,
     state: watch::Sender<FeedState>,
-    schema: watch::Sender<Wake>,
+    schema: watch::Sender<u64>,
 }
 
 /// Why a stream is not followed any more.
@@ -108,7 +108,7 @@ impl Feed {
     pub async fn start(pool: &Pool, tables: &[u32], options: FeedOptions) -> Result<Self, Error> {
         let interests = Interests::default();
         let (sender, state) = watch::channel(FeedState::Connecting);
-        let (schema_sender, schema) = watch::channel(Wake::default());
+        let (schema_sender, schema) = watch::channel(0);
         let obstacle = publication::obstacle(pool).await?;
         let address = pool.address().clone();
         let obstacle = obstacle.or_else(|| {
@@ -152,9 +152,10 @@ impl Feed {
         self.state.clone()
     }
 
-    /// Tells of changes of the schema, where the log does ([`Targets::tells_of_schema`]), and of every new
-    /// beginning of the stream, before which one may have been missed.
-    pub fn schema_changes(&self) -> watch::Receiver<Wake> {
+    /// Tells of changes of the schema, where the log does ([`Targets::tells_of_schema`]): the last transaction that made
+    /// one, as PostgreSQL's `xid8`. It tells of every new beginning of the stream, too, before which one may have been
+    /// missed.
+    pub fn schema_changes(&self) -> watch::Receiver<u64> {
         self.schema.clone()
     }
 
@@ -311,7 +312,7 @@ impl Runner {
             ReplicationEvent::Commit { .. } => {
                 self.interests.wake(std::mem::take(&mut reading.touched), reading.transaction);
                 if std::mem::take(&mut reading.schema) {
-                    self.schema.send_modify(|wake| wake.transaction = reading.transaction);
+                    self.schema.send_replace(reading.transaction);
                 }
             }
             _ => {}

@@ -23,7 +23,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use crate::access::{Access, Rates};
 use crate::error::EngineError;
-use crate::execute::{self, Values};
+use crate::execute::{self, Moment, Values};
 use crate::live::LiveQueries;
 use crate::metadata::Metadata;
 use crate::plan_cache::Prepared;
@@ -127,9 +127,9 @@ impl Engine {
         let (prepared, limited) = self.prepare(caller, session, request)?;
         let pool = limited.as_ref().unwrap_or(&self.inner.shared.pool);
         let variables = prepared.variables(request);
-        let values = Values { session, variables: &variables, woken_by: 0 };
+        let values = Values { session, variables: &variables, moment: Moment::default() };
         let result = match &prepared.statements {
-            Statements::Live(_) => Err(GraphqlError::new(
+            Statements::Live(_) | Statements::Stream(_) => Err(GraphqlError::new(
                 "not-supported",
                 "$",
                 "subscriptions are not supported over HTTP, use websockets instead",

@@ -160,7 +160,10 @@ pub enum OperandKind {
 /// To which types an operator belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Family {
+    /// All types.
     Any,
+    /// All but those that are mere names.
+    Ordered,
     Text,
     Jsonb,
     Ltree,
@@ -178,10 +181,10 @@ const fn operator(
 const OPERATORS: &[(Family, Operator)] = &[
     operator(Family::Any, "eq", " = ", OperandKind::Same),
     operator(Family::Any, "neq", " <> ", OperandKind::Same),
-    operator(Family::Any, "gt", " > ", OperandKind::Same),
-    operator(Family::Any, "gte", " >= ", OperandKind::Same),
-    operator(Family::Any, "lt", " < ", OperandKind::Same),
-    operator(Family::Any, "lte", " <= ", OperandKind::Same),
+    operator(Family::Ordered, "gt", " > ", OperandKind::Same),
+    operator(Family::Ordered, "gte", " >= ", OperandKind::Same),
+    operator(Family::Ordered, "lt", " < ", OperandKind::Same),
+    operator(Family::Ordered, "lte", " <= ", OperandKind::Same),
     operator(Family::Any, "in", " = any", OperandKind::SameList),
     operator(Family::Any, "nin", " <> all", OperandKind::SameList),
     operator(Family::Text, "like", " like ", OperandKind::Text),
@@ -241,6 +244,7 @@ impl Operator {
                 operator.name == name
                     && match family {
                         Family::Any => true,
+                        Family::Ordered => !matches!(base.kind, crate::catalog::TypeKind::Enum(_)),
                         Family::Text => base.kind == crate::catalog::TypeKind::Text,
                         Family::Jsonb => base.name == "jsonb",
                         Family::Ltree => base.name == "ltree",

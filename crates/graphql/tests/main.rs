@@ -7,4 +7,5 @@ mod mutations;
 mod queries;
 mod refusals;
 mod sql;
+mod streams;
 mod world;

@@ -7,13 +7,14 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use base::authenticate::Authenticator;
 use base::clock::Clock;
-use base::jwt::JwtKey;
+use base::jwt::JwtKeys;
 use db::{Address, Pool};
 use graphql::Engine;
 use graphql::http::Endpoint;
 use graphql::metadata::{Document, Metadata, MetadataFolder};
 use graphql::metadata_api::{self, Mode};
 use serde::Deserialize;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{EngineConfig, ignored_variables};
@@ -28,8 +29,13 @@ pub(crate) async fn serve(config: EngineConfig) -> anyhow::Result<()> {
         tracing::info!("settings of Hasura's that mean nothing here: {}", ignored.join(", "));
     }
     let clock = Clock::system();
-    let jwt = config.jwt_secret.as_ref().map(|secret| JwtKey::parse(secret, clock.clone()));
+    let jwt = config.jwt_secret.as_ref().map(|secret| JwtKeys::parse(secret, clock.clone()));
     let jwt = jwt.transpose().context("HASURA_GRAPHQL_JWT_SECRET")?;
+    let stop = CancellationToken::new();
+    let mut key_watch = match &jwt {
+        Some(jwt) => clients::jwks::keep(jwt, &stop).await?,
+        None => JoinSet::new(),
+    };
     let authenticator =
         Authenticator::new(config.admin_secret.clone(), jwt, config.unauthorized_role.clone());
     if config.admin_secret.is_none() {
@@ -41,7 +47,6 @@ pub(crate) async fn serve(config: EngineConfig) -> anyhow::Result<()> {
     let pool = Pool::open(Address::from_url(&config.database_url)?, config.pool()).await?;
     let starting = Engine::start(pool, &metadata, config.options());
     let (engine, mut feed) = Box::pin(starting).await?;
-    let stop = CancellationToken::new();
     let endpoint = Endpoint::new(engine.clone(), authenticator, clock, stop.clone()).with(config.endpoint());
     let router = router(&config, engine, endpoint);
     announce(&listener)?;
@@ -49,6 +54,7 @@ pub(crate) async fn serve(config: EngineConfig) -> anyhow::Result<()> {
     let result = tokio::select! {
         () = signals.any() => Ok(()),
         () = feed.died() => Err(anyhow::anyhow!("the change feed died")),
+        Some(_) = key_watch.join_next() => Err(anyhow::anyhow!("the watch over the keys died")),
     };
     stop.cancel();
     let drained = serving.await.context("the listener died");

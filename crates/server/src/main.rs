@@ -8,12 +8,12 @@ mod cors;
 mod engine_alone;
 mod graphiql;
 mod health;
+mod keys;
 mod listener;
 mod metrics;
 mod project_files;
 mod routes;
 mod schema_file;
-mod secrets;
 mod serve;
 
 use std::io::Write;
@@ -44,6 +44,7 @@ fn run(command_line: CommandLine) -> anyhow::Result<()> {
             serve::prepare_process(log)?;
             runtime()?.block_on(Box::pin(engine_alone::serve(*engine)))
         }
+        Command::Keys { command } => keys::run(&command_line.config, &command),
         Command::Schema => Ok(std::io::stdout().write_all(schema_file::text()?.as_bytes())?),
     }
 }

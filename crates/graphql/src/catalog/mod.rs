@@ -3,6 +3,7 @@
 //!
 //! Must not: know metadata, roles or GraphQL. Next: [`crate::schema`] joins it with the metadata.
 
+mod enum_tables;
 mod load;
 mod types;
 
@@ -12,8 +13,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use enum_tables::EnumTable;
 pub use load::{fingerprint, load};
-pub use types::{PgType, TypeKind};
+pub use types::{EnumType, EnumValue, PgType, TypeKind};
 
 /// A name with its schema, as `"public"."chats"`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -42,6 +44,8 @@ pub struct Catalog {
     by_name: HashMap<QualifiedName, TableId>,
     by_oid: HashMap<u32, TableId>,
     functions: HashMap<QualifiedName, Vec<Arc<Function>>>,
+    /// Why tables that were named as enums are none, a sentence each.
+    pub refused_enums: Vec<String>,
 }
 
 /// A table's place in its [`Catalog`].

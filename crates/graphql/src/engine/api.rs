@@ -15,7 +15,7 @@ use crate::catalog::{self, Catalog};
 use crate::error::EngineError;
 use crate::metadata::Metadata;
 use crate::plan_cache::{PlanCache, Prepared};
-use crate::schema::{RoleSchema, Tracked};
+use crate::schema::{self, RoleSchema, Tracked};
 
 /// The most roles whose API is kept. Roles come from signed tokens, and from whoever has the admin secret.
 const MAX_ROLES: usize = 256;
@@ -58,19 +58,7 @@ impl Api {
     ) -> Result<Self, EngineError> {
         // Before the catalog: what changes in between is seen as a change afterwards.
         let fingerprint = catalog::fingerprint(pool).await?;
-        let catalog = Arc::new(catalog::load(pool).await?);
-        Self::make(catalog, fingerprint, metadata, options, pools, resource_version).await
-    }
-
-    /// Makes the API that `metadata` describes over a catalog.
-    pub(super) async fn make(
-        catalog: Arc<Catalog>,
-        fingerprint: String,
-        metadata: Metadata,
-        options: &EngineOptions,
-        pools: Pools,
-        resource_version: u64,
-    ) -> Result<Self, EngineError> {
+        let catalog = Arc::new(catalog::load(pool, &schema::enum_tables(&metadata)).await?);
         let access = Access::new(&metadata, &options.limits, options.allow_list);
         let pools = pools.with(&access.all_seconds()).await?;
         let limited = with_row_limit(metadata.clone(), options.limits.rows);

@@ -7,13 +7,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use changes::{Feed, Targets, Wake};
+use changes::{Feed, Targets};
 use serde_json::Value as Json;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, timeout};
 
 use super::{Api, EngineOptions, Shared};
-use crate::catalog;
+use crate::catalog::{self, Catalog};
 use crate::error::EngineError;
 use crate::metadata::Metadata;
 use crate::metadata_api::{ApiError, Command, Draft};
@@ -42,7 +42,7 @@ pub(crate) struct Keeper {
     shared: Arc<Shared>,
     options: EngineOptions,
     targets: Targets,
-    schema: watch::Receiver<Wake>,
+    schema: watch::Receiver<u64>,
     orders: mpsc::Receiver<Order>,
     /// Whether the last attempt to follow the schema failed.
     behind: bool,
@@ -74,8 +74,8 @@ impl Keeper {
                 () = self.shared.doubt.notified() => tokio::time::sleep(QUIET).await,
                 _ = clock.tick(), if looks => {}
             }
-            let wake = *self.schema.borrow_and_update();
-            let result = timeout(RELOAD, self.follow_schema(wake)).await;
+            let transaction = *self.schema.borrow_and_update();
+            let result = timeout(RELOAD, self.follow_schema(transaction)).await;
             self.note(result.unwrap_or(Err(EngineError::ReloadTimeout(RELOAD.as_secs()))));
         }
     }
@@ -90,24 +90,20 @@ impl Keeper {
         &self.shared.pool
     }
 
-    /// Reads the catalog as it is now.
-    pub(crate) async fn read_catalog(&self) -> Result<(Arc<catalog::Catalog>, String), EngineError> {
-        let fingerprint = catalog::fingerprint(&self.shared.pool).await?;
-        Ok((Arc::new(catalog::load(&self.shared.pool).await?), fingerprint))
+    /// What is in the database now.
+    pub(crate) async fn read_catalog(&self) -> Result<Arc<Catalog>, EngineError> {
+        Ok(Arc::new(catalog::load(&self.shared.pool, &[]).await?))
     }
 
-    /// Makes the API of other metadata or another catalog, to be looked at before it is put in place.
-    pub(crate) async fn make(
-        &self,
-        metadata: Metadata,
-        catalog: Option<(Arc<catalog::Catalog>, String)>,
-        resource_version: u64,
-    ) -> Result<Api, EngineError> {
-        let current = self.current();
-        let (catalog, fingerprint) =
-            catalog.unwrap_or_else(|| (current.catalog.clone(), current.fingerprint.clone()));
-        let pools = current.pools.clone();
-        Api::make(catalog, fingerprint, metadata, &self.options, pools, resource_version).await
+    /// Whether the database's shape is another than that which the API is made of.
+    pub(crate) async fn has_changed(&self) -> Result<bool, EngineError> {
+        Ok(catalog::fingerprint(&self.shared.pool).await? != self.current().fingerprint)
+    }
+
+    /// Makes the API of other metadata over the database as it is, to be looked at before it is put in place.
+    pub(crate) async fn make(&self, metadata: Metadata, resource_version: u64) -> Result<Api, EngineError> {
+        let pools = self.current().pools.clone();
+        Api::load(&self.shared.pool, metadata, &self.options, pools, resource_version).await
     }
 
     /// Puts an API in the place of the one before, and wakes who must plan anew.
@@ -139,15 +135,13 @@ impl Keeper {
     }
 
     /// Takes over the schema as it is; says whether it is another one.
-    async fn follow_schema(&mut self, wake: Wake) -> Result<bool, EngineError> {
-        self.wait_visible(wake.transaction).await?;
-        let fingerprint = catalog::fingerprint(&self.shared.pool).await?;
-        let current = self.current();
-        if current.fingerprint == fingerprint && !self.behind {
+    async fn follow_schema(&mut self, transaction: u64) -> Result<bool, EngineError> {
+        self.wait_visible(transaction).await?;
+        if !self.behind && !self.has_changed().await? {
             return Ok(false);
         }
-        let read = self.read_catalog().await?;
-        let api = self.make(current.metadata.clone(), Some(read), current.resource_version).await?;
+        let current = self.current();
+        let api = self.make(current.metadata.clone(), current.resource_version).await?;
         self.put(api).await?;
         Ok(true)
     }

@@ -10,6 +10,7 @@ use futures::stream::{self, BoxStream, StreamExt};
 use tokio::sync::watch;
 
 use super::{Caller, Engine};
+use crate::live::Place;
 use crate::sql::Statements;
 
 /// How long a reading that failed waits for a new API that would explain it.
@@ -23,14 +24,26 @@ struct Watching {
     session: Session,
     request: GraphqlRequest,
     generation: watch::Receiver<u64>,
-    states: Option<States>,
+    said: Option<Said>,
+    /// The state that was told last.
     told: Option<Bytes>,
+    /// Where it stands, if it is a stream.
+    place: Place,
+}
+
+/// What a plan of the subscription says.
+enum Said {
+    /// States, of which the same need not be told twice.
+    States(States),
+    /// Batches of rows, or one answer: each is told.
+    Answers(States),
 }
 
 /// The states of a subscription; a query or mutation answers once.
 pub(super) fn watch(engine: Engine, caller: Caller, session: Session, request: GraphqlRequest) -> States {
     let generation = engine.inner.shared.generation.subscribe();
-    let watching = Watching { engine, caller, session, request, generation, states: None, told: None };
+    let (said, told, place) = (None, None, Place::default());
+    let watching = Watching { engine, caller, session, request, generation, said, told, place };
     stream::unfold(Some(watching), |watching| async move {
         let mut watching = watching?;
         match watching.next().await? {
@@ -45,44 +58,54 @@ impl Watching {
     /// The next thing to tell; `None` when there is nothing more.
     async fn next(&mut self) -> Option<Result<Bytes, GraphqlError>> {
         loop {
-            if self.states.is_none() {
+            if self.said.is_none() {
                 match self.begin() {
-                    Ok(states) => self.states = Some(states),
+                    Ok(said) => self.said = Some(said),
                     Err(error) => return Some(Err(error)),
                 }
             }
-            let states = self.states.as_mut()?;
-            let state = tokio::select! {
+            let (is_state, answers) = match self.said.as_mut()? {
+                Said::States(states) => (true, states),
+                Said::Answers(answers) => (false, answers),
+            };
+            let answer = tokio::select! {
                 biased;
                 Ok(()) = self.generation.changed() => {
-                    self.states = None;
+                    self.said = None;
                     continue;
                 }
-                state = states.next() => state?,
+                answer = answers.next() => answer?,
             };
-            match state {
-                Ok(data) if self.told.as_ref() == Some(&data) => {}
+            match answer {
+                Ok(data) if is_state && self.told.as_ref() == Some(&data) => {}
                 Ok(data) => {
-                    self.told = Some(data.clone());
+                    self.told = is_state.then(|| data.clone());
                     return Some(Ok(data));
                 }
-                Err(error) if error.code == "unexpected" && self.is_outdated().await => self.states = None,
+                Err(error) if error.code == "unexpected" && self.is_outdated().await => self.said = None,
                 Err(error) => return Some(Err(error)),
             }
         }
     }
 
-    fn begin(&mut self) -> Result<States, GraphqlError> {
+    fn begin(&mut self) -> Result<Said, GraphqlError> {
         self.generation.mark_unchanged();
         let (prepared, limited) = self.engine.prepare(self.caller, &self.session, &self.request)?;
-        if matches!(prepared.statements, Statements::Live(_)) {
-            return Ok(self.engine.inner.live.watch(prepared, limited, &self.session, &self.request));
-        }
-        let (engine, caller) = (self.engine.clone(), self.caller);
+        let live = &self.engine.inner.live;
         let (session, request) = (self.session.clone(), self.request.clone());
-        // What answers once must not run again with the next API.
-        self.generation = watch::channel(0).1;
-        Ok(stream::once(async move { engine.execute_for(caller, &session, &request).await }).boxed())
+        Ok(match prepared.statements {
+            Statements::Live(_) => Said::States(live.watch(prepared, limited, &session, &request)),
+            Statements::Stream(_) => {
+                Said::Answers(live.stream(prepared, limited, self.place.clone(), &session, request))
+            }
+            _ => {
+                // What answers once must not run again with the next API.
+                self.generation = watch::channel(0).1;
+                let (engine, caller) = (self.engine.clone(), self.caller);
+                let run = async move { engine.execute_for(caller, &session, &request).await };
+                Said::Answers(stream::once(run).boxed())
+            }
+        })
     }
 
     /// Whether the API that an error came from is replaced, now or soon.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Arc;
 
-use crate::catalog::{Column, PgType, TypeKind};
+use crate::catalog::{Column, EnumType, PgType, TypeKind};
 use crate::expression::Operator;
 use crate::schema::{RoleFunction, RoleSchema, RoleTable, RootField, TableAction};
 use crate::value::type_name;
@@ -71,7 +71,14 @@ impl Sdl<'_> {
         // A schema without queries is none, so one that says nothing stands in.
         let nothing = BTreeSet::from(["no_queries_available: String!".to_owned()]);
         self.define("type", "query_root", if queries.is_empty() { &nothing } else { &queries });
-        self.define("type", "subscription_root", &queries);
+        let streams = role.streams.iter().filter_map(|(name, field)| self.root(name, field));
+        let mut subscriptions: BTreeSet<String> = streams.collect();
+        if !subscriptions.is_empty() {
+            let orderings = ["ASC", "DESC"].into_iter().map(str::to_owned).collect();
+            self.define("enum", "cursor_ordering", &orderings);
+        }
+        subscriptions.extend(queries.iter().cloned());
+        self.define("type", "subscription_root", &subscriptions);
         self.define("type", "mutation_root", &mutations);
         let mut roots = BTreeSet::from(["query: query_root".to_owned()]);
         if !queries.is_empty() {
@@ -119,6 +126,9 @@ impl Sdl<'_> {
         match action {
             TableAction::Select => format!("{name}({}): [{of}!]!", list_arguments(table)),
             TableAction::Aggregate => format!("{name}({}): {of}_aggregate!", list_arguments(table)),
+            TableAction::Stream => format!(
+                "{name}(batch_size: Int! cursor: [{of}_stream_cursor_input]! where: {of}_bool_exp): [{of}!]!"
+            ),
             TableAction::SelectByPk | TableAction::DeleteByPk => {
                 format!("{name}({}): {of}", self.key_arguments(table))
             }
@@ -176,7 +186,9 @@ impl Sdl<'_> {
             if !is_name(&name) {
                 continue;
             }
-            if !matches!(name.as_str(), "Int" | "Float" | "String" | "Boolean" | "ID") {
+            if let TypeKind::Enum(found) = &ty.base().kind {
+                self.enum_type(found);
+            } else if !matches!(name.as_str(), "Int" | "Float" | "String" | "Boolean" | "ID") {
                 let _ = writeln!(self.text, "scalar {name}");
             }
             let mut fields = BTreeSet::from(["_is_null: Boolean".to_owned()]);
@@ -191,6 +203,17 @@ impl Sdl<'_> {
         }
     }
 
+    /// A type whose values are the rows of a table.
+    fn enum_type(&mut self, ty: &EnumType) {
+        let _ = writeln!(self.text, "enum {} {{", ty.name);
+        for value in &ty.values {
+            // JSON's strings are GraphQL's, too (section 2.9.4).
+            let description = value.description.as_ref().and_then(|text| serde_json::to_string(text).ok());
+            let _ = writeln!(self.text, "  {} {}", description.unwrap_or_default(), value.name);
+        }
+        let _ = writeln!(self.text, "}}");
+    }
+
     fn is_known(&self, name: &str) -> bool {
         matches!(name, "Int" | "Float" | "String" | "Boolean")
             || self.text.contains(&format!("scalar {name}\n"))
@@ -202,18 +225,13 @@ pub(super) fn list_arguments(table: &RoleTable) -> String {
     let of = &table.type_name;
     let order = if has_fields(table) { format!(" order_by: [{of}_order_by!]") } else { String::new() };
     let distinct =
-        if has_columns(table) { format!("distinct_on: [{of}_select_column!] ") } else { String::new() };
+        if table.has_columns() { format!("distinct_on: [{of}_select_column!] ") } else { String::new() };
     format!("{distinct}limit: Int offset: Int{order} where: {of}_bool_exp")
 }
 
 /// Whether anything of the table can be ordered by.
 pub(super) fn has_fields(table: &RoleTable) -> bool {
     table.fields.values().any(|field| !matches!(field, crate::schema::Field::Array(_)))
-}
-
-/// Whether the role sees a column.
-pub(super) fn has_columns(table: &RoleTable) -> bool {
-    table.fields.values().any(|field| matches!(field, crate::schema::Field::Column(_)))
 }
 
 fn conflict_argument(table: &RoleTable) -> String {

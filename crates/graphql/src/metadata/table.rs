@@ -17,6 +17,9 @@ pub struct TableMetadata {
     /// Which one.
     #[serde(deserialize_with = "name_or_qualified")]
     pub table: QualifiedName,
+    /// Whether its rows are the values of an enum.
+    #[serde(default)]
+    pub is_enum: bool,
     /// Its names in the API.
     #[serde(default)]
     pub configuration: TableConfiguration,

@@ -28,8 +28,8 @@ pub(crate) struct Draft<'a> {
     /// The metadata as the commands have left it.
     pub(super) document: Document,
     before: Document,
-    /// What was read of the database since the draft was begun.
-    catalog: Option<(Arc<Catalog>, String)>,
+    /// What is in the database after the SQL that has run.
+    catalog: Option<Arc<Catalog>>,
     /// Whether SQL has run that may have changed the schema.
     sql_ran: bool,
     /// Whether everything is made anew, changed or not.
@@ -203,21 +203,20 @@ impl<'a> Draft<'a> {
 
     /// The database as it is for this command.
     async fn catalog(&mut self) -> Result<Arc<Catalog>, ApiError> {
-        if self.catalog.is_none() && self.sql_ran {
-            self.catalog = Some(self.keeper.read_catalog().await?);
+        if !self.sql_ran {
+            return Ok(self.keeper.current().catalog.clone());
         }
-        let current = self.keeper.current();
-        Ok(self.catalog.as_ref().map_or_else(|| current.catalog.clone(), |(catalog, _)| catalog.clone()))
+        let known = match self.catalog.take() {
+            Some(known) => known,
+            None => self.keeper.read_catalog().await?,
+        };
+        Ok(self.catalog.insert(known).clone())
     }
 
     /// Makes the API of the draft and puts it in place.
     async fn finish(&mut self, changed: bool, version: u64) -> Result<(), ApiError> {
-        if (self.sql_ran || self.reload) && self.catalog.is_none() {
-            let read = self.keeper.read_catalog().await?;
-            if !changed && !self.reload && read.1 == self.keeper.current().fingerprint {
-                return Ok(());
-            }
-            self.catalog = Some(read);
+        if !changed && !self.reload && !self.keeper.has_changed().await? {
+            return Ok(());
         }
         let mut api = self.make(version + u64::from(changed)).await?;
         let known: BTreeSet<String> = self.keeper.current().inconsistencies.iter().cloned().collect();
@@ -236,8 +235,7 @@ impl<'a> Draft<'a> {
     }
 
     async fn make(&self, version: u64) -> Result<Api, ApiError> {
-        let metadata = self.document.metadata()?;
-        Ok(self.keeper.make(metadata, self.catalog.clone(), version).await?)
+        Ok(self.keeper.make(self.document.metadata()?, version).await?)
     }
 
     /// The answers that tell how consistent what was put in place is.

@@ -13,9 +13,10 @@ use std::sync::{Arc, OnceLock};
 
 pub use tracked::{Tracked, TrackedTable};
 
-use crate::catalog::{ColumnIndex, Function, Table, TableId};
+use crate::catalog::{ColumnIndex, EnumTable, Function, Table, TableId};
 use crate::expression::{Filter, Value};
 use crate::introspection::Introspector;
+use crate::metadata::Metadata;
 
 /// What the API looks like, where Hasura leaves a choice.
 #[derive(Clone, Copy, Debug)]
@@ -33,13 +34,25 @@ impl Default for SchemaOptions {
     }
 }
 
+/// The tables whose rows the metadata takes for the values of a type.
+pub fn enum_tables(metadata: &Metadata) -> Vec<EnumTable> {
+    let tables = metadata.tables.iter().filter(|table| table.is_enum);
+    let enums = tables.map(|table| EnumTable {
+        table: table.table.clone(),
+        type_name: names::TableNames::new(&table.table, &table.configuration).enum_type(),
+    });
+    enums.collect()
+}
+
 /// The API of one role.
 #[derive(Debug)]
 pub struct RoleSchema {
     /// The role.
     pub role: String,
-    /// The root fields of queries and subscriptions.
+    /// The root fields of queries, which subscriptions have too.
     pub queries: HashMap<String, RootField>,
+    /// The root fields that subscriptions alone have.
+    pub streams: HashMap<String, RootField>,
     /// The root fields of mutations.
     pub mutations: HashMap<String, RootField>,
     /// What the API looks like, where there is a choice.
@@ -70,6 +83,8 @@ pub enum TableAction {
     SelectByPk,
     /// Counts and sums rows.
     Aggregate,
+    /// Reads the rows behind a cursor, batch by batch.
+    Stream,
     /// Inserts rows.
     Insert,
     /// Inserts one row.
@@ -251,6 +266,11 @@ impl RoleTable {
     /// The place of the column that the API calls `name`.
     pub fn column_named(&self, name: &str) -> Option<ColumnIndex> {
         self.column_names.iter().position(|other| other == name)
+    }
+
+    /// Whether the role sees a column.
+    pub fn has_columns(&self) -> bool {
+        self.fields.values().any(|field| matches!(field, Field::Column(_)))
     }
 
     /// What the API calls a column.

@@ -58,7 +58,7 @@ impl Tracked {
         let mut tracked = Self {
             tables: HashMap::new(),
             functions: Vec::new(),
-            inconsistencies: Vec::new(),
+            inconsistencies: catalog.refused_enums.clone(),
             catalog,
             options,
         };
