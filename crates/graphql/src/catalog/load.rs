@@ -113,9 +113,8 @@ fn assemble(answer: CatalogRow) -> Catalog {
         insert_table(&mut catalog, row, &types, &positions);
     }
     for row in answer.functions {
-        let name = QualifiedName { schema: row.schema.clone(), name: row.name.clone() };
         if let Some(function) = function(row, &types) {
-            catalog.functions.entry(name).or_default().push(Arc::new(function));
+            catalog.insert_function(function);
         }
     }
     catalog
