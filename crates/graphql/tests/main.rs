@@ -2,10 +2,12 @@
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test ends where its ground is missing")]
 
+mod hostile;
 mod live;
 mod mutations;
 mod queries;
 mod refusals;
 mod sql;
 mod streams;
+mod tape;
 mod world;

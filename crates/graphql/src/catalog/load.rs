@@ -124,9 +124,8 @@ fn assemble(tables: Vec<TableRow>, functions: Vec<FunctionRow>, types: &Types, e
         insert_table(&mut catalog, row, types, enums, &positions);
     }
     for row in functions {
-        let name = QualifiedName { schema: row.schema.clone(), name: row.name.clone() };
         if let Some(function) = function(row, types) {
-            catalog.functions.entry(name).or_default().push(Arc::new(function));
+            catalog.insert_function(function);
         }
     }
     catalog
