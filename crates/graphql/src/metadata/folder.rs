@@ -1,5 +1,5 @@
 //! Reads the metadata folder that Hasura's command line writes: `databases/databases.yaml`, from which
-//! `"!include file"` strings lead to the rest.
+//! `"!include file"` strings lead to the rest, and `inherited_roles.yaml`.
 //!
 //! Invariant: never reads outside the folder, and an include chain ends.
 
@@ -63,7 +63,15 @@ impl MetadataFolder {
         if databases.is_empty() {
             return Err(MetadataError::NoDatabase);
         }
-        serde_json::from_value(databases.swap_remove(0)).map_err(|error| parse_error(path, &error))
+        let mut metadata: Metadata =
+            serde_json::from_value(databases.swap_remove(0)).map_err(|error| parse_error(path, &error))?;
+        let roles = Path::new("inherited_roles.yaml");
+        if self.files.contains_key(roles) {
+            let read = self.load(roles, 0)?;
+            let read: Option<_> = serde_json::from_value(read).map_err(|error| parse_error(roles, &error))?;
+            metadata.inherited_roles = read.unwrap_or_default();
+        }
+        Ok(metadata)
     }
 
     fn load(&self, path: &Path, depth: usize) -> Result<Value, MetadataError> {

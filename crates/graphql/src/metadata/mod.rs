@@ -14,8 +14,8 @@ pub use permission::{
     Columns, DeletePermission, InsertPermission, RolePermission, SelectPermission, UpdatePermission,
 };
 pub use table::{
-    ColumnConfig, CustomRootFields, ForeignKeyOn, ManualConfiguration, RelationshipMetadata, RootFieldName,
-    TableConfiguration, TableMetadata, Using,
+    ColumnConfig, ComputedFieldDefinition, ComputedFieldMetadata, CustomRootFields, ForeignKeyOn,
+    ManualConfiguration, RelationshipMetadata, RootFieldName, TableConfiguration, TableMetadata, Using,
 };
 
 use crate::catalog::QualifiedName;
@@ -29,6 +29,18 @@ pub struct Metadata {
     /// The tracked functions.
     #[serde(default)]
     pub functions: Vec<FunctionMetadata>,
+    /// The roles that inherit from others.
+    #[serde(default)]
+    pub inherited_roles: Vec<InheritedRole>,
+}
+
+/// A role that inherits from others.
+#[derive(Clone, Debug, Deserialize)]
+pub struct InheritedRole {
+    /// The role.
+    pub role_name: String,
+    /// Those from which it inherits.
+    pub role_set: Vec<String>,
 }
 
 /// A tracked function.
