@@ -107,6 +107,11 @@ async fn the_sql_is_as_it_was() {
             json!({}),
         ),
         (
+            "computed",
+            "{ author { label long_books(args: {least_pages: 3}, limit: 1) { title } } }",
+            json!({}),
+        ),
+        (
             "aggregate",
             "{ author(where: {books_aggregate: {count: {predicate: {_gt: 1}}}}, order_by: {books_aggregate: {max: {pages: desc}}}) { books_aggregate { aggregate { count sum { pages } } nodes { title } } } }",
             json!({}),
@@ -115,4 +120,13 @@ async fn the_sql_is_as_it_was() {
     for (name, query, variables) in cases {
         insta::assert_snapshot!(name, written(&schema, &Session::admin(), query, variables));
     }
+}
+
+#[tokio::test]
+async fn a_hidden_cell_is_hidden_in_the_sql() {
+    let schema = schema("press").await;
+    let session = Session::new("press", [("X-Hasura-Author-Id".to_owned(), "1".to_owned())], false);
+    let query =
+        "{ magazine(where: {price: {_gt: 3}}, order_by: {price: asc}, distinct_on: price) { title price } }";
+    insta::assert_snapshot!("hidden_cell", written(&schema, &session, query, json!({})));
 }

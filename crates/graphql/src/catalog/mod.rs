@@ -137,12 +137,16 @@ pub struct Function {
     pub name: QualifiedName,
     /// Its input arguments, in order.
     pub arguments: Vec<FunctionArgument>,
+    /// What it returns, one of them where it returns a set.
+    pub returns: Arc<PgType>,
     /// PostgreSQL's number of the table whose row type it returns.
     pub returns_table: Option<u32>,
     /// Whether it returns a set of rows.
     pub returns_set: bool,
     /// Whether it may write.
     pub volatile: bool,
+    /// Whether its result depends on its arguments alone.
+    pub immutable: bool,
     /// Its comment.
     pub comment: Option<String>,
 }

@@ -198,9 +198,11 @@ fn catalog() -> Catalog {
         catalog.insert_function(Function {
             name: name("public", function),
             arguments: vec![argument],
+            returns: builtin("record"),
             returns_table: Some(returns),
             returns_set: !volatile,
             volatile,
+            immutable: false,
             comment: None,
         });
     }
