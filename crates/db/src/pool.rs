@@ -57,6 +57,23 @@ impl Pool {
         Ok(Self(Arc::new(Shared { address, lanes, exclusives })))
     }
 
+    /// Opens another pool to the same database, whose statements may run for `limit`, with so many connections.
+    pub async fn with_statement_timeout(
+        &self,
+        limit: Duration,
+        lanes: usize,
+        exclusive: usize,
+    ) -> Result<Self, Error> {
+        let options =
+            PoolOptions { statement_timeout: limit, lanes, exclusive, ..self.0.exclusives.options().clone() };
+        Self::open(self.0.address.clone(), options).await
+    }
+
+    /// How long a statement may run.
+    pub fn statement_timeout(&self) -> Duration {
+        self.0.exclusives.options().statement_timeout
+    }
+
     /// The database that this pool goes to.
     pub fn address(&self) -> &Address {
         &self.0.address

@@ -76,10 +76,12 @@ impl PlanCache {
         Self { documents: Cache::new(MAX_DOCUMENTS) }
     }
 
-    /// The plan for a request: one that is there and whose assumptions hold, or a new one.
+    /// The plan for a request: one that is there and whose assumptions hold, or a new one. `permit` is asked about
+    /// a document that is not there yet, and `schema` for the role's API where a plan is to be made.
     pub(crate) fn prepare(
         &self,
-        schema: &RoleSchema,
+        schema: impl FnOnce() -> Arc<RoleSchema>,
+        permit: impl FnOnce(&Document) -> Result<(), GraphqlError>,
         session: &Session,
         request: &GraphqlRequest,
     ) -> Result<Arc<Prepared>, GraphqlError> {
@@ -92,13 +94,15 @@ impl PlanCache {
         let entry = match self.documents.get(&key) {
             Some(entry) => entry,
             None => {
-                Arc::new(Entry { document: Document::parse(&request.query)?, plans: RwLock::new(Vec::new()) })
+                let document = Document::parse(&request.query)?;
+                permit(&document)?;
+                Arc::new(Entry { document, plans: RwLock::new(Vec::new()) })
             }
         };
         if let Some(known) = entry.find(request) {
             return Ok(known);
         }
-        let made = Arc::new(make(schema, session, request, &entry.document)?);
+        let made = Arc::new(make(&schema(), session, request, &entry.document)?);
         entry.add(made.clone());
         if request.query.len() <= MAX_CACHED_BYTES {
             self.documents.insert(key.to_key(), entry);

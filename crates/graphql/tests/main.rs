@@ -2,6 +2,10 @@
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test ends where its ground is missing")]
 
+mod computed_fields;
+mod enums;
+mod hostile;
+mod inherited_roles;
 mod live;
 mod mutations;
 mod queries;
@@ -9,4 +13,6 @@ mod refusals;
 mod rows;
 mod shared;
 mod sql;
+mod streams;
+mod tape;
 mod world;

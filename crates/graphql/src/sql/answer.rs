@@ -15,8 +15,8 @@ pub(super) const CHECK_COLUMN: &str = "permission check";
 pub(super) fn statements(action: &Action) -> WriteStatements {
     match action {
         Action::Typename(name) => WriteStatements::Fixed(name.clone()),
-        // Mutations have no introspection fields of their own.
-        Action::Introspection(_) => WriteStatements::Each(Vec::new()),
+        // Mutations have no introspection fields of their own, and no streams.
+        Action::Introspection(_) | Action::Stream(_) => WriteStatements::Each(Vec::new()),
         Action::Select(select) => {
             let mut writer = Writer::new();
             writer.literal("select ").select(select, None);
@@ -155,24 +155,13 @@ impl Writer {
         }
         self.literal(", ");
         self.whole_row(row);
+        self.literal("::text");
         for column in also {
             self.literal(", ");
             self.row_column(row, *column);
             self.literal("::text");
         }
         self.literal(" from written ").alias(row.alias);
-    }
-}
-
-impl Writer {
-    /// The text of a row as PostgreSQL's composite value.
-    pub(super) fn whole_row(&mut self, row: Row<'_>) {
-        self.literal("row(");
-        self.separated(&row.table.columns, ", ", |writer, column| {
-            writer.column(row.alias, &column.name);
-        });
-        self.literal(")::");
-        self.sql.qualified(&row.table.name.schema, &row.table.name.name).literal("::text");
     }
 }
 

@@ -10,6 +10,7 @@ mod insert;
 mod rows;
 mod select;
 mod shared;
+mod stream;
 mod update;
 
 use std::sync::Arc;
@@ -41,8 +42,10 @@ pub enum Statements {
     Read(Statement),
     /// One statement, of whose rows the answer is written here.
     ReadRows(Statement, RowsAnswer),
-    /// The same, with a second column: whether the transaction that woke the query is visible to it.
+    /// The same, with a second column: whether the transactions that woke the query are visible to it.
     Live(Statement),
+    /// The same, with a third column: how many rows the batch has, and behind it where the stream stands after it.
+    Stream(Statement),
     /// Root fields, to be run one after another.
     Write(Vec<WriteField>),
 }
@@ -112,7 +115,12 @@ pub fn statements(plan: &Plan) -> Statements {
                 None => Statements::Read(select::document(&plan.fields)),
             },
         },
-        Operation::Subscription => Statements::Live(select::live_document(&plan.fields)),
+        Operation::Subscription => match plan.fields.as_slice() {
+            [RootPlan { key, action: Action::Stream(stream), .. }] => {
+                Statements::Stream(stream::document(key, stream))
+            }
+            fields => Statements::Live(select::live_document(fields)),
+        },
         Operation::Mutation => Statements::Write(
             plan.fields
                 .iter()

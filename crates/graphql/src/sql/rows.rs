@@ -5,7 +5,7 @@
 
 use super::filter::Row;
 use super::{Statement, Writer, known_entry};
-use crate::plan::{Action, ColumnOutput, From, Output, RootPlan, Rows, Select};
+use crate::plan::{Action, CellOutput, From, Output, RootPlan, Rows, Select};
 use crate::rows::{Codec, Object, Part, RowsAnswer};
 
 /// The column by which one knows whether there is a row that the outer one refers to.
@@ -58,7 +58,7 @@ impl Writer {
                 self.joined_rows(&joined);
             }
             Rows::Many | Rows::One => {
-                self.source(select, row);
+                self.source(select, row, None);
                 self.joined_rows(&joined);
                 self.literal(" where ");
                 self.conditions(select, row, None);
@@ -88,9 +88,9 @@ impl Writer {
                     object.text(name.as_str());
                     object.text("\"");
                 }
-                Output::Column(column) => {
+                Output::Cell(cell) => {
                     let place = self.next_column(columns);
-                    object.parts.push(Part::Column(place, self.plain_column(row, column)));
+                    object.parts.push(Part::Column(place, self.plain_cell(row, cell)));
                 }
                 Output::Related(inner) if stands_beside(inner) => {
                     let beside = Row { table: &inner.table, alias: self.new_alias() };
@@ -117,18 +117,18 @@ impl Writer {
         *columns - 1
     }
 
-    fn plain_column(&mut self, row: Row<'_>, output: &ColumnOutput) -> Codec {
-        let Some(column) = row.table.columns.get(output.column) else {
+    fn plain_cell(&mut self, row: Row<'_>, output: &CellOutput) -> Codec {
+        let Some(ty) = output.cell.ty(row.table) else {
             self.null_text();
             return Codec::Json;
         };
-        let codec = Codec::of(&column.ty).filter(|_| output.path.is_none() && !output.as_string);
+        let codec = Codec::of(ty).filter(|_| output.path.is_none() && !output.as_string);
         if let Some(codec) = codec {
-            self.column(row.alias, &column.name);
+            self.cell(row, &output.cell);
             return codec;
         }
         self.literal("(");
-        self.json_text(row, column, output);
+        self.json_text(row, ty, output);
         self.literal(")::text");
         Codec::Json
     }
@@ -139,7 +139,7 @@ impl Writer {
             let inner = Row { table: &select.table, alias: self.new_alias() };
             self.literal(" left join lateral (select true as ").sql.identifier(THERE_COLUMN).literal(", ");
             self.alias(inner.alias).literal(".* from ");
-            self.source(select, inner);
+            self.source(select, inner, Some(*outer));
             self.literal(" where ");
             self.conditions(select, inner, Some(*outer));
             self.literal(" limit 1) ").alias(row.alias).literal(" on true");
@@ -147,7 +147,21 @@ impl Writer {
     }
 }
 
-/// Whether there is at most one such row, of a table.
+/// Whether there is at most one such row, and its fields can be asked for where there is none: they are null then, while
+/// a function would be called with a row of nulls.
 fn stands_beside(select: &Select) -> bool {
-    select.rows == Rows::One && matches!(select.from, From::Table)
+    select.rows == Rows::One
+        && matches!(select.from, From::Table)
+        && select.fields.iter().all(|(_, output)| match output {
+            Output::Typename(_) => true,
+            Output::Cell(output) => output.cell.as_column().is_some(),
+            Output::Related(inner) => {
+                inner.rows == Rows::Many && !calls_with_row(inner) || stands_beside(inner)
+            }
+            Output::Aggregate(aggregate) => !calls_with_row(&aggregate.rows),
+        })
+}
+
+fn calls_with_row(select: &Select) -> bool {
+    matches!(select.from, From::Function(_))
 }

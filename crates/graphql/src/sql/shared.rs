@@ -66,7 +66,7 @@ pub(super) fn shared(plan: &Plan) -> Option<SharedInsert> {
     let reads_related = answer.reads_related();
     let write = statement(|writer, requests| {
         writer.shared_write(insert, requests, |writer, row| {
-            if reads_related { writer.whole_row(row) } else { writer.one_answer(answer, row) }
+            if reads_related { writer.row_text(row) } else { writer.one_answer(answer, row) }
         });
     })?;
     let read = if reads_related {
@@ -210,6 +210,11 @@ impl Writer {
         }
         self.sql.identifier(PLACE_COLUMN).literal(") on ");
         self.column(row.alias, PLACE_COLUMN).literal(" = ").column(requests, NUMBER_COLUMN);
+    }
+
+    fn row_text(&mut self, row: Row<'_>) {
+        self.whole_row(row);
+        self.literal("::text");
     }
 
     /// The answer to the one who wrote `row`.
