@@ -10,6 +10,7 @@ mod live;
 mod mutations;
 mod queries;
 mod refusals;
+mod rows;
 mod sql;
 mod streams;
 mod tape;

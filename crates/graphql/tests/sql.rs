@@ -27,9 +27,10 @@ fn written(schema: &RoleSchema, session: &Session, query: &str, variables: Value
     let plan = plan(schema, &Document::parse(query).unwrap(), None, &variables, session).unwrap();
     match statements(&plan) {
         Statements::Known(answer) => answer,
-        Statements::Read(statement) | Statements::Live(statement) | Statements::Stream(statement) => {
-            statement.sql.to_string()
-        }
+        Statements::Read(statement)
+        | Statements::ReadRows(statement, _)
+        | Statements::Live(statement)
+        | Statements::Stream(statement) => statement.sql.to_string(),
         Statements::Write(fields) => {
             fields.iter().map(|field| shown(&field.run)).collect::<Vec<_>>().join("\n;\n")
         }

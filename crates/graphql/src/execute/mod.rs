@@ -14,6 +14,7 @@ use db::tokio_postgres::Row;
 use db::{Pool, RawJson, Text};
 
 use crate::error::from_database;
+use crate::rows::RowsAnswer;
 use crate::sql::Statement;
 
 pub(crate) use bind::{Earlier, Moment, Values, bind};
@@ -30,6 +31,19 @@ pub(crate) async fn read(
         pool.query_text(&statement.sql, &parameters).await.map_err(|error| failed(&error, "$", "$"))?;
     let row = rows.first().ok_or_else(unexpected)?;
     Ok(Bytes::copy_from_slice(json_of(row)?))
+}
+
+/// Runs a query that returns plain rows, and writes its `data`.
+pub(crate) async fn read_rows(
+    pool: &Pool,
+    statement: &Statement,
+    answer: &RowsAnswer,
+    values: Values<'_>,
+) -> Result<Bytes, GraphqlError> {
+    let parameters = bind(&statement.parameters, values, Earlier::default())?;
+    let rows =
+        pool.query_text(&statement.sql, &parameters).await.map_err(|error| failed(&error, "$", "$"))?;
+    answer.write(&rows).map(Bytes::from)
 }
 
 /// What a live query's statement answered.

@@ -7,6 +7,7 @@ mod aggregate;
 mod answer;
 mod filter;
 mod insert;
+mod rows;
 mod select;
 mod stream;
 mod update;
@@ -18,6 +19,7 @@ use db::sql::{SqlWriter, Word};
 use crate::catalog::{PgType, TypeKind};
 use crate::expression::Value;
 use crate::plan::{Action, Operation, Plan, RootPlan};
+use crate::rows::RowsAnswer;
 
 /// A statement with its parameters, which have yet to get their values.
 #[derive(Debug)]
@@ -35,7 +37,9 @@ pub enum Statements {
     Known(String),
     /// One statement, whose one row has the whole answer.
     Read(Statement),
-    /// The same, with a second column: whether the transactions that woke the query are visible to it.
+    /// One statement, of whose rows the answer is written here.
+    ReadRows(Statement, RowsAnswer),
+    /// As [`Statements::Read`], with a second column: whether the transactions that woke the query are visible to it.
     Live(Statement),
     /// The same, with a third column: how many rows the batch has, and behind it where the stream stands after it.
     Stream(Statement),
@@ -98,7 +102,10 @@ pub fn statements(plan: &Plan) -> Statements {
     match plan.operation {
         Operation::Query => match known(plan) {
             Some(answer) => Statements::Known(answer),
-            None => Statements::Read(select::document(&plan.fields)),
+            None => match rows::document(&plan.fields) {
+                Some((statement, answer)) => Statements::ReadRows(statement, answer),
+                None => Statements::Read(select::document(&plan.fields)),
+            },
         },
         Operation::Subscription => match plan.fields.as_slice() {
             [RootPlan { key, action: Action::Stream(stream), .. }] => {
@@ -122,16 +129,18 @@ pub fn statements(plan: &Plan) -> Statements {
 
 /// The answer of a plan that asks the database for nothing.
 fn known(plan: &Plan) -> Option<String> {
-    let entries = plan.fields.iter().map(|field| {
-        let key = field.key.as_str();
-        match &field.action {
-            Action::Typename(name) => Some(format!("\"{key}\":\"{}\"", name.as_str())),
-            Action::Introspection(json) => Some(format!("\"{key}\":{json}")),
-            _ => None,
-        }
-    });
-    let entries: Option<Vec<String>> = entries.collect();
+    let entries: Option<Vec<String>> = plan.fields.iter().map(known_entry).collect();
     entries.map(|entries| format!("{{{}}}", entries.join(",")))
+}
+
+/// The entry of a root field that asks the database for nothing.
+fn known_entry(field: &RootPlan) -> Option<String> {
+    let key = field.key.as_str();
+    match &field.action {
+        Action::Typename(name) => Some(format!("\"{key}\":\"{}\"", name.as_str())),
+        Action::Introspection(json) => Some(format!("\"{key}\":{json}")),
+        _ => None,
+    }
 }
 
 fn write_path(action: &Action) -> String {

@@ -107,7 +107,10 @@ pub(crate) fn judge(
         Statements::Known(answer) => {
             serde_json::from_str::<Value>(answer).map_err(|error| format!("no JSON ({error}): {answer}"))?;
         }
-        Statements::Read(one) | Statements::Live(one) | Statements::Stream(one) => judge_statement(one)?,
+        Statements::Read(one)
+        | Statements::ReadRows(one, _)
+        | Statements::Live(one)
+        | Statements::Stream(one) => judge_statement(one)?,
         Statements::Write(fields) => fields.iter().try_for_each(|field| judge_write(&field.run))?,
     }
     Ok(true)
