@@ -13,7 +13,7 @@ use futures::stream::{BoxStream, StreamExt};
 
 use crate::catalog;
 use crate::error::EngineError;
-use crate::execute::{self, Values};
+use crate::execute::{self, Moment, Values};
 use crate::live::LiveQueries;
 use crate::metadata::Metadata;
 use crate::plan_cache::{PlanCache, Prepared};
@@ -81,9 +81,9 @@ impl Engine {
     pub async fn execute(&self, session: &Session, request: &GraphqlRequest) -> Result<Bytes, GraphqlError> {
         let prepared = self.prepare(session, request)?;
         let variables = prepared.variables(request);
-        let values = Values { session, variables: &variables, woken_by: 0 };
+        let values = Values { session, variables: &variables, moment: Moment::default() };
         match &prepared.statements {
-            Statements::Live(_) => Err(GraphqlError::new(
+            Statements::Live(_) | Statements::Stream(_) => Err(GraphqlError::new(
                 "not-supported",
                 "$",
                 "subscriptions are not supported over HTTP, use websockets instead",
@@ -104,6 +104,9 @@ impl Engine {
         match self.prepare(session, &request) {
             Ok(prepared) if matches!(prepared.statements, Statements::Live(_)) => {
                 self.inner.live.watch(prepared, session, &request)
+            }
+            Ok(prepared) if matches!(prepared.statements, Statements::Stream(_)) => {
+                self.inner.live.stream(prepared, session, request)
             }
             Ok(_) => {
                 let (engine, session) = (self.clone(), session.clone());

@@ -10,4 +10,5 @@ mod mutations;
 mod queries;
 mod refusals;
 mod sql;
+mod streams;
 mod world;

@@ -27,7 +27,9 @@ fn written(schema: &RoleSchema, session: &Session, query: &str, variables: Value
     let plan = plan(schema, &Document::parse(query).unwrap(), None, &variables, session).unwrap();
     match statements(&plan) {
         Statements::Known(answer) => answer,
-        Statements::Read(statement) | Statements::Live(statement) => statement.sql.to_string(),
+        Statements::Read(statement) | Statements::Live(statement) | Statements::Stream(statement) => {
+            statement.sql.to_string()
+        }
         Statements::Write(fields) => {
             fields.iter().map(|field| shown(&field.run)).collect::<Vec<_>>().join("\n;\n")
         }
@@ -72,6 +74,11 @@ async fn the_sql_is_as_it_was() {
         ("by_pk", "{ book_by_pk(id: 1) { title } }", json!({})),
         ("function", "{ books_longer_than(args: {least_pages: 3}) { title } }", json!({})),
         ("live", "subscription { loan { note } }", json!({})),
+        (
+            "stream",
+            "subscription($from: Int!) { book_stream(batch_size: 5, cursor: {initial_value: {pages: $from}, ordering: DESC}, where: {author_id: {_eq: 1}}) { title } }",
+            json!({"from": 500}),
+        ),
         (
             "insert",
             "mutation { insert_book_one(object: {title: \"t\"}, on_conflict: {constraint: book_pkey, update_columns: [title]}) { id title } }",

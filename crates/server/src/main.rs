@@ -6,12 +6,12 @@ mod assets;
 mod config;
 mod engine_alone;
 mod health;
+mod keys;
 mod listener;
 mod metrics;
 mod project_files;
 mod routes;
 mod schema_file;
-mod secrets;
 mod serve;
 
 use std::io::Write;
@@ -41,6 +41,7 @@ fn run(command_line: CommandLine) -> anyhow::Result<()> {
             serve::prepare_process(&command_line.config.server.log)?;
             runtime()?.block_on(Box::pin(engine_alone::serve(engine)))
         }
+        Command::Keys { command } => keys::run(&command_line.config, &command),
         Command::Schema => Ok(std::io::stdout().write_all(schema_file::text()?.as_bytes())?),
     }
 }

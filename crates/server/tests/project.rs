@@ -3,6 +3,7 @@
 
 mod at_once;
 mod catching_up;
+mod streams;
 
 use std::path::Path;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::outputs::columns;
-use super::sdl::{Sdl, has_columns, has_fields, is_name};
+use super::sdl::{Sdl, has_fields, is_name};
 use crate::catalog::ColumnIndex;
 use crate::plan::{OF_NUMBERS, OF_ORDERED, UPDATE_OPERATORS, function_named, update_operand};
 use crate::schema::{ComputedReturn, Field, Nesting, RoleTable};
@@ -21,6 +21,7 @@ impl Sdl<'_> {
                 table.fields.iter().filter_map(|(name, field)| self.order(name, field)).collect();
             self.define("input", &format!("{of}_order_by"), &order);
             self.aggregate_inputs(table);
+            self.stream_inputs(table);
         }
         if let Some(rules) = &table.insert {
             self.insert_inputs(table, &rules.columns);
@@ -93,6 +94,23 @@ impl Sdl<'_> {
         }
     }
 
+    fn stream_inputs(&mut self, table: &RoleTable) {
+        let of = &table.type_name;
+        let columns: Vec<_> = columns(table).collect();
+        let columns =
+            columns.into_iter().map(|(name, column)| format!("{name}: {}", self.column_type(column)));
+        let columns: BTreeSet<String> = columns.collect();
+        if columns.is_empty() {
+            return;
+        }
+        self.define("input", &format!("{of}_stream_cursor_value_input"), &columns);
+        let fields = [
+            format!("initial_value: {of}_stream_cursor_value_input!"),
+            "ordering: cursor_ordering".to_owned(),
+        ];
+        self.define("input", &format!("{of}_stream_cursor_input"), &BTreeSet::from(fields));
+    }
+
     fn aggregate_inputs(&mut self, table: &RoleTable) {
         if !table.select.as_ref().is_some_and(|rules| rules.aggregations) {
             return;
@@ -114,7 +132,7 @@ impl Sdl<'_> {
         for (name, operand, list) in
             [("count", "Int", true), ("bool_and", "Boolean", false), ("bool_or", "Boolean", false)]
         {
-            if !list && !has_columns(table) {
+            if !list && !table.has_columns() {
                 continue;
             }
             let own_type = format!("{of}_aggregate_bool_exp_{name}");
@@ -123,7 +141,7 @@ impl Sdl<'_> {
                 format!("filter: {of}_bool_exp"),
                 format!("predicate: {operand}_comparison_exp!"),
             ]);
-            if has_columns(table) {
+            if table.has_columns() {
                 let columns = format!("{of}_select_column!");
                 fields.insert(if list {
                     format!("arguments: [{columns}]")

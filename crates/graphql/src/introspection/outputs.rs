@@ -1,10 +1,9 @@
 //! What a table's rows and their numbers look like in answers.
 
 use std::collections::BTreeSet;
-
-use super::sdl::{Sdl, has_columns, is_name, list_arguments, parenthesised};
 use std::sync::Arc;
 
+use super::sdl::{Sdl, is_name, list_arguments, parenthesised};
 use crate::catalog::{Column, PgType, TypeKind};
 use crate::plan::{OF_NUMBERS, OF_ORDERED, function_named};
 use crate::schema::{ComputedField, ComputedReturn, Field, RoleTable};
@@ -78,7 +77,7 @@ impl Sdl<'_> {
         let of = &table.type_name;
         let fields = [format!("aggregate: {of}_aggregate_fields"), format!("nodes: [{of}!]!")];
         self.define("type", &format!("{of}_aggregate"), &BTreeSet::from(fields));
-        let columns_argument = if has_columns(table) {
+        let columns_argument = if table.has_columns() {
             format!("(columns: [{of}_select_column!] distinct: Boolean)")
         } else {
             String::new()

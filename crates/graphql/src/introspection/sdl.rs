@@ -79,7 +79,14 @@ impl Sdl<'_> {
         // A schema without queries is none, so one that says nothing stands in.
         let nothing = BTreeSet::from(["no_queries_available: String!".to_owned()]);
         self.define("type", "query_root", if queries.is_empty() { &nothing } else { &queries });
-        self.define("type", "subscription_root", &queries);
+        let streams = role.streams.iter().filter_map(|(name, field)| self.root(name, field));
+        let mut subscriptions: BTreeSet<String> = streams.collect();
+        if !subscriptions.is_empty() {
+            let orderings = ["ASC", "DESC"].into_iter().map(str::to_owned).collect();
+            self.define("enum", "cursor_ordering", &orderings);
+        }
+        subscriptions.extend(queries.iter().cloned());
+        self.define("type", "subscription_root", &subscriptions);
         self.define("type", "mutation_root", &mutations);
         let mut roots = BTreeSet::from(["query: query_root".to_owned()]);
         if !queries.is_empty() {
@@ -127,6 +134,9 @@ impl Sdl<'_> {
         match action {
             TableAction::Select => format!("{name}({}): [{of}!]!", list_arguments(table)),
             TableAction::Aggregate => format!("{name}({}): {of}_aggregate!", list_arguments(table)),
+            TableAction::Stream => format!(
+                "{name}(batch_size: Int! cursor: [{of}_stream_cursor_input]! where: {of}_bool_exp): [{of}!]!"
+            ),
             TableAction::SelectByPk | TableAction::DeleteByPk => {
                 format!("{name}({}): {of}", self.key_arguments(table))
             }
@@ -237,18 +247,13 @@ pub(super) fn list_arguments(table: &RoleTable) -> String {
     let of = &table.type_name;
     let order = if has_fields(table) { format!(" order_by: [{of}_order_by!]") } else { String::new() };
     let distinct =
-        if has_columns(table) { format!("distinct_on: [{of}_select_column!] ") } else { String::new() };
+        if table.has_columns() { format!("distinct_on: [{of}_select_column!] ") } else { String::new() };
     format!("{distinct}limit: Int offset: Int{order} where: {of}_bool_exp")
 }
 
 /// Whether anything of the table can be ordered by.
 pub(super) fn has_fields(table: &RoleTable) -> bool {
     table.fields.values().any(|field| !matches!(field, crate::schema::Field::Array(_)))
-}
-
-/// Whether the role sees a column.
-pub(super) fn has_columns(table: &RoleTable) -> bool {
-    table.fields.values().any(|field| matches!(field, crate::schema::Field::Column(_)))
 }
 
 fn conflict_argument(table: &RoleTable) -> String {

@@ -21,6 +21,7 @@ pub(super) fn dependencies(plan: &Plan, values: Values<'_>) -> Result<Vec<Intere
         match &field.action {
             Action::Select(select) => walk.select(select, &[])?,
             Action::Aggregate(aggregate) => walk.aggregate(aggregate, &[])?,
+            Action::Stream(stream) => walk.select(&stream.rows, &[])?,
             _ => {}
         }
     }

@@ -15,6 +15,7 @@ mod order;
 mod planner;
 mod select;
 mod selection;
+mod stream;
 mod tree;
 mod update;
 
@@ -25,6 +26,6 @@ pub use planner::plan;
 pub use tree::{
     Action, Aggregate, AggregateColumn, AggregateField, AggregateNumber, Answer, Assignment, CellOutput,
     Change, Conflict, Count, Delete, Direction, From, Insert, InsertRow, ManyOutput, NestedInsert, Operation,
-    OrderBy, OrderTarget, Output, Plan, RootPlan, Rows, Select, Update,
+    OrderBy, OrderTarget, Output, Plan, RootPlan, Rows, Select, Stream, Update,
 };
 pub(crate) use update::{OPERATORS as UPDATE_OPERATORS, operand_type as update_operand};

@@ -316,7 +316,7 @@ impl<'a> Planner<'a> {
 }
 
 /// Rows without anything yet.
-fn bare(from: From, rows: Rows, table: &RoleTable) -> Select {
+pub(super) fn bare(from: From, rows: Rows, table: &RoleTable) -> Select {
     Select {
         from,
         table: table.table.clone(),

@@ -56,6 +56,8 @@ pub enum Action {
     Select(Box<Select>),
     /// Counts and sums rows.
     Aggregate(Box<Aggregate>),
+    /// Reads the rows behind a cursor, batch by batch.
+    Stream(Box<Stream>),
     /// Inserts rows, and those that belong to them.
     Insert(Box<Insert>, Answer),
     /// Changes rows.
@@ -91,6 +93,20 @@ pub struct Select {
     pub rows: Rows,
     /// What of each row.
     pub fields: Vec<(Word, Output)>,
+}
+
+/// The rows behind a cursor, in the cursor's order, read batch by batch.
+///
+/// A stream stands behind the last row sent. The row's place is its cursor and, since cursors may be equal, its
+/// primary key; at the start there is the cursor alone.
+#[derive(Debug)]
+pub struct Stream {
+    /// A batch: those rows of which [`Source::Position`](crate::value::Source::Position) says that they are next.
+    pub rows: Select,
+    /// The columns that make a row's place, the cursor first, and which way each is ordered.
+    pub cursor: Vec<(Cell, Direction)>,
+    /// Where the cursor starts.
+    pub start: Value,
 }
 
 /// Where rows come from.

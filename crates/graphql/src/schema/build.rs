@@ -51,6 +51,7 @@ pub(super) fn role_schema(tracked: &Tracked, role: &str) -> RoleSchema {
     let mut schema = RoleSchema {
         role: role.to_owned(),
         queries: HashMap::new(),
+        streams: HashMap::new(),
         mutations: HashMap::new(),
         options: tracked.options,
         tables,
@@ -138,6 +139,10 @@ fn add_root_fields(schema: &mut RoleSchema, tracked: &TrackedTable) {
         if there {
             schema.queries.insert(name, RootField::Table(action, table.clone()));
         }
+    }
+    if readable && table.has_columns() {
+        let stream = RootField::Table(TableAction::Stream, table.clone());
+        schema.streams.insert(names.select_stream(), stream);
     }
     let writable = table.table.writable;
     let inserted = table.insert.is_some() && writable.insert;

@@ -53,8 +53,10 @@ pub fn enum_tables(metadata: &Metadata) -> Vec<EnumTable> {
 pub struct RoleSchema {
     /// The role.
     pub role: String,
-    /// The root fields of queries and subscriptions.
+    /// The root fields of queries, which subscriptions have too.
     pub queries: HashMap<String, RootField>,
+    /// The root fields that subscriptions alone have.
+    pub streams: HashMap<String, RootField>,
     /// The root fields of mutations.
     pub mutations: HashMap<String, RootField>,
     /// What the API looks like, where there is a choice.
@@ -83,6 +85,8 @@ pub enum TableAction {
     SelectByPk,
     /// Counts and sums rows.
     Aggregate,
+    /// Reads the rows behind a cursor, batch by batch.
+    Stream,
     /// Inserts rows.
     Insert,
     /// Inserts one row.
@@ -249,6 +253,11 @@ impl RoleTable {
     /// The place of the column that the API calls `name`.
     pub fn column_named(&self, name: &str) -> Option<ColumnIndex> {
         self.column_names.iter().position(|other| other == name)
+    }
+
+    /// Whether the role sees a column.
+    pub fn has_columns(&self) -> bool {
+        self.fields.values().any(|field| matches!(field, Field::Column(_)))
     }
 
     /// What the API calls a column.

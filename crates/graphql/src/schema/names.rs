@@ -34,6 +34,10 @@ impl TableNames {
         self.pick(self.custom.select_aggregate.as_ref(), "", "_aggregate")
     }
 
+    pub(super) fn select_stream(&self) -> String {
+        self.pick(self.custom.select_stream.as_ref(), "", "_stream")
+    }
+
     pub(super) fn insert(&self) -> String {
         self.pick(self.custom.insert.as_ref(), "insert_", "")
     }

@@ -15,8 +15,8 @@ pub(super) const CHECK_COLUMN: &str = "permission check";
 pub(super) fn statements(action: &Action) -> WriteStatements {
     match action {
         Action::Typename(name) => WriteStatements::Fixed(name.clone()),
-        // Mutations have no introspection fields of their own.
-        Action::Introspection(_) => WriteStatements::Each(Vec::new()),
+        // Mutations have no introspection fields of their own, and no streams.
+        Action::Introspection(_) | Action::Stream(_) => WriteStatements::Each(Vec::new()),
         Action::Select(select) => {
             let mut writer = Writer::new();
             writer.literal("select ").select(select, None);

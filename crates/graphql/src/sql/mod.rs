@@ -8,6 +8,7 @@ mod answer;
 mod filter;
 mod insert;
 mod select;
+mod stream;
 mod update;
 
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use db::sql::{SqlWriter, Word};
 
 use crate::catalog::{PgType, TypeKind};
 use crate::expression::Value;
-use crate::plan::{Action, Operation, Plan};
+use crate::plan::{Action, Operation, Plan, RootPlan};
 
 /// A statement with its parameters, which have yet to get their values.
 #[derive(Debug)]
@@ -34,8 +35,10 @@ pub enum Statements {
     Known(String),
     /// One statement, whose one row has the whole answer.
     Read(Statement),
-    /// The same, with a second column: whether the transaction that woke the query is visible to it.
+    /// The same, with a second column: whether the transactions that woke the query are visible to it.
     Live(Statement),
+    /// The same, with a third column: how many rows the batch has, and behind it where the stream stands after it.
+    Stream(Statement),
     /// Root fields, to be run one after another.
     Write(Vec<WriteField>),
 }
@@ -97,7 +100,12 @@ pub fn statements(plan: &Plan) -> Statements {
             Some(answer) => Statements::Known(answer),
             None => Statements::Read(select::document(&plan.fields)),
         },
-        Operation::Subscription => Statements::Live(select::live_document(&plan.fields)),
+        Operation::Subscription => match plan.fields.as_slice() {
+            [RootPlan { key, action: Action::Stream(stream), .. }] => {
+                Statements::Stream(stream::document(key, stream))
+            }
+            fields => Statements::Live(select::live_document(fields)),
+        },
         Operation::Mutation => Statements::Write(
             plan.fields
                 .iter()

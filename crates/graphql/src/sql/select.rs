@@ -26,14 +26,11 @@ pub(super) fn document(fields: &[RootPlan]) -> Statement {
     writer.finish()
 }
 
-/// The statement of a live query. The log tells of a commit a moment before other sessions see it; the second
-/// column says whether this one saw the commit that it was woken for.
+/// The statement of a live query, with a second column that says whether it saw the commits that it was woken for.
 pub(super) fn live_document(fields: &[RootPlan]) -> Statement {
     let mut writer = Writer::new();
     writer.document(fields);
-    writer.literal(", pg_catalog.pg_visible_in_snapshot(");
-    writer.value(&Value { source: Source::WokenBy, ty: PgType::xid8(), list: false });
-    writer.literal(", pg_catalog.pg_current_snapshot())");
+    writer.literal(", ").saw_what_woke_it();
     writer.finish()
 }
 
@@ -52,6 +49,8 @@ impl Writer {
             Action::Insert(..) | Action::Update(..) | Action::UpdateMany(..) | Action::Delete(..) => {
                 writer.null_text();
             }
+            // A stream is a statement of its own.
+            Action::Stream(_) => writer.null_text(),
         });
     }
 
@@ -90,9 +89,9 @@ impl Writer {
         let row = Row { table: &select.table, alias: self.new_alias() };
         match select.rows {
             Rows::Many => {
-                self.literal("(select concat('[', string_agg(");
-                self.row_object(select, row);
-                self.literal(", ','), ']') from ");
+                self.literal("(select ");
+                self.list(select, row);
+                self.literal(" from ");
                 self.many_source(select, row, outer);
                 self.literal(")");
             }
@@ -106,6 +105,13 @@ impl Writer {
                 self.literal(" limit 1), 'null')");
             }
         }
+    }
+
+    /// The aggregate that makes a list of rows.
+    pub(super) fn list(&mut self, select: &Select, row: Row<'_>) {
+        self.literal("concat('[', string_agg(");
+        self.row_object(select, row);
+        self.literal(", ','), ']')");
     }
 
     /// Where a list's rows come from. Order and limit need a query of their own below the aggregate, which takes

@@ -27,8 +27,11 @@ pub enum Source {
         /// Where it stands in the request, for errors.
         at: String,
     },
-    /// The transaction that woke a live query, as `xid8`.
+    /// The transactions that woke a live query, as a list of `xid8`.
     WokenBy,
+    /// Where a stream stands: the value of its cursor column in the last row sent, or that of a column that orders
+    /// rows whose cursors are equal.
+    Position(usize),
     /// The rows that were written, as a list of PostgreSQL's composite values.
     WrittenRows,
     /// How many rows were written.

@@ -23,7 +23,7 @@ pub(crate) struct EngineConfig {
     /// The administrator's secret; without one everybody is the administrator
     #[arg(long, env = "HASURA_GRAPHQL_ADMIN_SECRET", value_name = "SECRET", hide_env_values = true)]
     pub(crate) admin_secret: Option<SecretString>,
-    /// The key of access tokens, in Nhost's JSON form
+    /// The key of access tokens, in Hasura's and Nhost's JSON form (`jwk_url` too), or a list of such
     #[arg(long, env = "HASURA_GRAPHQL_JWT_SECRET", value_name = "SECRET", hide_env_values = true)]
     pub(crate) jwt_secret: Option<SecretString>,
     /// The role of a request that shows neither secret nor token

@@ -23,6 +23,8 @@ pub(crate) use exit::Exit;
 pub(crate) use mail::MailConfig;
 pub(crate) use postgres::PostgresConfig;
 
+use crate::keys::KeysCommand;
+
 /// BrainMessenger: a complete messenger server with a web client inside.
 ///
 /// Every setting is an environment variable, or a line of the file `.env` in the working folder. None is needed.
@@ -41,6 +43,11 @@ pub(crate) enum Command {
     Serve,
     /// Run the GraphQL engine alone, over any database
     Engine(EngineConfig),
+    /// List and replace the keys of access tokens
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
     /// Print the database's schema as one SQL file: what `database/schema.sql` holds
     Schema,
 }
@@ -100,7 +107,8 @@ pub(crate) struct KeyConfig {
     /// The administrator's secret for GraphQL and Storage (`x-hasura-admin-secret`)
     #[arg(long, env = "NHOST_ADMIN_SECRET", value_name = "SECRET", hide_env_values = true)]
     pub(crate) nhost_admin_secret: Option<SecretString>,
-    /// The key of access tokens: `{"type":"HS256","key":"…"}`, or a bare HS256 key of 32 bytes or more
+    /// The key of access tokens: `{"type":"HS256","key":"…"}`, `{"type":"ES256","signing_key":"PEM","kid":"…"}`, a list of
+    /// such of which the first signs, or a bare HS256 key of 32 bytes or more
     #[arg(long, env = "NHOST_JWT_SECRET", value_name = "SECRET", hide_env_values = true)]
     pub(crate) nhost_jwt_secret: Option<SecretString>,
 }
