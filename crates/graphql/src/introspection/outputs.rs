@@ -1,10 +1,9 @@
 //! What a table's rows and their numbers look like in answers.
 
 use std::collections::BTreeSet;
-
-use super::sdl::{Sdl, is_name, list_arguments, parenthesised};
 use std::sync::Arc;
 
+use super::sdl::{Sdl, is_name, list_arguments, parenthesised};
 use crate::catalog::{Column, PgType, TypeKind};
 use crate::plan::{OF_NUMBERS, OF_ORDERED, function_named};
 use crate::schema::{ComputedField, ComputedReturn, Field, RoleTable};

@@ -103,9 +103,9 @@ impl<'a> Planner<'a> {
         let expected = |key: &str| column(key).map(|(_, ty)| type_name(ty, false));
         let mut cursors = Vec::new();
         for (key, entry) in self.entries(&start, &value_type, &at, &expected)? {
-            let Some((column, ty)) = column(&key) else { continue };
+            let Some((cell, ty)) = column(&key) else { continue };
             let start = self.value(&entry, ty, false, &format!("{at}.{key}"))?;
-            cursors.push((column.clone(), start, direction));
+            cursors.push((cell.clone(), start, direction));
         }
         Ok(cursors)
     }
@@ -124,7 +124,8 @@ impl<'a> Planner<'a> {
 fn place(table: &Table, cursor: Cell, direction: Direction) -> Vec<(Cell, Direction)> {
     let column = cursor.as_column();
     let mut place = vec![(cursor, direction)];
-    let unique = table.unique_constraints.iter().any(|unique| unique.columns.iter().copied().eq(column));
+    let unique =
+        table.unique_constraints.iter().any(|unique| column.is_some_and(|column| unique.columns == [column]));
     if !unique {
         let rest = table.primary_key.iter().filter(|key| Some(**key) != column);
         place.extend(rest.map(|key| (Cell::column(*key), Direction::Asc)));

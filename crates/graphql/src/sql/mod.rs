@@ -42,7 +42,7 @@ pub enum Statements {
     Read(Statement),
     /// One statement, of whose rows the answer is written here.
     ReadRows(Statement, RowsAnswer),
-    /// The same, with a second column: whether the transactions that woke the query are visible to it.
+    /// As [`Statements::Read`], with a second column: whether the transactions that woke the query are visible to it.
     Live(Statement),
     /// The same, with a third column: how many rows the batch has, and behind it where the stream stands after it.
     Stream(Statement),

@@ -88,9 +88,9 @@ impl Writer {
                     object.text(name.as_str());
                     object.text("\"");
                 }
-                Output::Cell(cell) => {
+                Output::Cell(output) => {
                     let place = self.next_column(columns);
-                    object.parts.push(Part::Column(place, self.plain_cell(row, cell)));
+                    object.parts.push(Part::Column(place, self.plain_cell(row, output)));
                 }
                 Output::Related(inner) if stands_beside(inner) => {
                     let beside = Row { table: &inner.table, alias: self.new_alias() };

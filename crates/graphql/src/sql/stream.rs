@@ -20,8 +20,8 @@ pub(super) fn document(key: &Word, stream: &Stream) -> Statement {
     writer.literal(", count(*)");
     for (cell, _) in &stream.cursor {
         // The batch's last row: aggregates take the rows in their order.
-        writer.literal(", (array_agg(").cell(row, cell);
-        writer.literal("::text))[count(*)]");
+        writer.literal(", (array_agg((").cell(row, cell);
+        writer.literal(")::text))[count(*)]");
     }
     writer.literal(" from ").many_source(select, row, None);
     writer.finish()
