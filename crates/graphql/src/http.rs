@@ -112,7 +112,9 @@ async fn answer(
     let shown = endpoint.shown(Some(&session));
     let body = match body {
         Ok(body) => body,
-        Err(rejection) => return told(&Err(GraphqlError::new("bad-request", "$", rejection.body_text())), shown),
+        Err(rejection) => {
+            return told(&Err(GraphqlError::new("bad-request", "$", rejection.body_text())), shown);
+        }
     };
     let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
     if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'[') {

@@ -29,7 +29,10 @@ pub(crate) fn page(request: &Request, name: &str, policy: &'static str) -> Respo
 /// A file that pages of the build are made of.
 pub(crate) fn asset(request: &Request) -> Response {
     let file = Client::get(request.uri().path().trim_start_matches('/'));
-    file.map_or_else(|| StatusCode::NOT_FOUND.into_response(), |file| respond(request, &file, true, CONTENT_POLICY))
+    file.map_or_else(
+        || StatusCode::NOT_FOUND.into_response(),
+        |file| respond(request, &file, true, CONTENT_POLICY),
+    )
 }
 
 /// Serves the client wherever no other route does.

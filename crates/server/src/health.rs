@@ -14,7 +14,10 @@ const LIMIT: Duration = Duration::from_secs(2);
 
 /// The two routes.
 pub(crate) fn router(pool: Pool, engine: Engine) -> Router {
-    Router::new().route("/healthz", get(async || "ok")).route("/readyz", get(ready)).with_state((pool, engine))
+    Router::new()
+        .route("/healthz", get(async || "ok"))
+        .route("/readyz", get(ready))
+        .with_state((pool, engine))
 }
 
 /// Migrations ran before the first request, so the database alone decides. An API that could not follow a change of

@@ -91,7 +91,8 @@ mod tests {
 
     #[test]
     fn a_document_that_blows_up_is_measured_at_once() {
-        let levels = (0..60).map(|at| format!("fragment f{at} on a {{ b {{ ...f{n} ...f{n} }} }}", n = at + 1));
+        let levels =
+            (0..60).map(|at| format!("fragment f{at} on a {{ b {{ ...f{n} ...f{n} }} }}", n = at + 1));
         let levels: Vec<_> = levels.collect();
         let bomb = format!("{{ ...f0 }} {} fragment f60 on a {{ c }}", levels.join(" "));
         assert_eq!(of(&bomb).unwrap().depth, 61);

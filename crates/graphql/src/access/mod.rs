@@ -47,7 +47,8 @@ pub(crate) struct Access {
 impl Access {
     /// What `metadata` allows. The allow list counts only where it is switched on.
     pub(crate) fn new(metadata: &Metadata, options: &LimitOptions, allow_list: bool) -> Self {
-        let limits = if metadata.api_limits.disabled { ApiLimits::default() } else { metadata.api_limits.clone() };
+        let limits =
+            if metadata.api_limits.disabled { ApiLimits::default() } else { metadata.api_limits.clone() };
         Self {
             options: options.clone(),
             limits,
@@ -182,7 +183,10 @@ mod tests {
         assert_eq!(check(&access, "deep", &nested(4)), Ok(()));
         assert_eq!(check(&access, "deep", &nested(5)), Err("depth-limit-exceeded".to_owned()));
         assert_eq!(check(&access, "admin", &nested(9)), Ok(()));
-        assert_eq!((access.seconds("user"), access.seconds("x"), access.seconds("admin")), (Some(2), Some(30), None));
+        assert_eq!(
+            (access.seconds("user"), access.seconds("x"), access.seconds("admin")),
+            (Some(2), Some(30), None)
+        );
         assert_eq!(access.all_seconds(), [2, 30].into());
         let off = json!({"api_limits": {"disabled": true, "depth_limit": {"global": 1}}});
         let access = Access::new(&metadata(&off), &LimitOptions::default(), false);

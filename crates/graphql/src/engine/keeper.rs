@@ -151,7 +151,8 @@ impl Keeper {
         if transaction == 0 {
             return Ok(());
         }
-        let sql = "select pg_catalog.pg_visible_in_snapshot($1::text::xid8, pg_catalog.pg_current_snapshot())";
+        let sql =
+            "select pg_catalog.pg_visible_in_snapshot($1::text::xid8, pg_catalog.pg_current_snapshot())";
         let until = Instant::now() + VISIBLE;
         while Instant::now() < until {
             let row = self.shared.pool.query_one(sql, &[&transaction.to_string()]).await?;

@@ -40,7 +40,9 @@ impl Pools {
         for seconds in limits {
             let pool = match self.limited.get(&seconds) {
                 Some(known) => known.clone(),
-                None => self.usual.with_statement_timeout(as_duration(seconds.max(1)), LANES, EXCLUSIVE).await?,
+                None => {
+                    self.usual.with_statement_timeout(as_duration(seconds.max(1)), LANES, EXCLUSIVE).await?
+                }
             };
             limited.insert(seconds, pool);
         }

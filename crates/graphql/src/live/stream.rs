@@ -123,8 +123,7 @@ impl Follower {
         let plan = Arc::as_ptr(&self.prepared) as usize;
         let key = ReadKey { plan, values: self.parameters(wake)?, round: wake.round };
         let read = self.queries.0.shared_reads.share(key, |key| {
-            let (queries, prepared, pool) =
-                (self.queries.clone(), self.prepared.clone(), self.pool.clone());
+            let (queries, prepared, pool) = (self.queries.clone(), self.prepared.clone(), self.pool.clone());
             let parameters = key.values.clone();
             async move {
                 let (statement, _) = parts(&prepared)?;

@@ -85,7 +85,8 @@ impl Document {
     /// The source with this name.
     pub fn source_mut(&mut self, name: &str) -> Option<&mut Map<String, Json>> {
         let sources = self.list_mut("sources")?;
-        let source = sources.iter_mut().find(|source| source.get("name").and_then(Json::as_str) == Some(name));
+        let source =
+            sources.iter_mut().find(|source| source.get("name").and_then(Json::as_str) == Some(name));
         source.and_then(Json::as_object_mut)
     }
 

@@ -237,7 +237,10 @@ mod tests {
             ("allow_list.yaml", "- collection: c\n  scope:\n    global: false\n    roles: [user]\n"),
             ("api_limits.yaml", "depth_limit:\n  global: 5\n  per_role:\n    user: 3\n"),
             ("graphql_schema_introspection.yaml", "disabled_for_roles: [public]\n"),
-            ("query_collections.yaml", "- name: c\n  definition:\n    queries:\n    - name: q\n      query: '{ a }'\n"),
+            (
+                "query_collections.yaml",
+                "- name: c\n  definition:\n    queries:\n    - name: q\n      query: '{ a }'\n",
+            ),
             ("actions.yaml", "actions: []\ncustom_types:\n  enums: []\n"),
             ("network.yaml", "{}"),
         ]);
@@ -251,7 +254,14 @@ mod tests {
         let keys: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(
             keys,
-            ["version", "sources", "query_collections", "allowlist", "api_limits", "graphql_schema_introspection"]
+            [
+                "version",
+                "sources",
+                "query_collections",
+                "allowlist",
+                "api_limits",
+                "graphql_schema_introspection"
+            ]
         );
     }
 

@@ -221,7 +221,8 @@ impl<'a> Draft<'a> {
         let mut api = self.make(version + u64::from(changed)).await?;
         let known: BTreeSet<String> = self.keeper.current().inconsistencies.iter().cloned().collect();
         for _ in 0..MAX_CASCADES {
-            let new: Vec<_> = api.inconsistencies.iter().filter(|sentence| !known.contains(*sentence)).collect();
+            let new: Vec<_> =
+                api.inconsistencies.iter().filter(|sentence| !known.contains(*sentence)).collect();
             if new.is_empty() || !changed || self.lenient {
                 break;
             }
@@ -286,9 +287,9 @@ fn inconsistent(new: &[String]) -> ApiError {
 /// Takes away the tables, functions and relationships that `sentences` are about; says whether there were any.
 fn drop_named(document: &mut Document, sentences: &[String]) -> bool {
     let is_about = |subject: &str| {
-        sentences.iter().any(|sentence| {
-            sentence.strip_prefix(subject).is_some_and(|rest| rest.starts_with(':'))
-        })
+        sentences
+            .iter()
+            .any(|sentence| sentence.strip_prefix(subject).is_some_and(|rest| rest.starts_with(':')))
     };
     let mut dropped = false;
     let Some(sources) = document.list_mut("sources") else { return false };

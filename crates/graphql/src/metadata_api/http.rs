@@ -87,7 +87,8 @@ fn looks(command: &Command) -> bool {
 
 async fn order(endpoint: &Endpoint, command: Command) -> Result<Json, ApiError> {
     let (answer, answered) = oneshot::channel();
-    let busy = |error: &str| ApiError::at("$", "unexpected", error).with_status(StatusCode::SERVICE_UNAVAILABLE);
+    let busy =
+        |error: &str| ApiError::at("$", "unexpected", error).with_status(StatusCode::SERVICE_UNAVAILABLE);
     let sent = endpoint.engine.orders().try_send(Order { command, answer });
     sent.map_err(|_| busy("too many commands are waiting"))?;
     answered.await.map_err(|_| busy("the server stops"))?

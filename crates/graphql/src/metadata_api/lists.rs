@@ -24,9 +24,7 @@ pub(super) fn edit(document: &mut Document, command: &Command) -> Option<Result<
             add(document, command, "allowlist", "collection", &["collection", "scope"])
         }
         "update_scope_of_collection_in_allowlist" => rescope(document, command),
-        "drop_collection_from_allowlist" => {
-            drop(document, command, "allowlist", "collection", "collection")
-        }
+        "drop_collection_from_allowlist" => drop(document, command, "allowlist", "collection", "collection"),
         "set_api_limits" => {
             document.set("api_limits", Some(command.args.clone()));
             Ok(success())
@@ -118,7 +116,10 @@ fn add_query(document: &mut Document, command: &Command) -> Result<Json, ApiErro
     let (name, query) = (command.text("query_name")?, command.text("query")?);
     let queries = queries(document, command)?;
     if position(queries, "name", name).is_some() {
-        return Err(ApiError::new("already-exists", format!("query {name:?} already exists in the collection")));
+        return Err(ApiError::new(
+            "already-exists",
+            format!("query {name:?} already exists in the collection"),
+        ));
     }
     queries.push(json!({"name": name, "query": query}));
     Ok(success())

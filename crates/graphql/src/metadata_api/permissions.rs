@@ -32,7 +32,8 @@ fn create(document: &mut Document, command: &Command, kind: &str) -> Result<Json
     let (entry, table) = table(document, command)?;
     let permissions = list(entry, &format!("{kind}_permissions"))?;
     if permissions.iter().any(|permission| is_of(permission, &role)) {
-        let error = format!("{kind} permission already defined on table {:?} with role {role:?}", shown(&table));
+        let error =
+            format!("{kind} permission already defined on table {:?} with role {role:?}", shown(&table));
         return Err(ApiError::new("already-exists", error));
     }
     let mut permission = Map::new();
@@ -77,5 +78,8 @@ fn is_of(permission: &Json, role: &str) -> bool {
 }
 
 fn missing(kind: &str, table: &str, role: &str) -> ApiError {
-    ApiError::new("permission-denied", format!("{kind} permission on {table:?} for role {role:?} does not exist"))
+    ApiError::new(
+        "permission-denied",
+        format!("{kind} permission on {table:?} for role {role:?} does not exist"),
+    )
 }

@@ -74,7 +74,8 @@ impl Answer {
                 // A null shows as Hasura shows it.
                 let values: Vec<Json> =
                     (0..row.len()).map(|at| Json::from(row.get(at).unwrap_or("NULL"))).collect();
-                self.bytes += values.iter().filter_map(Json::as_str).map(|text| text.len() + 32).sum::<usize>();
+                self.bytes +=
+                    values.iter().filter_map(Json::as_str).map(|text| text.len() + 32).sum::<usize>();
                 if self.bytes > MAX_ANSWER_BYTES {
                     let error = format!("the answer is larger than {MAX_ANSWER_BYTES} bytes");
                     return Err(ApiError::new("bad-request", error));
@@ -103,5 +104,6 @@ fn refused(error: &DriverError, sql: &str) -> ApiError {
 
 fn unavailable(error: &db::Error) -> ApiError {
     tracing::warn!(%error, "no connection for SQL of the administrator's");
-    ApiError::at("$", "unexpected", "the database does not answer").with_status(StatusCode::SERVICE_UNAVAILABLE)
+    ApiError::at("$", "unexpected", "the database does not answer")
+        .with_status(StatusCode::SERVICE_UNAVAILABLE)
 }

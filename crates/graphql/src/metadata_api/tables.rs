@@ -76,7 +76,8 @@ pub(super) fn drop_from(
     let before = items.len();
     items.retain(|item| item.get(key).and_then(Json::as_str) != Some(value));
     if items.len() == before {
-        let error = format!("{key} {value:?} does not exist among the {list_key} of table {:?}", shown(&name));
+        let error =
+            format!("{key} {value:?} does not exist among the {list_key} of table {:?}", shown(&name));
         return Err(ApiError::new("not-exists", error));
     }
     Ok(success())

@@ -61,11 +61,22 @@ pub(crate) struct EngineConfig {
           action = clap::ArgAction::Set, value_parser = switch)]
     enable_allowlist: bool,
     /// Which APIs there are: `graphql` always, `metadata` (which runs SQL, too) only with an admin secret
-    #[arg(long, env = "HASURA_GRAPHQL_ENABLED_APIS", value_name = "NAMES", default_value = "metadata,graphql",
-          value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "HASURA_GRAPHQL_ENABLED_APIS",
+        value_name = "NAMES",
+        default_value = "metadata,graphql",
+        value_delimiter = ','
+    )]
     enabled_apis: Vec<String>,
     /// Origins that browsers may call from: `*`, or a list in which `https://*.example.com` is every host below
-    #[arg(long, env = "HASURA_GRAPHQL_CORS_DOMAIN", value_name = "ORIGINS", default_value = "*", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "HASURA_GRAPHQL_CORS_DOMAIN",
+        value_name = "ORIGINS",
+        default_value = "*",
+        value_delimiter = ','
+    )]
     cors_domain: Vec<String>,
     /// Whether browsers are told of no origin that may call
     #[arg(long, env = "HASURA_GRAPHQL_DISABLE_CORS", value_name = "BOOL", default_value_t = false,
