@@ -15,6 +15,7 @@ mod refusals;
 mod reloading;
 mod rows;
 mod served;
+mod shared;
 mod sql;
 mod streams;
 mod tape;

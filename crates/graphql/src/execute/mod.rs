@@ -6,6 +6,7 @@
 
 mod bind;
 mod insert;
+mod shared;
 mod write;
 
 use base::project::GraphqlError;
@@ -18,6 +19,7 @@ use crate::rows::RowsAnswer;
 use crate::sql::Statement;
 
 pub(crate) use bind::{Earlier, Moment, Values, bind};
+pub(crate) use shared::Sharing;
 pub(crate) use write::write;
 
 /// Runs a query and gives its `data`.

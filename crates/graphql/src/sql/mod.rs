@@ -9,6 +9,7 @@ mod filter;
 mod insert;
 mod rows;
 mod select;
+mod shared;
 mod stream;
 mod update;
 
@@ -20,6 +21,8 @@ use crate::catalog::{PgType, TypeKind};
 use crate::expression::Value;
 use crate::plan::{Action, Operation, Plan, RootPlan};
 use crate::rows::RowsAnswer;
+
+pub use shared::{SharedInsert, SharedStatement};
 
 /// A statement with its parameters, which have yet to get their values.
 #[derive(Debug)]
@@ -45,6 +48,11 @@ pub enum Statements {
     Stream(Statement),
     /// Root fields, to be run one after another.
     Write(Vec<WriteField>),
+}
+
+/// The form of a plan's write in which requests of several callers are one statement, where there is one.
+pub fn shared(plan: &Plan) -> Option<SharedInsert> {
+    if plan.operation == Operation::Mutation { shared::shared(plan) } else { None }
 }
 
 /// A root field of a mutation.
@@ -156,6 +164,8 @@ struct Writer {
     next_alias: usize,
     /// Whether this statement shows what earlier ones wrote, rather than what it writes itself.
     shows_written_rows: bool,
+    /// Where it is made for several requests: their values, which then are columns and not parameters.
+    requests: Option<shared::Requests>,
 }
 
 /// A row's name in a statement: `t0`, `t1`, ….
@@ -164,7 +174,7 @@ struct Alias(usize);
 
 impl Writer {
     fn new() -> Self {
-        Self { sql: SqlWriter::new(), next_alias: 0, shows_written_rows: false }
+        Self { sql: SqlWriter::new(), next_alias: 0, shows_written_rows: false, requests: None }
     }
 
     fn finish(self) -> Statement {
@@ -193,10 +203,22 @@ impl Writer {
         self
     }
 
-    /// `($n)::type`: the cast tells PostgreSQL what the parameter's text is.
+    /// `($n)::type`, or where the statement is made for several requests the column that holds it.
     fn value(&mut self, value: &Value) -> &mut Self {
-        self.sql.literal("(").parameter(value.clone()).literal(")::");
-        self.ty(value.ty.base());
+        if self.request_value(value) {
+            return self;
+        }
+        self.parameter(value)
+    }
+
+    /// `($n)::type`: the cast tells PostgreSQL what the parameter's text is.
+    fn parameter(&mut self, value: &Value) -> &mut Self {
+        self.sql.literal("(").parameter(value.clone()).literal(")");
+        self.cast(value)
+    }
+
+    fn cast(&mut self, value: &Value) -> &mut Self {
+        self.literal("::").ty(value.ty.base());
         if value.list {
             self.sql.literal("[]");
         }

@@ -139,7 +139,7 @@ impl Writer {
             let inner = Row { table: &select.table, alias: self.new_alias() };
             self.literal(" left join lateral (select true as ").sql.identifier(THERE_COLUMN).literal(", ");
             self.alias(inner.alias).literal(".* from ");
-            self.source(select, inner, None);
+            self.source(select, inner, Some(*outer));
             self.literal(" where ");
             self.conditions(select, inner, Some(*outer));
             self.literal(" limit 1) ").alias(row.alias).literal(" on true");
@@ -147,7 +147,21 @@ impl Writer {
     }
 }
 
-/// Whether there is at most one such row, of a table.
+/// Whether there is at most one such row, and its fields can be asked for where there is none: they are null then, while
+/// a function would be called with a row of nulls.
 fn stands_beside(select: &Select) -> bool {
-    select.rows == Rows::One && matches!(select.from, From::Table)
+    select.rows == Rows::One
+        && matches!(select.from, From::Table)
+        && select.fields.iter().all(|(_, output)| match output {
+            Output::Typename(_) => true,
+            Output::Cell(output) => output.cell.as_column().is_some(),
+            Output::Related(inner) => {
+                inner.rows == Rows::Many && !calls_with_row(inner) || stands_beside(inner)
+            }
+            Output::Aggregate(aggregate) => !calls_with_row(&aggregate.rows),
+        })
+}
+
+fn calls_with_row(select: &Select) -> bool {
+    matches!(select.from, From::Function(_))
 }
