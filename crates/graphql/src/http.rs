@@ -2,6 +2,7 @@
 //! too; what is wrong says `errors[0].extensions.code`.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
@@ -13,6 +14,7 @@ use axum::routing::post;
 use base::authenticate::{Authenticator, RefusedCaller};
 use base::clock::Clock;
 use base::project::{GraphqlError, GraphqlRequest};
+use base::revocation::Revocations;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::Engine;
@@ -29,12 +31,21 @@ pub struct Endpoint {
     pub(crate) authenticator: Authenticator,
     pub(crate) clock: Clock,
     pub(crate) stop: CancellationToken,
+    /// Who knows of sessions that end before their tokens.
+    pub(crate) revocations: Option<Arc<dyn Revocations>>,
 }
 
 impl Endpoint {
     /// An endpoint for `engine` whose callers `authenticator` knows. Sockets close when `stop` is cancelled.
     pub fn new(engine: Engine, authenticator: Authenticator, clock: Clock, stop: CancellationToken) -> Self {
-        Self { engine, authenticator, clock, stop }
+        Self { engine, authenticator, clock, stop, revocations: None }
+    }
+
+    /// The same, with sockets that close when their session is revoked.
+    #[must_use]
+    pub fn with_revocations(mut self, revocations: Arc<dyn Revocations>) -> Self {
+        self.revocations = Some(revocations);
+        self
     }
 }
 

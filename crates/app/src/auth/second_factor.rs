@@ -11,6 +11,7 @@ use sha2::Sha256;
 use uuid::Uuid;
 
 use super::Auth;
+use super::device::Device;
 use super::error::AuthError;
 use super::sessions::SessionPayload;
 use super::tickets::{Kind, Ticket};
@@ -38,10 +39,14 @@ pub(super) enum Shown<'a> {
 
 impl Auth {
     /// What a person gets who has shown the first factor: a session, or a ticket for the second half.
-    pub(super) async fn after_first_factor(&self, user: Uuid) -> Result<SessionPayload, AuthError> {
+    pub(super) async fn after_first_factor(
+        &self,
+        user: Uuid,
+        device: &Device,
+    ) -> Result<SessionPayload, AuthError> {
         let sql = "select from auth.users where id = $1 and active_mfa_type = 'totp'";
         if !self.0.options.mfa_enabled || self.0.pool.query_opt(sql, &[&user]).await?.is_none() {
-            return Ok(SessionPayload::session(self.begin_session(user).await?));
+            return Ok(SessionPayload::session(self.begin_session(user, device).await?));
         }
         let ticket = Ticket::generate(Kind::MfaTotp);
         let sql = "insert into brain.tickets (ticket_hash, user_id, kind, expires_at)

@@ -7,6 +7,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::Auth;
+use super::device::Device;
 use super::error::AuthError;
 use super::refresh_token::RefreshToken;
 use super::tickets::Ticket;
@@ -67,23 +68,38 @@ impl SessionPayload {
 
 impl Auth {
     /// A new session of a person who has just shown who they are.
-    pub(super) async fn begin_session(&self, user: Uuid) -> Result<OpenSession, AuthError> {
+    pub(super) async fn begin_session(&self, user: Uuid, device: &Device) -> Result<OpenSession, AuthError> {
+        let custom = self.custom_claims(user).await?;
         let token = RefreshToken::generate();
         let lifetime = f64::from(self.0.options.refresh_token_expires_in);
         let sql = include_str!("sql/open_session.sql");
-        let row = self.0.pool.query_opt(sql, &[&user, &token.stored(), &lifetime]).await?;
+        let row =
+            self.0.pool.query_opt(sql, &[&user, &token.stored(), &lifetime, &device.metadata()]).await?;
         // Disabled or deleted while they showed it.
         let row = row.ok_or(AuthError::DisabledUser)?;
-        self.open_session(&row, &token)
+        self.open_session(&row, &token, custom)
+    }
+
+    /// The project's own claims of a person.
+    pub(super) async fn custom_claims(&self, user: Uuid) -> Result<BTreeMap<String, String>, AuthError> {
+        match &self.0.custom_claims {
+            Some(claims) => claims.of(user).await,
+            None => Ok(BTreeMap::new()),
+        }
     }
 
     /// The session of the person in `row`, a user's row with the column `refresh_token_id`, whose stored
-    /// refresh token is that of `token`.
-    pub(super) fn open_session(&self, row: &Row, token: &RefreshToken) -> Result<OpenSession, AuthError> {
+    /// refresh token is that of `token`, with claims of the project's own.
+    pub(super) fn open_session(
+        &self,
+        row: &Row,
+        token: &RefreshToken,
+        mut claims: BTreeMap<String, String>,
+    ) -> Result<OpenSession, AuthError> {
         let user = User::from_row(row)?;
         let options = &self.0.options;
         let refresh_token_id: Uuid = row.try_get("refresh_token_id")?;
-        let claims = BTreeMap::from([
+        claims.extend([
             ("x-hasura-user-is-anonymous".to_owned(), user.is_anonymous.to_string()),
             (REFRESH_TOKEN_ID.to_owned(), refresh_token_id.to_string()),
         ]);

@@ -179,6 +179,11 @@ impl JwtKeys {
     pub fn now(&self) -> i64 {
         self.clock.unix_seconds()
     }
+
+    /// The clock that tokens are judged by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
 }
 
 impl KeySet {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Answered, OK};
 use crate::auth::Auth;
+use crate::auth::device::Device;
 use crate::auth::error::{AuthError, RefusedToken};
 use crate::auth::request::{Bearer, JsonBody};
 use crate::auth::second_factor::Shown;
@@ -106,6 +107,7 @@ pub(in crate::auth) struct SignInMfa {
 
 pub(in crate::auth) async fn sign_in(
     State(auth): State<Auth>,
+    device: Device,
     JsonBody(request): JsonBody<SignInMfa>,
 ) -> Result<Json<SessionPayload>, AuthError> {
     check_enabled(&auth)?;
@@ -114,7 +116,7 @@ pub(in crate::auth) async fn sign_in(
         return Err(AuthError::InvalidRequest("`ticket` is none of a second factor".to_owned()));
     }
     let user = auth.take_second_factor(Shown::Ticket(&ticket), bounded(&request.otp)?).await?;
-    Ok(Json(SessionPayload::session(auth.begin_session(user).await?)))
+    Ok(Json(SessionPayload::session(auth.begin_session(user, &device).await?)))
 }
 
 fn check_enabled(auth: &Auth) -> Result<(), AuthError> {

@@ -1,9 +1,11 @@
 //! The endpoints, one a file. Each reads its request into checked types, runs at most two statements, and
 //! answers with a value or an error; none knows under which address it is served.
 
+pub(super) mod anonymous;
 pub(super) mod healthz;
 pub(super) mod jwks;
 pub(super) mod mfa;
+pub(super) mod pat;
 pub(super) mod signin_email_password;
 pub(super) mod signin_without_password;
 pub(super) mod signout;

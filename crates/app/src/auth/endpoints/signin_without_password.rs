@@ -11,9 +11,9 @@ use super::signup_email_password::{Roles, SignUpOptions};
 use super::{Answered, OK};
 use crate::auth::Auth;
 use crate::auth::codes::{Purpose, TypedCode};
+use crate::auth::device::Device;
 use crate::auth::error::AuthError;
 use crate::auth::fields::Email;
-use crate::auth::network::Network;
 use crate::auth::request::{JsonBody, Object};
 use crate::auth::sessions::SessionPayload;
 use crate::auth::tickets::{Kind, TicketLetter};
@@ -48,14 +48,15 @@ pub(in crate::auth) struct ShowCode {
 
 pub(in crate::auth) async fn take_code(
     State(auth): State<Auth>,
-    network: Network,
+    device: Device,
     JsonBody(request): JsonBody<ShowCode>,
 ) -> Result<Json<SessionPayload>, AuthError> {
     if !auth.0.options.otp_email_enabled {
         return Err(AuthError::DisabledEndpoint);
     }
-    let user = auth.use_code(Purpose::SignIn, &request.email, &request.otp, &network).await?;
-    Ok(Json(auth.after_first_factor(user).await?))
+    auth.0.options.address_rules.check(request.email.as_str())?;
+    let user = auth.use_code(Purpose::SignIn, &request.email, &request.otp, &device.network).await?;
+    Ok(Json(auth.after_first_factor(user, &device).await?))
 }
 
 pub(in crate::auth) async fn send_link(
@@ -82,6 +83,7 @@ pub(in crate::auth) async fn send_link(
 /// An account for the address, unless nobody can make one.
 async fn ensure_account(auth: &Auth, email: &Email, wanted: SignUpOptions) -> Result<(), AuthError> {
     let options = &auth.0.options;
+    options.address_rules.check(email.as_str())?;
     let locale = options.locale(wanted.locale.as_ref().map(|locale| locale.0.as_str())).to_owned();
     let roles = Roles::choose(options, wanted.allowed_roles, wanted.default_role)?;
     if options.disable_signup {
