@@ -74,6 +74,9 @@ pub enum AuthError {
     /// The account is disabled.
     #[error("User is disabled")]
     DisabledUser,
+    /// What is asked for is only done for who has just signed in, or shows their password.
+    #[error("Sign in again, or show your password")]
+    StaleSession,
     /// The account's address must be verified first.
     #[error("User is not verified.")]
     UnverifiedUser,
@@ -164,6 +167,7 @@ impl AuthError {
             Self::BreachedPassword => (StatusCode::BAD_REQUEST, "password-in-hibp-database"),
             Self::InvalidEmailPassword => (StatusCode::UNAUTHORIZED, "invalid-email-password"),
             Self::DisabledUser => (StatusCode::UNAUTHORIZED, "disabled-user"),
+            Self::StaleSession => (StatusCode::FORBIDDEN, "sign-in-again"),
             Self::UnverifiedUser => (StatusCode::UNAUTHORIZED, "unverified-user"),
             Self::InvalidRefreshToken => (StatusCode::UNAUTHORIZED, "invalid-refresh-token"),
             Self::InvalidPat => (StatusCode::UNAUTHORIZED, "invalid-pat"),

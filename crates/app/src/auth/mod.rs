@@ -44,8 +44,8 @@ use db::Pool;
 use custom_claims::CustomClaims;
 use endpoints::{
     anonymous, healthz, jwks, mfa, pat, signin_email_password, signin_without_password, signout,
-    signup_email_password, token, token_verify, user as me, user_email_change, user_password,
-    user_password_reset, verification_email, verify, version,
+    signup_email_password, token, token_verify, user as me, user_delete, user_email_change,
+    user_email_verify, user_password, user_password_reset, verification_email, verify, version,
 };
 use limits::Limits;
 use observe::observed;
@@ -122,6 +122,7 @@ pub fn router(auth: Auth) -> Router {
         .route("/pat", observed("pat", post(pat::create)))
         .route("/signin/mfa/totp", observed("signin_mfa_totp", post(mfa::sign_in)))
         .route("/mfa/totp/generate", observed("mfa_totp_generate", get(mfa::generate)))
+        .route("/mfa/email/send", observed("mfa_email_send", post(mfa::send_code)))
         .route("/mfa/recovery-codes", observed("mfa_recovery_codes", post(mfa::recovery_codes)))
         .route("/user/mfa", observed("user_mfa", post(mfa::switch)))
         .route("/signin/otp/email", observed("signin_otp_email", post(signin_without_password::send_code)))
@@ -139,6 +140,8 @@ pub fn router(auth: Auth) -> Router {
         .route("/user", observed("user", get(me::handle)))
         .route("/user/password", observed("user_password", post(user_password::handle)))
         .route("/user/password/reset", observed("user_password_reset", post(user_password_reset::handle)))
+        .route("/user/delete", observed("user_delete", post(user_delete::handle)))
+        .route("/user/email/verify", observed("user_email_verify", post(user_email_verify::handle)))
         .route("/user/email/change", observed("user_email_change", post(user_email_change::handle)))
         .route(
             "/user/email/send-verification-email",

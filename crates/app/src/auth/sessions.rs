@@ -10,6 +10,7 @@ use super::Auth;
 use super::device::Device;
 use super::error::AuthError;
 use super::refresh_token::RefreshToken;
+use super::second_factor::Factor;
 use super::tickets::Ticket;
 use super::user::User;
 
@@ -47,6 +48,9 @@ pub(super) struct SessionPayload {
 #[derive(Serialize)]
 pub(super) struct Challenge {
     pub(super) ticket: String,
+    /// `email` where the code comes in a letter. Nhost Auth, which knows apps alone, has no such key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method: Option<&'static str>,
 }
 
 impl SessionPayload {
@@ -56,8 +60,9 @@ impl SessionPayload {
     }
 
     /// The second factor is asked for.
-    pub(super) fn challenge(ticket: &Ticket) -> Self {
-        Self { session: None, mfa: Some(Challenge { ticket: ticket.expose().to_owned() }) }
+    pub(super) fn challenge(ticket: &Ticket, factor: Factor) -> Self {
+        let method = (factor == Factor::Email).then_some("email");
+        Self { session: None, mfa: Some(Challenge { ticket: ticket.expose().to_owned(), method }) }
     }
 
     /// Neither: the address must be verified first.

@@ -2,7 +2,9 @@
 
 mod anonymous;
 mod codes;
+mod deletion;
 mod email_change;
+mod email_factor;
 mod letters;
 mod limits;
 mod password;

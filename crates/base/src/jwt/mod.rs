@@ -146,7 +146,7 @@ impl JwtKeys {
         if let Some(audience) = key.rules.audience.first() {
             payload.insert("aud".to_owned(), Value::from(audience.as_str()));
         }
-        key.rules.put_claims(&mut payload, hasura);
+        key.rules.put_claims(&mut payload, &hasura);
         let json = payload::write(&payload).ok_or(TokenError::Claims)?;
         let mut header = Header::new(key.algorithm);
         header.kid.clone_from(&key.kid);

@@ -15,6 +15,7 @@ use crate::auth::error::AuthError;
 use crate::auth::fields::{Email, Password};
 use crate::auth::passwords::Verdict;
 use crate::auth::request::JsonBody;
+use crate::auth::second_factor::Proof;
 use crate::auth::sessions::SessionPayload;
 use crate::auth::user::Standing;
 
@@ -52,7 +53,7 @@ pub(in crate::auth) async fn handle(
         renew_hash(&auth, id, password, stored).await?;
     }
 
-    Ok(Json(auth.after_first_factor(id, &device).await?))
+    Ok(Json(auth.after_first_factor(id, Proof::Password, &device).await?))
 }
 
 /// Replaces a hash of an old kind, unless the password was changed meanwhile.

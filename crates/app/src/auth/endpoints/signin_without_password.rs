@@ -15,6 +15,7 @@ use crate::auth::device::Device;
 use crate::auth::error::AuthError;
 use crate::auth::fields::Email;
 use crate::auth::request::{JsonBody, Object};
+use crate::auth::second_factor::Proof;
 use crate::auth::sessions::SessionPayload;
 use crate::auth::tickets::{Kind, TicketLetter};
 
@@ -35,7 +36,7 @@ pub(in crate::auth) async fn send_code(
     let wanted = request.options.map(|object| object.0).unwrap_or_default();
     auth.0.redirects.choose(wanted.redirect_to.as_ref())?;
     ensure_account(&auth, &request.email, wanted).await?;
-    auth.send_code(Purpose::SignIn, &request.email).await?;
+    auth.send_code(Purpose::SignIn, request.email.as_str()).await?;
     Ok(OK)
 }
 
@@ -55,8 +56,8 @@ pub(in crate::auth) async fn take_code(
         return Err(AuthError::DisabledEndpoint);
     }
     auth.0.options.address_rules.check(request.email.as_str())?;
-    let user = auth.use_code(Purpose::SignIn, &request.email, &request.otp, &device.network).await?;
-    Ok(Json(auth.after_first_factor(user, &device).await?))
+    let user = auth.use_code(Purpose::SignIn, request.email.as_str(), &request.otp, &device.network).await?;
+    Ok(Json(auth.after_first_factor(user, Proof::Mailbox, &device).await?))
 }
 
 pub(in crate::auth) async fn send_link(

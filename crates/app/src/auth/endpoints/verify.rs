@@ -12,6 +12,7 @@ use crate::auth::Auth;
 use crate::auth::device::Device;
 use crate::auth::error::AuthError;
 use crate::auth::fields::RedirectTo;
+use crate::auth::second_factor::Proof;
 use crate::auth::sessions::SessionPayload;
 use crate::auth::tickets::{Kind, Ticket};
 
@@ -69,6 +70,6 @@ async fn use_up(auth: &Auth, ticket: Ticket, device: &Device) -> Result<(Session
         used => used?.ok_or(AuthError::InvalidTicket)?,
     };
     auth.0.letters_wait.notify_one();
-    let payload = auth.after_first_factor(row.try_get::<_, Uuid>("id")?, device).await?;
+    let payload = auth.after_first_factor(row.try_get::<_, Uuid>("id")?, Proof::Mailbox, device).await?;
     Ok((payload, row.try_get("kind")?))
 }
