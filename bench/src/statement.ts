@@ -18,6 +18,14 @@ export interface Statement {
   readonly clientId: string;
 }
 
+interface Logged {
+  readonly sql: string;
+  readonly values: readonly string[];
+}
+
+/** Milliseconds until a statement that has been answered stands in the log. */
+const logDeadline = 5_000;
+
 /** Asks a server of its own, whose statements PostgreSQL logs, one question for each workload. */
 export async function statementsOf(
   postgres: Postgres,
@@ -34,16 +42,11 @@ export async function statementsOf(
       const clientId = crypto.randomUUID();
       const before = readFileSync(postgres.log, "utf8").length;
       await requestOf(server, workload, target, clientId);
-      await pause(100);
-      const logged = parse(readFileSync(postgres.log, "utf8").slice(before));
-      // The server does other things, too; what it does for a person carries the person's id.
-      const own = logged.filter(({ values }) =>
-        values.some((value) => value.includes(target.userId)),
-      );
+      const own = await loggedFor(target, postgres.log, before);
       const [statement, ...others] = own;
       if (statement === undefined || others.length > 0) {
         throw new Error(
-          `${own.length} statements for one ${workload.name}; pgbench's script is made of one`,
+          `${own.length} statements for one ${workload.name}; a script is made of one`,
         );
       }
       found.set(workload, { ...statement, target, clientId });
@@ -55,8 +58,21 @@ export async function statementsOf(
   return found;
 }
 
+/** What was logged behind a place and for a person: the server does other things, too, but those carry no person's id. */
+async function loggedFor(target: Target, log: string, from: number): Promise<Logged[]> {
+  const deadline = Date.now() + logDeadline;
+  for (;;) {
+    const logged = parse(readFileSync(log, "utf8").slice(from));
+    const own = logged.filter(({ values }) =>
+      values.some((value) => value.includes(target.userId)),
+    );
+    if (own.length > 0 || Date.now() > deadline) return own;
+    await pause(20);
+  }
+}
+
 /** Reads the lines of a log: `execute NAME: SQL`, then `parameters: $1 = '…', …`. Further lines begin with a tab. */
-function parse(log: string): { sql: string; values: string[] }[] {
+function parse(log: string): Logged[] {
   const entries = log.split(/\n(?!\t)/).map((entry) => entry.replaceAll("\n\t", "\n"));
   const found = [];
   for (const [index, entry] of entries.entries()) {
