@@ -70,6 +70,7 @@ pub(crate) struct Config {
     pub(crate) auth: AuthConfig,
     #[command(flatten)]
     pub(crate) graphql: GraphqlConfig,
+    #[command(flatten)]
     pub(crate) limits: LimitsConfig,
     #[command(flatten)]
     pub(crate) mail: MailConfig,
