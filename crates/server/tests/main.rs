@@ -2,7 +2,8 @@
 
 // A test is a deep nest of futures: of the engine, the pool and the changes.
 #![recursion_limit = "256"]
-#![expect(clippy::unwrap_used, reason = "a test ends where its ground is missing")]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test ends where its ground is missing")]
 
 mod boundaries;
+mod engine;
 mod project;
