@@ -4,6 +4,7 @@
 
 mod hostile;
 mod live;
+mod model;
 mod mutations;
 mod queries;
 mod refusals;
