@@ -209,7 +209,7 @@ impl Maker<'_, '_> {
     }
 
     fn condition(&mut self, table: usize) -> Condition {
-        if !self.world.is_readable(self.limited, table) || self.tape.chance(25) {
+        if !self.world.is_readable(self.limited, table) || self.tape.chance(45) {
             return Condition::TRUE;
         }
         Condition::of_query(self.tape, self.world, self.limited, table, 2)
@@ -238,7 +238,7 @@ impl Maker<'_, '_> {
             }
             return self.tape.pick(targets)[place].clone();
         }
-        if self.tape.chance(if about.nullable { 20 } else { 4 }) {
+        if self.tape.chance(if about.nullable { 20 } else { 1 }) {
             Cell::Null
         } else {
             about.ty.cell(self.tape)
@@ -265,13 +265,13 @@ impl Maker<'_, '_> {
             }
         }
         for column in self.world.insertable(self.limited, table).unwrap_or_default() {
-            let often = if self.world.tables[table].columns[column].nullable { 70 } else { 97 };
+            let seldom = if self.world.tables[table].columns[column].nullable { 30 } else { 2 };
             if determined.contains(&column) {
                 continue;
             }
             if column == ID {
                 object.cells.push((ID, Cell::Int(1 + i64::from(self.tape.byte() % 24))));
-            } else if self.tape.chance(often) {
+            } else if !self.tape.chance(seldom) {
                 object.cells.push((column, self.cell(rows, table, column)));
             }
         }
