@@ -19,6 +19,19 @@ pub enum Error {
         /// Whether to try again.
         again: Again,
     },
+    /// The client for HTTP cannot be made ready, or an address is none.
+    #[error("configuring the HTTP client: {0}")]
+    ConfigureWeb(String),
+    /// A call to a service did not succeed.
+    #[error("calling {service}: {reason}")]
+    Call {
+        /// Whom.
+        service: &'static str,
+        /// What happened, without addresses.
+        reason: String,
+        /// Whether to try again.
+        again: Again,
+    },
     /// A letter could not be put into the outbox folder.
     #[error("writing a letter into the outbox folder")]
     WriteLetter(#[source] std::io::Error),
@@ -39,9 +52,9 @@ impl Error {
     /// Whether to try again.
     pub fn again(&self) -> Again {
         match self {
-            Self::SendLetter { again, .. } => *again,
+            Self::SendLetter { again, .. } | Self::Call { again, .. } => *again,
             Self::WriteLetter(_) => Again::Later,
-            Self::ComposeLetter(_) | Self::ConfigureMail(_) => Again::Never,
+            Self::ComposeLetter(_) | Self::ConfigureMail(_) | Self::ConfigureWeb(_) => Again::Never,
         }
     }
 }

@@ -30,7 +30,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use base::jwt::JwtKey;
+use base::jwt::JwtKeys;
 use db::Pool;
 
 use endpoints::{
@@ -53,7 +53,7 @@ pub struct Auth(Arc<Shared>);
 
 struct Shared {
     pool: Pool,
-    jwt: JwtKey,
+    jwt: JwtKeys,
     passwords: Passwords,
     redirects: Redirects,
     /// Told when a letter was put into the queue.
@@ -63,7 +63,7 @@ struct Shared {
 
 impl Auth {
     /// Makes the service ready: the configured roles exist afterwards.
-    pub async fn start(pool: Pool, jwt: JwtKey, options: Options) -> Result<Self, AuthError> {
+    pub async fn start(pool: Pool, jwt: JwtKeys, options: Options) -> Result<Self, AuthError> {
         observe::describe();
         letters::describe();
         let options = options.normalised();

@@ -55,7 +55,10 @@ const NAMES: &[&str] = &[
     "loan_pkey",
     "node_pkey",
     "we\"ird_pkey",
+    "is there",
     "permission check",
+    "request number",
+    "request place",
     // Types.
     "pg_catalog",
     "int8",
@@ -104,7 +107,8 @@ impl Library {
 
     /// Whether a quoted identifier may stand in a statement over the library.
     pub(crate) fn has_name(name: &str) -> bool {
-        NAMES.contains(&name)
+        let is_key = |number: &str| number.parse::<usize>().is_ok();
+        NAMES.contains(&name) || name == "is there" || name.strip_prefix("distinct key ").is_some_and(is_key)
     }
 }
 
@@ -198,9 +202,11 @@ fn catalog() -> Catalog {
         catalog.insert_function(Function {
             name: name("public", function),
             arguments: vec![argument],
+            returns: builtin("record"),
             returns_table: Some(returns),
             returns_set: !volatile,
             volatile,
+            immutable: false,
             comment: None,
         });
     }

@@ -4,7 +4,7 @@
 use base::session::Session;
 use graphql::plan::{Document, plan};
 use graphql::schema::RoleSchema;
-use graphql::sql::{InsertSteps, Statement, Statements, WriteStatements, statements};
+use graphql::sql::{InsertSteps, Statement, Statements, WriteStatements, shared, statements};
 use serde_json::{Map, Value};
 
 use super::library::Library;
@@ -39,16 +39,21 @@ const WORDS: &[&str] = &[
     "false",
     "first",
     "from",
+    "given",
     "id",
     "ilike",
     "insert",
     "integer",
     "into",
     "is",
+    "join",
     "last",
+    "lateral",
     "least",
+    "left",
     "like",
     "limit",
+    "materialized",
     "max",
     "min",
     "not",
@@ -59,11 +64,16 @@ const WORDS: &[&str] = &[
     "on",
     "or",
     "order",
+    "ordinality",
+    "over",
     "pg_catalog",
     "pg_current_snapshot",
     "pg_visible_in_snapshot",
+    "placed",
+    "request",
     "returning",
     "row",
+    "row_number",
     "select",
     "set",
     "similar",
@@ -107,8 +117,16 @@ pub(crate) fn judge(
         Statements::Known(answer) => {
             serde_json::from_str::<Value>(answer).map_err(|error| format!("no JSON ({error}): {answer}"))?;
         }
-        Statements::Read(one) | Statements::Live(one) | Statements::Stream(one) => judge_statement(one)?,
+        Statements::Read(one)
+        | Statements::ReadRows(one, _)
+        | Statements::Live(one)
+        | Statements::Stream(one) => judge_statement(one)?,
         Statements::Write(fields) => fields.iter().try_for_each(|field| judge_write(&field.run))?,
+    }
+    if let Some(shared) = shared(&plan) {
+        judge_text(&shared.write.sql, shared.write.values.len())?;
+        // Behind the requests' values it takes the rows.
+        shared.read.map_or(Ok(()), |read| judge_text(&read.sql, read.values.len() + 1))?;
     }
     Ok(true)
 }
@@ -139,11 +157,15 @@ fn judge_steps(steps: &InsertSteps) -> Result<(), String> {
 }
 
 fn judge_statement(statement: &Statement) -> Result<(), String> {
-    let mut tokens = Tokens { rest: &statement.sql, parameters: statement.parameters.len(), open: 0 };
+    judge_text(&statement.sql, statement.parameters.len())
+}
+
+fn judge_text(sql: &str, parameters: usize) -> Result<(), String> {
+    let mut tokens = Tokens { rest: sql, parameters, open: 0 };
     while !tokens.rest.is_empty() {
-        tokens.next().map_err(|what| format!("{what} in {}", statement.sql))?;
+        tokens.next().map_err(|what| format!("{what} in {sql}"))?;
     }
-    if tokens.open == 0 { Ok(()) } else { Err(format!("parentheses do not match in {}", statement.sql)) }
+    if tokens.open == 0 { Ok(()) } else { Err(format!("parentheses do not match in {sql}")) }
 }
 
 /// What is left of a statement (PostgreSQL, section 4.1, with `standard_conforming_strings`).
@@ -171,7 +193,8 @@ impl<'a> Tokens<'a> {
             }
             'a'..='z' | 'A'..='Z' | '_' => {
                 let word = self.take(|character| character.is_ascii_alphanumeric() || character == '_');
-                let alias = word.strip_prefix('t').is_some_and(|number| number.parse::<usize>().is_ok());
+                let alias =
+                    word.strip_prefix(['t', 'p']).is_some_and(|number| number.parse::<usize>().is_ok());
                 if alias || WORDS.contains(&word) { Ok(()) } else { Err(format!("the word {word}")) }
             }
             '-' | '/' if self.rest.starts_with("--") || self.rest.starts_with("/*") => {

@@ -6,6 +6,7 @@
 mod auth;
 mod engine;
 mod exit;
+mod graphql;
 mod mail;
 mod postgres;
 mod unbuilt;
@@ -18,10 +19,13 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use secrecy::SecretString;
 
 pub(crate) use auth::AuthConfig;
-pub(crate) use engine::EngineConfig;
+pub(crate) use engine::{EngineConfig, ignored_variables};
 pub(crate) use exit::Exit;
+pub(crate) use graphql::GraphqlConfig;
 pub(crate) use mail::MailConfig;
 pub(crate) use postgres::PostgresConfig;
+
+use crate::keys::KeysCommand;
 
 /// BrainMessenger: a complete messenger server with a web client inside.
 ///
@@ -40,7 +44,12 @@ pub(crate) enum Command {
     /// Run the server (what happens without a command)
     Serve,
     /// Run the GraphQL engine alone, over any database
-    Engine(EngineConfig),
+    Engine(Box<EngineConfig>),
+    /// List and replace the keys of access tokens
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
     /// Print the database's schema as one SQL file: what `database/schema.sql` holds
     Schema,
 }
@@ -56,6 +65,8 @@ pub(crate) struct Config {
     pub(crate) keys: KeyConfig,
     #[command(flatten)]
     pub(crate) auth: AuthConfig,
+    #[command(flatten)]
+    pub(crate) graphql: GraphqlConfig,
     #[command(flatten)]
     pub(crate) mail: MailConfig,
     /// The search path, by which PostgreSQL's programs are found.
@@ -100,7 +111,8 @@ pub(crate) struct KeyConfig {
     /// The administrator's secret for GraphQL and Storage (`x-hasura-admin-secret`)
     #[arg(long, env = "NHOST_ADMIN_SECRET", value_name = "SECRET", hide_env_values = true)]
     pub(crate) nhost_admin_secret: Option<SecretString>,
-    /// The key of access tokens: `{"type":"HS256","key":"…"}`, or a bare HS256 key of 32 bytes or more
+    /// The key of access tokens: `{"type":"HS256","key":"…"}`, `{"type":"ES256","signing_key":"PEM","kid":"…"}`, a list of
+    /// such of which the first signs, or a bare HS256 key of 32 bytes or more
     #[arg(long, env = "NHOST_JWT_SECRET", value_name = "SECRET", hide_env_values = true)]
     pub(crate) nhost_jwt_secret: Option<SecretString>,
 }
@@ -136,6 +148,13 @@ fn command() -> clap::Command {
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
+}
+
+/// The names of all variables that are set.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn variable_names() -> impl Iterator<Item = String> {
+    let set = std::env::vars_os().filter(|(_, value)| !value.is_empty());
+    set.filter_map(|(name, _)| name.into_string().ok())
 }
 
 #[cfg(test)]
