@@ -9,6 +9,7 @@ mod hostile;
 mod inherited_roles;
 mod limits;
 mod live;
+mod model;
 mod mutations;
 mod queries;
 mod refusals;
