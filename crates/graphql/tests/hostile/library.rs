@@ -15,7 +15,7 @@ const METADATA: &str = include_str!("library.yaml");
 
 /// The names that statements give their own columns.
 const OWN_NAMES: &[&str] =
-    &["is there", "distinct key 0", "distinct key 1", "request number", "request place"];
+    &["is there", "distinct key 0", "distinct key 1", "distinct key 2", "request number", "request place"];
 
 /// Every name of the catalog, and of the types that it uses.
 const NAMES: &[&str] = &[

@@ -64,7 +64,10 @@ const OWNERS_ACTS: [&str; 5] = [
 /// A rule or a permission may say no. A deadlock, or a fault of the rules, is no answer for a client.
 fn assert_is_answer(act: &str, result: &Result<Value, GraphqlError>) {
     if let Err(error) = result {
-        assert!(!matches!(&*error.code, "unavailable" | "unexpected" | "validation-failed"), "{act}: {error}");
+        assert!(
+            !matches!(&*error.code, "unavailable" | "unexpected" | "validation-failed"),
+            "{act}: {error}"
+        );
     }
 }
 
@@ -163,7 +166,8 @@ async fn whatever_eight_clients_do_is_sound_and_can_be_followed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sixty_four_writers_meet_no_deadlock() {
     let world = crowd().await;
-    let chats = "insert into chats (id, type, name) select i, 'group', 'Chat ' || i from generate_series(4, 64) i";
+    let chats =
+        "insert into chats (id, type, name) select i, 'group', 'Chat ' || i from generate_series(4, 64) i";
     world.pool.execute(chats, &[]).await.unwrap();
     let members = "insert into chat_members (chat_id, user_id) select c, lpad(to_hex(65536 + i), 32, '0')::uuid from generate_series(1, 64) c, generate_series(1, 64) i on conflict do nothing";
     world.pool.execute(members, &[]).await.unwrap();

@@ -22,7 +22,8 @@ const MESSAGE: &str = "id chatId seq change content deletedAt editedAt reactionC
 
 impl Follower {
     pub(super) async fn begin(world: &World, session: Session) -> Self {
-        let start = world.run(&session, "{ my_changes(args: {since: null}) { kind cursor } }", json!({})).await;
+        let start =
+            world.run(&session, "{ my_changes(args: {since: null}) { kind cursor } }", json!({})).await;
         let cursor = start.unwrap()["my_changes"][0]["cursor"].clone();
         Self {
             session,
@@ -65,8 +66,7 @@ impl Follower {
         );
         loop {
             let after = self.last_change.entry(chat).or_default();
-            let page =
-                world.run(&self.session, &ask, json!({"chat": chat, "after": *after})).await.unwrap();
+            let page = world.run(&self.session, &ask, json!({"chat": chat, "after": *after})).await.unwrap();
             let rows = page["messages"].as_array().unwrap();
             let Some(last) = rows.last() else { return };
             *after = last["change"].as_i64().unwrap();
@@ -88,7 +88,8 @@ impl Follower {
         }
         assert!(there.len() > 20, "hardly anything happened");
         assert_eq!(self.by_chat, there);
-        let known: BTreeMap<_, _> = self.by_cursor.iter().filter(|(_, row)| row["chatId"].as_i64() <= Some(chats)).collect();
+        let known: BTreeMap<_, _> =
+            self.by_cursor.iter().filter(|(_, row)| row["chatId"].as_i64() <= Some(chats)).collect();
         assert_eq!(known, there.iter().collect());
     }
 }

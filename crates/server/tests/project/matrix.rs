@@ -157,7 +157,12 @@ async fn every_role_gets_from_every_operation_what_the_matrix_says() {
 }
 
 /// Tries every so many-th cell, and tells of the wrong ones. What only reads shares a scene; each write has its own.
-async fn try_cells(world: &World, roles: &[&'static str], operations: &[Operation], worker: usize) -> Vec<String> {
+async fn try_cells(
+    world: &World,
+    roles: &[&'static str],
+    operations: &[Operation],
+    worker: usize,
+) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut shared: BTreeMap<&str, Scene> = BTreeMap::new();
     for cell in (worker..operations.len() * roles.len()).step_by(AT_ONCE) {
@@ -171,7 +176,8 @@ async fn try_cells(world: &World, roles: &[&'static str], operations: &[Operatio
             shared[role].outcome(world, operation).await
         };
         if got != operation.expected[role] {
-            wrong.push(format!("{} as {role}: {got} instead of {}", operation.name, operation.expected[role]));
+            wrong
+                .push(format!("{} as {role}: {got} instead of {}", operation.name, operation.expected[role]));
         }
     }
     wrong

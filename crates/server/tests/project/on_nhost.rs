@@ -34,8 +34,11 @@ async fn a_role_without_privileges_can_own_the_project() {
     let database = TestDatabase::create(&[&platform::migrations()]).await;
     let role = format!("plain_{}", database.name());
     let pool = pool_of_plain_owner(&database, &role).await;
-    let is_superuser: bool =
-        pool.query_one("select rolsuper from pg_roles where rolname = current_user", &[]).await.unwrap().get(0);
+    let is_superuser: bool = pool
+        .query_one("select rolsuper from pg_roles where rolname = current_user", &[])
+        .await
+        .unwrap()
+        .get(0);
     assert!(!is_superuser);
 
     let client = pool.client().await.unwrap();
