@@ -16,6 +16,7 @@ mod network;
 mod observe;
 mod options;
 mod passwords;
+mod providers;
 mod redirects;
 mod refresh_token;
 mod request;
@@ -34,9 +35,9 @@ use base::jwt::JwtKey;
 use db::Pool;
 
 use endpoints::{
-    healthz, jwks, mfa, signin_email_password, signin_without_password, signout, signup_email_password,
-    token, token_verify, user as me, user_email_change, user_password, user_password_reset,
-    verification_email, verify, version,
+    healthz, idtoken, jwks, mfa, signin_email_password, signin_provider, signin_without_password, signout,
+    signup_email_password, token, token_verify, user as me, user_email_change, user_password,
+    user_password_reset, verification_email, verify, version,
 };
 use observe::observed;
 use passwords::Passwords;
@@ -46,6 +47,7 @@ use tokio::sync::Notify;
 pub use error::{AuthError, RefusedToken};
 pub use migrations::migrations;
 pub use options::Options;
+pub use providers::Providers;
 
 /// The sign-in service over one database. Cloning is cheap.
 #[derive(Clone)]
@@ -100,6 +102,7 @@ pub fn router(auth: Auth) -> Router {
             "/signin/passwordless/email",
             observed("signin_passwordless_email", post(signin_without_password::send_link)),
         )
+        .merge(providers_router())
         .route("/signout", observed("signout", post(signout::handle)))
         .route("/token", observed("token", post(token::handle)))
         .route("/token/verify", observed("token_verify", post(token_verify::handle)))
@@ -121,4 +124,19 @@ pub fn router(auth: Auth) -> Router {
         .layer(cors::layer())
         .layer(axum::middleware::map_response(cors::empty_preflight))
         .with_state(auth)
+}
+
+/// What people do who come from another service.
+fn providers_router() -> Router<Auth> {
+    Router::new()
+        .route("/signin/provider/{provider}", observed("signin_provider", get(signin_provider::begin)))
+        .route(
+            "/signin/provider/{provider}/callback",
+            observed(
+                "signin_provider_callback",
+                get(signin_provider::callback).post(signin_provider::callback_form),
+            ),
+        )
+        .route("/signin/idtoken", observed("signin_idtoken", post(idtoken::sign_in)))
+        .route("/link/idtoken", observed("link_idtoken", post(idtoken::link)))
 }

@@ -6,6 +6,8 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use uuid::Uuid;
 
+use super::providers::Providers;
+
 /// The settings. A field `x` is Nhost Auth's variable `AUTH_X`; the defaults are those of Nhost's platform,
 /// except where a field says otherwise.
 #[derive(Clone, Debug)]
@@ -62,6 +64,8 @@ pub struct Options {
     pub code_key: SecretString,
     /// `BRAIN_TRUSTED_PROXIES`: whose word counts about where a request comes from.
     pub trusted_proxies: Vec<IpNet>,
+    /// `AUTH_PROVIDER_…`: the services that people may sign in with.
+    pub providers: Providers,
 }
 
 impl Default for Options {
@@ -90,6 +94,7 @@ impl Default for Options {
             code_digits: 6,
             code_key: SecretString::from(format!("{}{}", Uuid::new_v4(), Uuid::new_v4())),
             trusted_proxies: Vec::new(),
+            providers: Providers::default(),
         }
     }
 }

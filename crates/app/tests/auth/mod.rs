@@ -2,8 +2,12 @@
 
 mod codes;
 mod email_change;
+mod gmail;
+mod google;
 mod letters;
+mod openid;
 mod password;
+mod providers;
 mod second_factor;
 mod service;
 mod session;

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use app::auth::Options;
+use app::auth::{Options, Providers};
 use clap::Args;
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -145,6 +145,7 @@ impl AuthConfig {
             code_digits: if self.code_digits == "8" { 8 } else { 6 },
             code_key,
             trusted_proxies: self.trusted_proxies.clone(),
+            providers: Providers::default(),
         }
     }
 }

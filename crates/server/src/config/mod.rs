@@ -6,8 +6,10 @@
 mod auth;
 mod engine;
 mod exit;
+mod gmail;
 mod mail;
 mod postgres;
+mod providers;
 mod unbuilt;
 
 use std::ffi::OsString;
@@ -22,6 +24,7 @@ pub(crate) use engine::EngineConfig;
 pub(crate) use exit::Exit;
 pub(crate) use mail::MailConfig;
 pub(crate) use postgres::PostgresConfig;
+pub(crate) use providers::ProvidersConfig;
 
 /// BrainMessenger: a complete messenger server with a web client inside.
 ///
@@ -56,6 +59,8 @@ pub(crate) struct Config {
     pub(crate) keys: KeyConfig,
     #[command(flatten)]
     pub(crate) auth: AuthConfig,
+    #[command(flatten)]
+    pub(crate) providers: ProvidersConfig,
     #[command(flatten)]
     pub(crate) mail: MailConfig,
     /// The search path, by which PostgreSQL's programs are found.
@@ -119,6 +124,7 @@ impl CommandLine {
         if matches!(line.command, None | Some(Command::Serve)) {
             unbuilt::refuse()?;
             line.config.auth.check()?;
+            line.config.providers.check()?;
             line.config.mail.check(line.config.server.env == Environment::Production)?;
         }
         Ok(line)
