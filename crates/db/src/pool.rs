@@ -24,7 +24,7 @@ use tokio_postgres::types::ToSql;
 pub use exclusive::PoolClient;
 pub use options::PoolOptions;
 pub use transaction::Transaction;
-pub use values::{RawJson, Text};
+pub use values::{RawJson, Text, WireValue};
 
 use crate::connect::Address;
 use crate::error::Error;

@@ -136,7 +136,12 @@ impl Engine {
             )),
             Statements::Known(answer) => Ok(Bytes::copy_from_slice(answer.as_bytes())),
             Statements::Read(statement) => execute::read(pool, statement, values).await,
-            Statements::Write(fields) => execute::write(pool, fields, values).await,
+            Statements::ReadRows(statement, answer) => {
+                execute::read_rows(pool, statement, answer, values).await
+            }
+            Statements::Write(fields) => {
+                execute::write(pool, fields, prepared.sharing.as_ref(), values).await
+            }
         };
         if result.as_ref().is_err_and(|error| error.code == "unexpected") {
             self.inner.shared.doubt.notify_one();

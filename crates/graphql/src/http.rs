@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
@@ -15,6 +16,7 @@ use axum::routing::post;
 use base::authenticate::{Authenticator, RefusedCaller};
 use base::clock::Clock;
 use base::project::{GraphqlError, GraphqlRequest};
+use base::revocation::Revocations;
 use base::session::Session;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -35,6 +37,8 @@ pub struct Endpoint {
     pub(crate) stop: CancellationToken,
     pub(crate) options: EndpointOptions,
     pub(crate) sockets: Sockets,
+    /// Who knows of sessions that end before their tokens.
+    pub(crate) revocations: Option<Arc<dyn Revocations>>,
 }
 
 impl Endpoint {
@@ -42,7 +46,7 @@ impl Endpoint {
     pub fn new(engine: Engine, authenticator: Authenticator, clock: Clock, stop: CancellationToken) -> Self {
         let options = EndpointOptions::default();
         let sockets = Sockets::new(options.sockets, options.sockets_per_user);
-        Self { engine, authenticator, clock, stop, options, sockets }
+        Self { engine, authenticator, clock, stop, options, sockets, revocations: None }
     }
 
     /// The same endpoint with other bounds.
@@ -73,6 +77,13 @@ impl Endpoint {
         let requests = u32::try_from(requests).unwrap_or(u32::MAX);
         let address = peer.map(|peer| peer.ip());
         self.engine.rates().count(&rule, session, address, requests, self.clock.unix_seconds())
+    }
+
+    /// The same, with sockets that close when their session is revoked.
+    #[must_use]
+    pub fn with_revocations(mut self, revocations: Arc<dyn Revocations>) -> Self {
+        self.revocations = Some(revocations);
+        self
     }
 }
 

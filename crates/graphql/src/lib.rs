@@ -20,6 +20,7 @@ pub mod metadata;
 pub mod metadata_api;
 pub mod plan;
 mod plan_cache;
+pub mod rows;
 pub mod schema;
 mod sockets;
 pub mod sql;

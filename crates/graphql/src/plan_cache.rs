@@ -9,9 +9,10 @@ use base::session::Session;
 use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
 
+use crate::execute::Sharing;
 use crate::plan::{Document, Plan, plan};
 use crate::schema::RoleSchema;
-use crate::sql::{Statements, statements};
+use crate::sql::{Statements, shared, statements};
 use crate::value::Variables;
 
 /// How many documents are kept.
@@ -24,12 +25,13 @@ const MAX_PLANS: usize = 32;
 const MAX_CACHED_BYTES: usize = 32 * 1024;
 
 /// A plan with its statements.
-#[derive(Debug)]
 pub(crate) struct Prepared {
     /// The plan.
     pub plan: Plan,
     /// Its statements.
     pub statements: Statements,
+    /// Where requests of several callers can be one statement: those that are under way.
+    pub sharing: Option<Sharing>,
     /// The defaults of the document's variables.
     pub defaults: Vec<(String, serde_json::Value)>,
 }
@@ -163,6 +165,7 @@ fn make(
     let operation = request.operation_name.as_deref();
     let plan = plan(schema, document, operation, &request.variables, session)?;
     let statements = statements(&plan);
+    let sharing = shared(&plan).map(Sharing::new);
     let defaults = document.defaults(operation)?;
-    Ok(Prepared { plan, statements, defaults })
+    Ok(Prepared { plan, statements, sharing, defaults })
 }

@@ -16,6 +16,8 @@ use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use base::project::{GraphqlError, GraphqlRequest};
 use base::session::Session;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use futures::stream::{AbortHandle, BoxStream, SelectAll, StreamExt, abortable};
 use tokio::time::Instant;
 
@@ -50,6 +52,7 @@ pub(crate) async fn upgrade(
             peer,
             place,
             session: None,
+            revoked: futures::future::pending().boxed(),
             operations: HashMap::new(),
             started: 0,
             events: SelectAll::new(),
@@ -89,6 +92,8 @@ struct Connection {
     peer: Option<SocketAddr>,
     place: Option<Place>,
     session: Option<Session>,
+    /// Ends when the session is revoked.
+    revoked: BoxFuture<'static, ()>,
     operations: HashMap<String, (u64, AbortHandle)>,
     started: u64,
     events: SelectAll<BoxStream<'static, Event>>,
@@ -123,6 +128,7 @@ impl Connection {
                     let sign = self.dialect.keep_alive().map(|text| Message::Text(text.into()));
                     self.send(sign.unwrap_or(Message::Ping(bytes::Bytes::new()))).await.ok()?;
                 }
+                () = &mut self.revoked => return Some(Close::REVOKED),
                 () = stop.cancelled() => return Some(Close::GOING_AWAY),
             }
         }
@@ -192,6 +198,9 @@ impl Connection {
         let user = session.variable("x-hasura-user-id");
         if !self.place.as_mut().is_some_and(|place| place.belongs_to(user)) {
             return Err(Close::TOO_MANY_SOCKETS);
+        }
+        if let Some(revocations) = &self.endpoint.revocations {
+            self.revoked = revocations.revoked(&session);
         }
         self.session = Some(session);
         self.send_text(Dialect::ack()).await

@@ -6,7 +6,7 @@ use base::session::Session;
 use db::testing::TestDatabase;
 use graphql::plan::{Document, plan};
 use graphql::schema::{RoleSchema, Tracked, enum_tables};
-use graphql::sql::{InsertSteps, Statements, WriteStatements, statements};
+use graphql::sql::{InsertSteps, Statements, WriteStatements, shared, statements};
 use serde_json::{Map, Value, json};
 
 use crate::world::{ANN, metadata, user};
@@ -27,11 +27,17 @@ fn written(schema: &RoleSchema, session: &Session, query: &str, variables: Value
     let plan = plan(schema, &Document::parse(query).unwrap(), None, &variables, session).unwrap();
     match statements(&plan) {
         Statements::Known(answer) => answer,
-        Statements::Read(statement) | Statements::Live(statement) | Statements::Stream(statement) => {
-            statement.sql.to_string()
-        }
+        Statements::Read(statement)
+        | Statements::ReadRows(statement, _)
+        | Statements::Live(statement)
+        | Statements::Stream(statement) => statement.sql.to_string(),
         Statements::Write(fields) => {
-            fields.iter().map(|field| shown(&field.run)).collect::<Vec<_>>().join("\n;\n")
+            let mut all: Vec<_> = fields.iter().map(|field| shown(&field.run)).collect();
+            if let Some(shared) = shared(&plan) {
+                all.push(format!("-- shared\n{}", shared.write.sql));
+                all.extend(shared.read.map(|read| read.sql.to_string()));
+            }
+            all.join("\n;\n")
         }
     }
 }
@@ -107,6 +113,11 @@ async fn the_sql_is_as_it_was() {
             json!({}),
         ),
         (
+            "computed",
+            "{ author { label long_books(args: {least_pages: 3}, limit: 1) { title } } }",
+            json!({}),
+        ),
+        (
             "aggregate",
             "{ author(where: {books_aggregate: {count: {predicate: {_gt: 1}}}}, order_by: {books_aggregate: {max: {pages: desc}}}) { books_aggregate { aggregate { count sum { pages } } nodes { title } } } }",
             json!({}),
@@ -115,4 +126,13 @@ async fn the_sql_is_as_it_was() {
     for (name, query, variables) in cases {
         insta::assert_snapshot!(name, written(&schema, &Session::admin(), query, variables));
     }
+}
+
+#[tokio::test]
+async fn a_hidden_cell_is_hidden_in_the_sql() {
+    let schema = schema("press").await;
+    let session = Session::new("press", [("X-Hasura-Author-Id".to_owned(), "1".to_owned())], false);
+    let query =
+        "{ magazine(where: {price: {_gt: 3}}, order_by: {price: asc}, distinct_on: price) { title price } }";
+    insta::assert_snapshot!("hidden_cell", written(&schema, &session, query, json!({})));
 }

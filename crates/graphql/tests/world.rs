@@ -23,7 +23,10 @@ pub(crate) struct World {
 }
 
 pub(crate) fn metadata() -> Metadata {
-    let files = [("databases/databases.yaml", include_str!("fixture/databases.yaml"))];
+    let files = [
+        ("databases/databases.yaml", include_str!("fixture/databases.yaml")),
+        ("inherited_roles.yaml", include_str!("fixture/inherited_roles.yaml")),
+    ];
     MetadataFolder::from_files(files).metadata().expect("the fixture's metadata is good")
 }
 
@@ -42,7 +45,13 @@ impl World {
         let database = TestDatabase::create(&[&migrations.expect("the fixture is good")]).await;
         let pool = database.pool().await;
         let (engine, feed) = Engine::start(pool, &metadata(), options).await.expect("the engine starts");
-        assert_eq!(engine.inconsistencies(), Vec::<String>::new());
+        // What the parents of a role do not agree on is told, and not allowed.
+        let disagreement = |role: &str| {
+            format!(
+                "permission of role {role} on table public.magazine: the roles that it inherits from do not agree on what it may update, so it may not"
+            )
+        };
+        assert_eq!(engine.inconsistencies(), [disagreement("house"), disagreement("press")]);
         Self { engine, feed, database }
     }
 

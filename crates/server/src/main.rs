@@ -21,6 +21,10 @@ use std::process::ExitCode;
 
 use config::{Command, CommandLine};
 
+/// Half of what a request costs beside the system's own calls is small pieces of memory.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let command_line = match CommandLine::read() {
         Ok(command_line) => command_line,

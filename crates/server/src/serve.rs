@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use app::auth::Auth;
+use app::auth::{Auth, SessionRows};
 use app::files::{Files, Limits, Store};
 use base::authenticate::{Authenticator, PUBLIC_ROLE};
 use base::clock::Clock;
@@ -133,10 +133,11 @@ impl Parts {
 
         let metadata = project_files::metadata()?;
         let (engine, feed) = Engine::start(pool.clone(), &metadata, config.graphql.engine()).await?;
-        let options = config.auth.options(config.server.listen, config.mail.is_on(), codes);
-        let auth = Auth::start(pool.clone(), jwt, options).await?;
-        let letters = start_letters(config, &auth, &clock, &stop)?;
         let project: Arc<dyn Project> = Arc::new(engine.clone());
+        let options = config.auth_options(codes)?;
+        let auth = Auth::start(pool.clone(), jwt, Some(Arc::clone(&project)), options).await?;
+        let letters = start_letters(config, &auth, &clock, &stop)?;
+        let revocations = SessionRows::new(Arc::clone(&project));
         let store = Store::disk(&data_dir.join("files")).await?;
         let files = Files::new(project, authenticator.clone(), store, Limits::default());
         let before = clock.unix_seconds() - UNFINISHED_UPLOAD_SECONDS;
@@ -146,7 +147,7 @@ impl Parts {
         }
         tell_what_is_off(config);
         let endpoint = Endpoint::new(engine.clone(), authenticator, clock, stop);
-        let endpoint = endpoint.with(config.graphql.endpoint());
+        let endpoint = endpoint.with(config.graphql.endpoint()).with_revocations(Arc::new(revocations));
         Ok(Self { feed, letters, key_watch, engine, endpoint, auth, files })
     }
 }

@@ -83,9 +83,11 @@ struct FunctionRow {
     argument_names: Option<Vec<String>>,
     argument_modes: Option<Vec<String>>,
     defaults: usize,
+    returns: u32,
     returns_table: Option<u32>,
     returns_set: bool,
     volatile: bool,
+    immutable: bool,
     comment: Option<String>,
 }
 
@@ -124,9 +126,8 @@ fn assemble(tables: Vec<TableRow>, functions: Vec<FunctionRow>, types: &Types, e
         insert_table(&mut catalog, row, types, enums, &positions);
     }
     for row in functions {
-        let name = QualifiedName { schema: row.schema.clone(), name: row.name.clone() };
         if let Some(function) = function(row, types) {
-            catalog.functions.entry(name).or_default().push(Arc::new(function));
+            catalog.insert_function(function);
         }
     }
     catalog
@@ -239,9 +240,11 @@ fn function(row: FunctionRow, types: &Types) -> Option<Function> {
     Some(Function {
         name: QualifiedName { schema: row.schema, name: row.name },
         arguments,
+        returns: types.get(row.returns, 0),
         returns_table: row.returns_table,
         returns_set: row.returns_set,
         volatile: row.volatile,
+        immutable: row.immutable,
         comment: row.comment,
     })
 }

@@ -6,7 +6,7 @@ use super::outputs::columns;
 use super::sdl::{Sdl, has_fields, is_name};
 use crate::catalog::ColumnIndex;
 use crate::plan::{OF_NUMBERS, OF_ORDERED, UPDATE_OPERATORS, function_named, update_operand};
-use crate::schema::{Field, Nesting, RoleTable};
+use crate::schema::{ComputedReturn, Field, Nesting, RoleTable};
 use crate::value::type_name;
 
 impl Sdl<'_> {
@@ -40,13 +40,18 @@ impl Sdl<'_> {
         ]);
         for (name, field) in table.fields.iter().filter(|(name, _)| is_name(name)) {
             let ty = match field {
-                Field::Column(column) => {
-                    let Some(column) = table.table.columns.get(*column) else { continue };
-                    self.column_type(column);
-                    let name = crate::value::type_name(&column.ty, false);
-                    // What is asked of an array is asked of its elements' type by name.
-                    format!("{}_comparison_exp", name.trim_matches(['[', ']', '!']))
+                Field::Column(cell) => {
+                    let Some(ty) = cell.ty(&table.table) else { continue };
+                    self.compared(ty)
                 }
+                Field::Computed(field, _) if field.callable.call().is_none() => continue,
+                Field::Computed(field, _) => match field.returns {
+                    ComputedReturn::Scalar => self.compared(&field.callable.function.returns),
+                    ComputedReturn::Rows(target) => match self.role.table(target) {
+                        Some(target) => format!("{}_bool_exp", target.type_name),
+                        None => continue,
+                    },
+                },
                 Field::Object(to) | Field::Array(to) => match self.role.table(to.target) {
                     Some(target) => format!("{}_bool_exp", target.type_name),
                     None => continue,
@@ -68,6 +73,17 @@ impl Sdl<'_> {
         match field {
             Field::Column(_) => Some(format!("{name}: order_by")),
             Field::Array(_) => None,
+            Field::Computed(field, _) => {
+                field.callable.call()?;
+                match field.returns {
+                    ComputedReturn::Scalar => Some(format!("{name}: order_by")),
+                    ComputedReturn::Rows(target) => {
+                        let target = self.role.table(target)?;
+                        let counted = target.select.as_ref().is_some_and(|rules| rules.aggregations);
+                        counted.then(|| format!("{name}_aggregate: {}_aggregate_order_by", target.type_name))
+                    }
+                }
+            }
             Field::Object(to) => {
                 let target = self.role.table(to.target).filter(|target| has_fields(target))?;
                 Some(format!("{name}: {}_order_by", target.type_name))

@@ -1,5 +1,5 @@
 //! Reads the metadata folder that Hasura's command line writes: `databases/databases.yaml`, from which
-//! `"!include file"` strings lead to the rest.
+//! `"!include file"` strings lead to the rest, and `inherited_roles.yaml`.
 //!
 //! Invariant: never reads outside the folder, and an include chain ends.
 

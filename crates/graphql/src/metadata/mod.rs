@@ -21,8 +21,8 @@ pub use permission::{
     Columns, DeletePermission, InsertPermission, RolePermission, SelectPermission, UpdatePermission,
 };
 pub use table::{
-    ColumnConfig, CustomRootFields, ForeignKeyOn, ManualConfiguration, RelationshipMetadata, RootFieldName,
-    TableConfiguration, TableMetadata, Using,
+    ColumnConfig, ComputedFieldDefinition, ComputedFieldMetadata, CustomRootFields, ForeignKeyOn,
+    ManualConfiguration, RelationshipMetadata, RootFieldName, TableConfiguration, TableMetadata, Using,
 };
 
 use crate::catalog::QualifiedName;
@@ -36,6 +36,9 @@ pub struct Metadata {
     /// The tracked functions.
     #[serde(default)]
     pub functions: Vec<FunctionMetadata>,
+    /// The roles that inherit from others.
+    #[serde(default)]
+    pub inherited_roles: Vec<InheritedRole>,
     /// Collections of documents.
     #[serde(default)]
     pub query_collections: Vec<QueryCollection>,
@@ -51,6 +54,15 @@ pub struct Metadata {
     /// All of it, as it is exported.
     #[serde(skip)]
     pub document: Document,
+}
+
+/// A role that inherits from others.
+#[derive(Clone, Debug, Deserialize)]
+pub struct InheritedRole {
+    /// The role.
+    pub role_name: String,
+    /// Those from which it inherits.
+    pub role_set: Vec<String>,
 }
 
 /// A tracked function.

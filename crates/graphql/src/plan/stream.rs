@@ -8,14 +8,14 @@ use super::planner::{Planner, invalid};
 use super::select::{bare, readable};
 use super::selection::Selected;
 use super::tree::{Direction, From, OrderBy, OrderTarget, Rows, Select, Stream};
-use crate::catalog::{ColumnIndex, PgType, Table};
-use crate::expression::{Comparison, Filter, Operator, Value};
+use crate::catalog::{PgType, Table};
+use crate::expression::{Cell, Comparison, Filter, Operator, Value};
 use crate::schema::{Field, RoleTable};
 use crate::value::{Source, type_name};
 use std::sync::Arc;
 
 /// The column of a cursor, where it starts, and which way it goes.
-type Cursor = (ColumnIndex, Value, Direction);
+type Cursor = (Cell, Value, Direction);
 
 impl<'a> Planner<'a> {
     /// The stream of a table's rows.
@@ -35,14 +35,14 @@ impl<'a> Planner<'a> {
         }
         let cursor_type = format!("[{}_stream_cursor_input]!", table.type_name);
         let (cursor, at) = arguments.require(self, "cursor", &cursor_type)?;
-        let (column, start, direction) = self.cursor(&cursor, table, &at, path)?;
+        let (cell, start, direction) = self.cursor(&cursor, table, &at, path)?;
         let (batch_size, at) = arguments.require(self, "batch_size", "Int!")?;
         rows.limit = Some(self.value(&batch_size, &PgType::count(), false, &at)?);
         arguments.finish()?;
-        let cursor = place(&table.table, column, direction);
+        let cursor = place(&table.table, cell, direction);
         rows.filter = rows.filter.and(behind(&table.table, &cursor, 0));
-        let order = cursor.iter().map(|(column, direction)| OrderBy {
-            target: OrderTarget::Column(*column),
+        let order = cursor.iter().map(|(cell, direction)| OrderBy {
+            target: OrderTarget::Cell(cell.clone()),
             direction: *direction,
         });
         rows.order = order.collect();
@@ -97,15 +97,15 @@ impl<'a> Planner<'a> {
         }
         let (start, at) = start.ok_or_else(|| invalid(at, "missing required field \"initial_value\""))?;
         let column = |key: &str| match table.fields.get(key)? {
-            Field::Column(column) => Some((*column, &table.table.columns.get(*column)?.ty)),
+            Field::Column(cell) => Some((cell, cell.ty(&table.table)?)),
             _ => None,
         };
         let expected = |key: &str| column(key).map(|(_, ty)| type_name(ty, false));
         let mut cursors = Vec::new();
         for (key, entry) in self.entries(&start, &value_type, &at, &expected)? {
-            let Some((column, ty)) = column(&key) else { continue };
+            let Some((cell, ty)) = column(&key) else { continue };
             let start = self.value(&entry, ty, false, &format!("{at}.{key}"))?;
-            cursors.push((column, start, direction));
+            cursors.push((cell.clone(), start, direction));
         }
         Ok(cursors)
     }
@@ -119,31 +119,33 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// The columns that tell a row's place in the stream: the cursor, and where that may be equal in several rows, the
+/// The cells that tell a row's place in the stream: the cursor, and where that may be equal in several rows, the
 /// rest of the primary key.
-fn place(table: &Table, cursor: ColumnIndex, direction: Direction) -> Vec<(ColumnIndex, Direction)> {
+fn place(table: &Table, cursor: Cell, direction: Direction) -> Vec<(Cell, Direction)> {
+    let column = cursor.as_column();
     let mut place = vec![(cursor, direction)];
-    let unique = table.unique_constraints.iter().any(|unique| unique.columns == [cursor]);
+    let unique =
+        table.unique_constraints.iter().any(|unique| column.is_some_and(|column| unique.columns == [column]));
     if !unique {
-        let rest = table.primary_key.iter().filter(|column| **column != cursor);
-        place.extend(rest.map(|column| (*column, Direction::Asc)));
+        let rest = table.primary_key.iter().filter(|key| Some(**key) != column);
+        place.extend(rest.map(|key| (Cell::column(*key), Direction::Asc)));
     }
     place
 }
 
-/// The condition that a row stands behind the position, as far as the columns of `place` tell. `first` is the place
+/// The condition that a row stands behind the position, as far as the cells of `place` tell. `first` is the place
 /// of the first of them in the position.
 ///
 /// `a >= x and (a > x or …)` says the same as `a > x or (a = x and …)`, and lets an index be used. At a stream's
 /// start the values after the first are null, and only `a > x` can hold.
-fn behind(table: &Table, place: &[(ColumnIndex, Direction)], first: usize) -> Filter {
-    let Some(((column, direction), rest)) = place.split_first() else { return Filter::Or(Vec::new()) };
+fn behind(table: &Table, place: &[(Cell, Direction)], first: usize) -> Filter {
+    let Some(((cell, direction), rest)) = place.split_first() else { return Filter::Or(Vec::new()) };
     let compare = |ascending: &'static str, descending: &'static str| {
         let name = if *direction == Direction::Desc { descending } else { ascending };
-        let ty = &table.columns.get(*column)?.ty;
+        let ty = cell.ty(table)?;
         let value = Value { source: Source::Position(first), ty: ty.clone(), list: false };
         let comparison = Comparison::Value(Operator::named(name, ty)?, value);
-        Some(Filter::Compare { column: *column, comparison })
+        Some(Filter::Compare { cell: cell.clone(), comparison })
     };
     match (compare("gt", "lt"), compare("gte", "lte")) {
         (Some(beyond), _) if rest.is_empty() => beyond,

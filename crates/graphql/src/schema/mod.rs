@@ -4,17 +4,21 @@
 //! Pure: from a catalog and metadata to plain data. Next: [`crate::plan`] reads requests against it.
 
 mod build;
+mod callable;
+mod inheritance;
 mod names;
 mod permission_filter;
+mod rules;
 mod tracked;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
+pub use callable::{Callable, ComputedField, ComputedReturn};
 pub use tracked::{Tracked, TrackedTable};
 
-use crate::catalog::{ColumnIndex, EnumTable, Function, Table, TableId};
-use crate::expression::{Filter, Value};
+use crate::catalog::{ColumnIndex, EnumTable, Table, TableId};
+use crate::expression::{Cell, Filter, Value};
 use crate::introspection::Introspector;
 use crate::metadata::Metadata;
 
@@ -127,8 +131,10 @@ pub struct RoleTable {
 /// A field of a table's object type.
 #[derive(Clone, Debug)]
 pub enum Field {
-    /// A column.
-    Column(ColumnIndex),
+    /// A column, in the rows where the role sees it.
+    Column(Cell),
+    /// What a function makes of a row; a value is null but in the rows where the role sees it.
+    Computed(Arc<ComputedField>, Option<Arc<Filter>>),
     /// A relationship to one row.
     Object(Relationship),
     /// A relationship to many rows.
@@ -218,13 +224,9 @@ pub struct DeleteRules {
 #[derive(Debug)]
 pub struct RoleFunction {
     /// The function.
-    pub function: Arc<Function>,
+    pub callable: Arc<Callable>,
     /// The table whose rows it returns.
     pub table: Arc<RoleTable>,
-    /// The place of the argument that takes the session.
-    pub session_argument: Option<usize>,
-    /// The name of its root field.
-    pub field_name: String,
 }
 
 impl RoleSchema {
@@ -246,19 +248,6 @@ impl RoleSchema {
     /// The table as the role sees it, if it sees it at all.
     pub fn table(&self, id: TableId) -> Option<&Arc<RoleTable>> {
         self.tables.get(&id)
-    }
-}
-
-impl RoleFunction {
-    /// What the API calls the arguments: those without a name by their place.
-    pub fn argument_names(&self) -> impl Iterator<Item = String> {
-        let mut unnamed = 0;
-        self.function.arguments.iter().map(move |argument| {
-            argument.name.clone().unwrap_or_else(|| {
-                unnamed += 1;
-                format!("arg_{unnamed}")
-            })
-        })
     }
 }
 

@@ -153,12 +153,9 @@ impl Writer {
         } else {
             self.literal("''");
         }
-        self.literal(", row(");
-        self.separated(&table.columns, ", ", |writer, column| {
-            writer.column(row.alias, &column.name);
-        });
-        self.literal(")::");
-        self.sql.qualified(&table.name.schema, &table.name.name).literal("::text");
+        self.literal(", ");
+        self.whole_row(row);
+        self.literal("::text");
         for column in also {
             self.literal(", ");
             self.row_column(row, *column);

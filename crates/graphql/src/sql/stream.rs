@@ -18,10 +18,10 @@ pub(super) fn document(key: &Word, stream: &Stream) -> Statement {
     writer.literal("\":', ").list(select, row);
     writer.literal(", '}'), ").saw_what_woke_it();
     writer.literal(", count(*)");
-    for (column, _) in &stream.cursor {
+    for (cell, _) in &stream.cursor {
         // The batch's last row: aggregates take the rows in their order.
-        writer.literal(", (array_agg(").row_column(row, *column);
-        writer.literal("::text))[count(*)]");
+        writer.literal(", (array_agg((").cell(row, cell);
+        writer.literal(")::text))[count(*)]");
     }
     writer.literal(" from ").many_source(select, row, None);
     writer.finish()

@@ -71,6 +71,14 @@ impl Template {
     }
 }
 
+/// The input type with what can be asked of values of type `ty`.
+pub fn comparison_name(ty: &Arc<PgType>) -> String {
+    match &ty.kind {
+        TypeKind::Array(element) => format!("{}_array_comparison_exp", element.graphql_name()),
+        _ => format!("{}_comparison_exp", ty.graphql_name()),
+    }
+}
+
 /// What a client is told of a value: its type's name as GraphQL spells it, with `[…!]` for a list.
 pub fn type_name(ty: &Arc<PgType>, list: bool) -> String {
     let element = match &ty.kind {

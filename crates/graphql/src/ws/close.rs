@@ -23,6 +23,8 @@ impl Close {
     pub(super) const UNAUTHORIZED: Self = Self::fixed(4401, "Unauthorized");
     /// The token has ended; come back with a new one.
     pub(super) const EXPIRED: Self = Self::fixed(4403, "Could not verify JWT: JWTExpired");
+    /// The session was ended, here or from another device; sign in anew.
+    pub(super) const REVOKED: Self = Self::fixed(4403, "the session has ended");
     /// The client speaks another protocol.
     pub(super) const SUBPROTOCOL: Self = Self::fixed(4406, "Subprotocol not acceptable");
     /// The client did not introduce itself in time.

@@ -7,6 +7,7 @@ mod auth;
 mod engine;
 mod exit;
 mod graphql;
+mod limits;
 mod mail;
 mod postgres;
 mod unbuilt;
@@ -15,6 +16,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use app::auth::Options;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use secrecy::SecretString;
 
@@ -22,6 +24,7 @@ pub(crate) use auth::AuthConfig;
 pub(crate) use engine::{EngineConfig, ignored_variables};
 pub(crate) use exit::Exit;
 pub(crate) use graphql::GraphqlConfig;
+pub(crate) use limits::LimitsConfig;
 pub(crate) use mail::MailConfig;
 pub(crate) use postgres::PostgresConfig;
 
@@ -67,6 +70,8 @@ pub(crate) struct Config {
     pub(crate) auth: AuthConfig,
     #[command(flatten)]
     pub(crate) graphql: GraphqlConfig,
+    #[command(flatten)]
+    pub(crate) limits: LimitsConfig,
     #[command(flatten)]
     pub(crate) mail: MailConfig,
     /// The search path, by which PostgreSQL's programs are found.
@@ -115,6 +120,16 @@ pub(crate) struct KeyConfig {
     /// such of which the first signs, or a bare HS256 key of 32 bytes or more
     #[arg(long, env = "NHOST_JWT_SECRET", value_name = "SECRET", hide_env_values = true)]
     pub(crate) nhost_jwt_secret: Option<SecretString>,
+}
+
+impl Config {
+    /// The settings as the sign-in service takes them; codes are kept under `code_key`.
+    pub(crate) fn auth_options(&self, code_key: SecretString) -> Result<Options, clients::Error> {
+        let breached_passwords = self.limits.breached_passwords()?;
+        let rate_limits = self.limits.rate_limits(self.server.env == Environment::Production);
+        let options = self.auth.options(self.server.listen, self.mail.is_on(), code_key);
+        Ok(Options { breached_passwords, rate_limits, ..options })
+    }
 }
 
 impl CommandLine {
