@@ -64,6 +64,8 @@ async fn sql_answers_as_hasura_has_it() {
         json!({"result_type": "TuplesOk", "result": [["id", "name"], ["1", "Ann"], ["2", "Bob"]]})
     );
     assert_eq!(served.sql("select null as b").await, json!([["b"], ["NULL"]]));
+    let last = json!({"sql": "select 1 as a; update author set tags = tags"});
+    assert_eq!(served.done("run_sql", last).await["result_type"], "CommandOk");
     let none = served.done("pg_run_sql", json!({"sql": "update author set tags = tags"})).await;
     assert_eq!(none, json!({"result_type": "CommandOk", "result": null}));
     let (status, error) = served.command("run_sql", json!({"sql": "select nothing from nowhere"})).await;

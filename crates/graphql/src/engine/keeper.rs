@@ -67,7 +67,7 @@ impl Keeper {
             let looks = self.behind || !self.targets.tells_of_schema();
             tokio::select! {
                 Some(order) = self.orders.recv() => {
-                    self.obey(order).await;
+                    Box::pin(self.obey(order)).await;
                     continue;
                 }
                 Ok(()) = self.schema.changed() => self.settle().await,
@@ -75,7 +75,7 @@ impl Keeper {
                 _ = clock.tick(), if looks => {}
             }
             let transaction = *self.schema.borrow_and_update();
-            let result = timeout(RELOAD, self.follow_schema(transaction)).await;
+            let result = timeout(RELOAD, Box::pin(self.follow_schema(transaction))).await;
             self.note(result.unwrap_or(Err(EngineError::ReloadTimeout(RELOAD.as_secs()))));
         }
     }
@@ -121,7 +121,7 @@ impl Keeper {
     }
 
     async fn obey(&mut self, order: Order) {
-        let answer = Draft::new(self).obey(order.command).await;
+        let answer = Box::pin(Draft::new(self).obey(order.command)).await;
         // Who asked may be gone; what was done is done.
         let _ = order.answer.send(answer);
     }
@@ -142,7 +142,7 @@ impl Keeper {
         }
         let current = self.current();
         let api = self.make(current.metadata.clone(), current.resource_version).await?;
-        self.put(api).await?;
+        Box::pin(self.put(api)).await?;
         Ok(true)
     }
 
