@@ -88,7 +88,7 @@ impl Engine {
         let live = LiveQueries::new(pool.clone(), feed.interests());
         let shared = Arc::new(Shared {
             pool,
-            api: ArcSwap::from_pointee(api),
+            api: ArcSwap::new(api),
             generation: watch::Sender::new(0),
             doubt: Notify::new(),
             reload_failure: watch::Sender::new(None),

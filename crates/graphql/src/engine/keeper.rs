@@ -101,19 +101,23 @@ impl Keeper {
     }
 
     /// Makes the API of other metadata over the database as it is, to be looked at before it is put in place.
-    pub(crate) async fn make(&self, metadata: Metadata, resource_version: u64) -> Result<Api, EngineError> {
+    pub(crate) async fn make(
+        &self,
+        metadata: Metadata,
+        resource_version: u64,
+    ) -> Result<Arc<Api>, EngineError> {
         let pools = self.current().pools.clone();
         Api::load(&self.shared.pool, metadata, &self.options, pools, resource_version).await
     }
 
     /// Puts an API in the place of the one before, and wakes who must plan anew.
-    pub(crate) async fn put(&mut self, api: Api) -> Result<(), EngineError> {
+    pub(crate) async fn put(&mut self, api: Arc<Api>) -> Result<(), EngineError> {
         self.targets.set(&api.tracked.sources()).await?;
         let told: BTreeSet<String> = self.current().inconsistencies.iter().cloned().collect();
         if !api.inconsistencies.iter().all(|sentence| told.contains(sentence)) {
             api.tell_inconsistencies();
         }
-        self.shared.api.store(Arc::new(api));
+        self.shared.api.store(api);
         self.shared.generation.send_modify(|generation| *generation += 1);
         self.behind = false;
         self.shared.reload_failure.send_replace(None);

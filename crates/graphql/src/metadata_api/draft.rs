@@ -238,7 +238,7 @@ impl<'a> Draft<'a> {
         Ok(Box::pin(self.keeper.put(api)).await?)
     }
 
-    async fn make(&self, version: u64) -> Result<Api, ApiError> {
+    async fn make(&self, version: u64) -> Result<Arc<Api>, ApiError> {
         Ok(self.keeper.make(self.document.metadata()?, version).await?)
     }
 
