@@ -7,11 +7,15 @@ mod folder;
 mod permission;
 mod table;
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
+use serde_json::Value;
 
 pub use folder::{MetadataError, MetadataFolder};
 pub use permission::{
-    Columns, DeletePermission, InsertPermission, RolePermission, SelectPermission, UpdatePermission,
+    Columns, DeletePermission, InsertPermission, RolePermission, SelectPermission, SelectRootField,
+    UpdatePermission,
 };
 pub use table::{
     ColumnConfig, ComputedFieldDefinition, ComputedFieldMetadata, CustomRootFields, ForeignKeyOn,
@@ -32,6 +36,9 @@ pub struct Metadata {
     /// The roles that inherit from others.
     #[serde(default)]
     pub inherited_roles: Vec<InheritedRole>,
+    /// What else it says.
+    #[serde(flatten)]
+    pub rest: BTreeMap<String, Value>,
 }
 
 /// A role that inherits from others.

@@ -231,6 +231,12 @@ impl<'a> Planner<'a> {
                 template => Source::Json(template),
             });
         }
+        if matches!(value, ast::Value::Float(_))
+            && ty.base().kind == TypeKind::Int
+            && ty.base().name == "int4"
+        {
+            return Err(wrong_kind(at, "a 32-bit integer", "Int", "a float"));
+        }
         if let (ast::Value::Float(number), TypeKind::Float | TypeKind::Numeric | TypeKind::Other) =
             (value, &ty.base().kind)
         {
@@ -268,6 +274,19 @@ impl<'a> Planner<'a> {
             _ => Template::Fixed(Json::Null),
         })
     }
+}
+
+/// The error of a name that is not among those of an enum.
+pub(super) fn unknown_name<'n>(
+    name: &str,
+    known: impl Iterator<Item = &'n str>,
+    type_name: &str,
+    at: &str,
+) -> GraphqlError {
+    let mut known: Vec<&str> = known.collect();
+    known.sort_unstable();
+    let known = text::one_of(&known);
+    invalid(at, format!("expected {known} for type {type_name:?}, but found {name:?}"))
 }
 
 /// The error of a value that does not fit its type.
