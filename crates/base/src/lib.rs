@@ -11,4 +11,5 @@ pub mod json_path;
 pub mod jwt;
 pub mod problem;
 pub mod project;
+pub mod revocation;
 pub mod session;

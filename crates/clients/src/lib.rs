@@ -7,6 +7,7 @@
 mod error;
 pub mod jwks;
 pub mod mail;
+pub mod pwned;
 pub mod web;
 
 pub use error::{Again, Error};

@@ -6,7 +6,7 @@ use base::session::Session;
 use db::testing::TestDatabase;
 use graphql::plan::{Document, plan};
 use graphql::schema::{RoleSchema, Tracked, enum_tables};
-use graphql::sql::{InsertSteps, Statements, WriteStatements, statements};
+use graphql::sql::{InsertSteps, Statements, WriteStatements, shared, statements};
 use serde_json::{Map, Value, json};
 
 use crate::world::{ANN, metadata, user};
@@ -27,11 +27,17 @@ fn written(schema: &RoleSchema, session: &Session, query: &str, variables: Value
     let plan = plan(schema, &Document::parse(query).unwrap(), None, &variables, session).unwrap();
     match statements(&plan) {
         Statements::Known(answer) => answer,
-        Statements::Read(statement) | Statements::Live(statement) | Statements::Stream(statement) => {
-            statement.sql.to_string()
-        }
+        Statements::Read(statement)
+        | Statements::ReadRows(statement, _)
+        | Statements::Live(statement)
+        | Statements::Stream(statement) => statement.sql.to_string(),
         Statements::Write(fields) => {
-            fields.iter().map(|field| shown(&field.run)).collect::<Vec<_>>().join("\n;\n")
+            let mut all: Vec<_> = fields.iter().map(|field| shown(&field.run)).collect();
+            if let Some(shared) = shared(&plan) {
+                all.push(format!("-- shared\n{}", shared.write.sql));
+                all.extend(shared.read.map(|read| read.sql.to_string()));
+            }
+            all.join("\n;\n")
         }
     }
 }

@@ -8,6 +8,8 @@ const ENTRIES: &[(&str, &str)] = &[
     ("1_letters", include_str!("migrations/1_letters/up.sql")),
     ("2_codes", include_str!("migrations/2_codes/up.sql")),
     ("3_second_factor", include_str!("migrations/3_second_factor/up.sql")),
+    ("4_sessions", include_str!("migrations/4_sessions/up.sql")),
+    ("5_email_factor", include_str!("migrations/5_email_factor/up.sql")),
 ];
 
 /// The sign-in service's migrations, to be applied after the platform's.

@@ -7,8 +7,10 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::Auth;
+use super::device::Device;
 use super::error::AuthError;
 use super::refresh_token::RefreshToken;
+use super::second_factor::Factor;
 use super::tickets::Ticket;
 use super::user::User;
 
@@ -46,6 +48,9 @@ pub(super) struct SessionPayload {
 #[derive(Serialize)]
 pub(super) struct Challenge {
     pub(super) ticket: String,
+    /// `email` where the code comes in a letter. Nhost Auth, which knows apps alone, has no such key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method: Option<&'static str>,
 }
 
 impl SessionPayload {
@@ -55,8 +60,9 @@ impl SessionPayload {
     }
 
     /// The second factor is asked for.
-    pub(super) fn challenge(ticket: &Ticket) -> Self {
-        Self { session: None, mfa: Some(Challenge { ticket: ticket.expose().to_owned() }) }
+    pub(super) fn challenge(ticket: &Ticket, factor: Factor) -> Self {
+        let method = (factor == Factor::Email).then_some("email");
+        Self { session: None, mfa: Some(Challenge { ticket: ticket.expose().to_owned(), method }) }
     }
 
     /// Neither: the address must be verified first.
@@ -67,23 +73,38 @@ impl SessionPayload {
 
 impl Auth {
     /// A new session of a person who has just shown who they are.
-    pub(super) async fn begin_session(&self, user: Uuid) -> Result<OpenSession, AuthError> {
+    pub(super) async fn begin_session(&self, user: Uuid, device: &Device) -> Result<OpenSession, AuthError> {
+        let custom = self.custom_claims(user).await?;
         let token = RefreshToken::generate();
         let lifetime = f64::from(self.0.options.refresh_token_expires_in);
         let sql = include_str!("sql/open_session.sql");
-        let row = self.0.pool.query_opt(sql, &[&user, &token.stored(), &lifetime]).await?;
+        let row =
+            self.0.pool.query_opt(sql, &[&user, &token.stored(), &lifetime, &device.metadata()]).await?;
         // Disabled or deleted while they showed it.
         let row = row.ok_or(AuthError::DisabledUser)?;
-        self.open_session(&row, &token)
+        self.open_session(&row, &token, custom)
+    }
+
+    /// The project's own claims of a person.
+    pub(super) async fn custom_claims(&self, user: Uuid) -> Result<BTreeMap<String, String>, AuthError> {
+        match &self.0.custom_claims {
+            Some(claims) => claims.of(user).await,
+            None => Ok(BTreeMap::new()),
+        }
     }
 
     /// The session of the person in `row`, a user's row with the column `refresh_token_id`, whose stored
-    /// refresh token is that of `token`.
-    pub(super) fn open_session(&self, row: &Row, token: &RefreshToken) -> Result<OpenSession, AuthError> {
+    /// refresh token is that of `token`, with claims of the project's own.
+    pub(super) fn open_session(
+        &self,
+        row: &Row,
+        token: &RefreshToken,
+        mut claims: BTreeMap<String, String>,
+    ) -> Result<OpenSession, AuthError> {
         let user = User::from_row(row)?;
         let options = &self.0.options;
         let refresh_token_id: Uuid = row.try_get("refresh_token_id")?;
-        let claims = BTreeMap::from([
+        claims.extend([
             ("x-hasura-user-is-anonymous".to_owned(), user.is_anonymous.to_string()),
             (REFRESH_TOKEN_ID.to_owned(), refresh_token_id.to_string()),
         ]);

@@ -1,9 +1,15 @@
 //! The sign-in service over HTTP: every endpoint, the good way and each error.
 
+mod anonymous;
 mod codes;
+mod deletion;
 mod email_change;
+mod email_factor;
 mod letters;
+mod limits;
 mod password;
+mod pat;
+mod rules;
 mod second_factor;
 mod service;
 mod session;

@@ -45,13 +45,13 @@ impl Service {
         let clock = Clock::manual(1_700_000_000);
         let secret = "an access token key for tests alone".to_owned().into();
         let jwt = JwtKeys::parse(&secret, clock.clone()).unwrap();
-        let auth = Auth::start(pool.clone(), jwt.clone(), options).await.unwrap();
+        let auth = Auth::start(pool.clone(), jwt.clone(), None, options).await.unwrap();
         Self { router: router(auth.clone()), auth, pool, clock, jwt, _database: database }
     }
 
     /// The same database, served with other settings.
     pub(super) async fn reconfigure(&mut self, options: Options) {
-        let auth = Auth::start(self.pool.clone(), self.jwt.clone(), options).await.unwrap();
+        let auth = Auth::start(self.pool.clone(), self.jwt.clone(), None, options).await.unwrap();
         self.auth = auth.clone();
         self.router = router(auth);
     }

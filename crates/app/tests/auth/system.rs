@@ -60,7 +60,8 @@ async fn a_method_that_a_path_does_not_have_is_refused_in_json() {
 #[tokio::test]
 async fn it_may_be_nested_at_two_addresses() {
     let service = Service::start().await;
-    let auth = Auth::start(service.pool.clone(), service.jwt.clone(), Options::default()).await.unwrap();
+    let auth =
+        Auth::start(service.pool.clone(), service.jwt.clone(), None, Options::default()).await.unwrap();
     let both = Router::new().nest("/v1", router(auth.clone())).nest("/v1/auth", router(auth));
     let body = json!({ "email": "a@b.c", "password": PASSWORD }).to_string();
     let answer = send(both.clone(), json_request("/v1/signup/email-password", body.clone())).await;

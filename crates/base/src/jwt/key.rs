@@ -82,7 +82,7 @@ impl VerifyingKey {
 
 /// Signature alone: times are judged by the injected clock, and issuer and audience by the key's rules.
 fn validation(algorithms: &[Algorithm]) -> Validation {
-    let mut rules = Validation::default();
+    let mut rules = Validation::new(algorithms.first().copied().unwrap_or_default());
     rules.algorithms = algorithms.to_vec();
     rules.validate_exp = false;
     rules.validate_aud = false;

@@ -146,7 +146,7 @@ impl JwtKeys {
         if let Some(audience) = key.rules.audience.first() {
             payload.insert("aud".to_owned(), Value::from(audience.as_str()));
         }
-        key.rules.put_claims(&mut payload, hasura);
+        key.rules.put_claims(&mut payload, &hasura);
         let json = payload::write(&payload).ok_or(TokenError::Claims)?;
         let mut header = Header::new(key.algorithm);
         header.kid.clone_from(&key.kid);
@@ -178,6 +178,11 @@ impl JwtKeys {
     /// The time that tokens are judged by, in seconds since 1970.
     pub fn now(&self) -> i64 {
         self.clock.unix_seconds()
+    }
+
+    /// The clock that tokens are judged by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 }
 

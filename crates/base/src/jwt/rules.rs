@@ -63,9 +63,9 @@ impl Rules {
     }
 
     /// Puts claims where these rules look for them. A map of claims is not written: it reads others' tokens.
-    pub(super) fn put_claims(&self, payload: &mut Map<String, Value>, claims: Map<String, Value>) {
-        let text = || Value::Object(claims.clone()).to_string();
-        let value = if self.stringified { Value::String(text()) } else { Value::Object(claims.clone()) };
+    pub(super) fn put_claims(&self, payload: &mut Map<String, Value>, claims: &Map<String, Value>) {
+        let value = Value::Object(claims.clone());
+        let value = if self.stringified { Value::String(value.to_string()) } else { value };
         match (self.namespace.steps(), value) {
             ([], Value::Object(claims)) => payload.extend(claims),
             (steps, value) => {

@@ -222,14 +222,11 @@ fn pair(
     public: Option<&[u8]>,
     private: Option<&[u8]>,
 ) -> Result<(DecodingKey, Option<EncodingKey>), JwtSecretError> {
-    let private = match private {
-        None => None,
-        Some(pem) => Some(match algorithm.family() {
-            AlgorithmFamily::Rsa => EncodingKey::from_rsa_pem(pem),
-            AlgorithmFamily::Ec => EncodingKey::from_ec_pem(pem),
-            _ => EncodingKey::from_ed_pem(pem),
-        }),
-    };
+    let private = private.map(|pem| match algorithm.family() {
+        AlgorithmFamily::Rsa => EncodingKey::from_rsa_pem(pem),
+        AlgorithmFamily::Ec => EncodingKey::from_ec_pem(pem),
+        _ => EncodingKey::from_ed_pem(pem),
+    });
     let bad =
         |_| JwtSecretError::BadKey("`signing_key` is not the PEM of a private key (PKCS #8) of its type");
     let private = private.transpose().map_err(bad)?;

@@ -105,6 +105,13 @@ pub async fn load(pool: &Pool, enum_tables: &[EnumTable]) -> Result<Catalog, Eng
     Ok(catalog)
 }
 
+/// What tells one state of the catalog from another.
+pub async fn fingerprint(pool: &Pool) -> Result<String, EngineError> {
+    let sql = concat!("select md5(c.document) from (", include_str!("load_catalog.sql"), ") as c(document)");
+    let row = pool.query_one(sql, &[]).await?;
+    row.try_get(0).map_err(|error| EngineError::CatalogAnswer(error.to_string()))
+}
+
 fn assemble(tables: Vec<TableRow>, functions: Vec<FunctionRow>, types: &Types, enums: &Enums) -> Catalog {
     // A relationship may lead to a table that comes later, so positions are known before any table is made.
     let positions: HashMap<u32, HashMap<i16, usize>> = tables
@@ -118,8 +125,7 @@ fn assemble(tables: Vec<TableRow>, functions: Vec<FunctionRow>, types: &Types, e
         insert_table(&mut catalog, row, types, enums, &positions);
     }
     for row in functions {
-        let name = QualifiedName { schema: row.schema.clone(), name: row.name.clone() };
-        catalog.functions.entry(name).or_default().push(Arc::new(function(row, types)));
+        catalog.insert_function(function(row, types));
     }
     catalog
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use enum_tables::EnumTable;
-pub use load::load;
+pub use load::{fingerprint, load};
 pub use types::{EnumType, EnumValue, PgType, TypeKind};
 
 /// A name with its schema, as `"public"."chats"`.
@@ -201,7 +201,13 @@ impl Catalog {
         self.functions.get(name).map_or(&[], Vec::as_slice)
     }
 
-    fn insert_table(&mut self, table: impl FnOnce(TableId) -> Table) {
+    /// Adds a function.
+    pub fn insert_function(&mut self, function: Function) {
+        self.functions.entry(function.name.clone()).or_default().push(Arc::new(function));
+    }
+
+    /// Adds the table that `table` makes for its place.
+    pub fn insert_table(&mut self, table: impl FnOnce(TableId) -> Table) {
         let id = TableId(self.tables.len());
         let table = table(id);
         self.by_name.insert(table.name.clone(), id);

@@ -6,6 +6,7 @@
 
 mod bind;
 mod insert;
+mod shared;
 mod write;
 
 use base::project::GraphqlError;
@@ -14,9 +15,11 @@ use db::tokio_postgres::Row;
 use db::{Pool, RawJson, Text};
 
 use crate::error::from_database;
+use crate::rows::RowsAnswer;
 use crate::sql::Statement;
 
 pub(crate) use bind::{Earlier, Moment, Values, bind};
+pub(crate) use shared::Sharing;
 pub(crate) use write::write;
 
 /// Runs a query and gives its `data`.
@@ -30,6 +33,19 @@ pub(crate) async fn read(
         pool.query_text(&statement.sql, &parameters).await.map_err(|error| failed(&error, "$", "$"))?;
     let row = rows.first().ok_or_else(unexpected)?;
     Ok(Bytes::copy_from_slice(json_of(row)?))
+}
+
+/// Runs a query that returns plain rows, and writes its `data`.
+pub(crate) async fn read_rows(
+    pool: &Pool,
+    statement: &Statement,
+    answer: &RowsAnswer,
+    values: Values<'_>,
+) -> Result<Bytes, GraphqlError> {
+    let parameters = bind(&statement.parameters, values, Earlier::default())?;
+    let rows =
+        pool.query_text(&statement.sql, &parameters).await.map_err(|error| failed(&error, "$", "$"))?;
+    answer.write(&rows).map(Bytes::from)
 }
 
 /// What a live query's statement answered.

@@ -7,6 +7,7 @@ use base::session::Session;
 use bytes::Bytes;
 use changes::Interest;
 use db::Pool;
+use tokio::sync::watch;
 
 use super::CohortKey;
 use super::dependencies::dependencies;
@@ -31,6 +32,7 @@ pub(super) struct Cohort {
     pub(super) key: CohortKey,
     pub(super) interests: Vec<Interest>,
     prepared: Arc<Prepared>,
+    pool: Pool,
     session: Session,
     request: GraphqlRequest,
 }
@@ -38,6 +40,7 @@ pub(super) struct Cohort {
 impl Cohort {
     pub(super) fn new(
         prepared: Arc<Prepared>,
+        pool: Pool,
         session: &Session,
         request: &GraphqlRequest,
     ) -> Result<Self, GraphqlError> {
@@ -49,24 +52,29 @@ impl Cohort {
             (bound, dependencies(&prepared.plan, values)?)
         };
         let key = CohortKey { plan: Arc::as_ptr(&prepared) as usize, values };
-        Ok(Self { key, interests, prepared, session: session.clone(), request: request.clone() })
+        Ok(Self { key, interests, prepared, pool, session: session.clone(), request: request.clone() })
     }
 
-    /// Reads the query, such that the transactions `woken_by` are visible to it.
-    pub(super) async fn read(&self, pool: &Pool, woken_by: &[u64]) -> State {
-        match self.try_read(pool, woken_by).await {
+    /// Reads the query, such that the transactions `woken_by` are visible to it. Gives up when nobody waits for it.
+    pub(super) async fn read(&self, woken_by: &[u64], watched: &watch::Sender<State>) -> State {
+        match self.try_read(woken_by, watched).await {
             Ok(data) => State::Known(data),
             Err(error) => State::Failed(error),
         }
     }
 
-    async fn try_read(&self, pool: &Pool, woken_by: &[u64]) -> Result<Bytes, GraphqlError> {
+    async fn try_read(
+        &self,
+        woken_by: &[u64],
+        watched: &watch::Sender<State>,
+    ) -> Result<Bytes, GraphqlError> {
         let statement = statement(&self.prepared)?;
         let variables = self.prepared.variables(&self.request);
         let moment = Moment { woken_by, position: &[] };
         let values = Values { session: &self.session, variables: &variables, moment };
         let parameters = bind(&statement.parameters, values, Earlier::default())?;
-        Ok(read_current(pool, statement, &parameters).await?.data)
+        let wanted = || !watched.is_closed();
+        Ok(read_current(&self.pool, statement, &parameters, wanted).await?.data)
     }
 }
 

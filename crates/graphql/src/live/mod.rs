@@ -23,6 +23,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::plan_cache::Prepared;
 use cohort::{Cohort, State};
 use read::Reads;
+pub(crate) use stream::Place;
 
 /// How many live queries are asked at once; the others wait, so that requests find the database free.
 const CONCURRENT_READS: usize = 32;
@@ -53,14 +54,17 @@ impl LiveQueries {
         Self(Arc::new(Inner { pool, interests, cohorts, reads, shared_reads: Reads::default() }))
     }
 
-    /// Watches a subscription: a stream of its states, which ends after an error.
+    /// Watches a subscription: a stream of its states, which ends after an error. `limited` is the pool to read
+    /// it with, where it is not the usual one.
     pub(crate) fn watch(
         &self,
         prepared: Arc<Prepared>,
+        limited: Option<Pool>,
         session: &Session,
         request: &GraphqlRequest,
     ) -> BoxStream<'static, Result<Bytes, GraphqlError>> {
-        match Cohort::new(prepared, session, request) {
+        let pool = limited.unwrap_or_else(|| self.0.pool.clone());
+        match Cohort::new(prepared, pool, session, request) {
             Ok(cohort) => states(self.join(cohort)),
             Err(error) => futures::stream::once(async { Err(error) }).boxed(),
         }
@@ -87,7 +91,7 @@ impl LiveQueries {
         loop {
             let state = {
                 let _turn = self.0.reads.acquire().await;
-                cohort.read(&self.0.pool, &wake.transactions).await
+                cohort.read(&wake.transactions, &sender).await
             };
             let failed = matches!(state, State::Failed(_));
             sender.send_if_modified(|last| {

@@ -17,11 +17,13 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// How long a commit that was announced may take to become visible before it is looked for again.
 const SOON: Duration = Duration::from_millis(1);
 
-/// Runs the statement until it sees the transactions that woke it.
+/// Runs the statement until it sees the transactions that woke it. A database that is away is asked again for as long
+/// as the answer is `wanted`.
 pub(super) async fn read_current(
     pool: &Pool,
     statement: &Statement,
     parameters: &[Text<'_>],
+    wanted: impl Fn() -> bool,
 ) -> Result<LiveAnswer, GraphqlError> {
     loop {
         metrics::counter!("graphql_live_reads_total").increment(1);
@@ -29,7 +31,7 @@ pub(super) async fn read_current(
             Ok(Some(answer)) => return Ok(answer),
             Ok(None) => tokio::time::sleep(SOON).await,
             // The database comes back, and those who watch wait for it.
-            Err(error) if error.code == "unavailable" => tokio::time::sleep(PAUSE).await,
+            Err(error) if error.code == "unavailable" && wanted() => tokio::time::sleep(PAUSE).await,
             Err(error) => return Err(error),
         }
     }

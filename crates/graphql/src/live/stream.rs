@@ -3,13 +3,13 @@
 //! A stream moves with the rows that it was told, and only when they were: it is asked again when its listener wants
 //! more. Streams that stand at the same place with the same values and were woken for the same share a read.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base::project::{GraphqlError, GraphqlRequest};
 use base::session::Session;
 use bytes::Bytes;
 use changes::{Interest, Registration, Wake};
-use db::Text;
+use db::{Pool, Text};
 use futures::future::FutureExt;
 use futures::stream::{BoxStream, StreamExt};
 
@@ -25,9 +25,25 @@ use crate::sql::{Statement, Statements};
 /// Where a stream stands, as PostgreSQL's texts.
 type Position = Vec<Option<String>>;
 
+/// Where a stream stands, kept by its listener from one plan of it to the next.
+#[derive(Clone, Default)]
+pub(crate) struct Place(Arc<Mutex<Option<Position>>>);
+
+impl Place {
+    fn known(&self) -> Option<Position> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, position: &Position) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(position.clone());
+    }
+}
+
 /// One subscription to a stream.
 struct Follower {
     queries: LiveQueries,
+    pool: Pool,
+    place: Place,
     prepared: Arc<Prepared>,
     session: Session,
     request: GraphqlRequest,
@@ -46,14 +62,18 @@ struct Following {
 }
 
 impl LiveQueries {
-    /// Follows a stream: its batches, of one row at least each. It ends after an error.
+    /// Follows a stream from `place` on, or from its beginning: its batches, of one row at least each. It ends after an
+    /// error. `limited` is the pool to read it with, where it is not the usual one.
     pub(crate) fn stream(
         &self,
         prepared: Arc<Prepared>,
+        limited: Option<Pool>,
+        place: Place,
         session: &Session,
         request: GraphqlRequest,
     ) -> BoxStream<'static, Result<Bytes, GraphqlError>> {
-        match Follower::new(self, prepared, session, request) {
+        let pool = limited.unwrap_or_else(|| self.0.pool.clone());
+        match Follower::new(self, prepared, pool, place, session, request) {
             Ok(follower) => follower.batches(),
             Err(error) => futures::stream::once(async { Err(error) }).boxed(),
         }
@@ -64,6 +84,8 @@ impl Follower {
     fn new(
         queries: &LiveQueries,
         prepared: Arc<Prepared>,
+        pool: Pool,
+        place: Place,
         session: &Session,
         request: GraphqlRequest,
     ) -> Result<Self, GraphqlError> {
@@ -71,12 +93,13 @@ impl Follower {
             let (_, stream) = parts(&prepared)?;
             let variables = prepared.variables(&request);
             let values = Values { session, variables: &variables, moment: Moment::default() };
-            let mut position = vec![bound(&stream.start, values)?];
+            let start = || bound(&stream.start, values).map(|start| vec![start]);
+            let mut position = place.known().map_or_else(start, Ok)?;
             position.resize(stream.cursor.len(), None);
             (position, full(stream, values)?, dependencies(&prepared.plan, values)?)
         };
         let (queries, session) = (queries.clone(), session.clone());
-        let new = Self { queries, prepared, session, request, interests, position, full };
+        let new = Self { queries, pool, place, prepared, session, request, interests, position, full };
         // What is wrong with a value is said at once.
         new.parameters(&Wake::default())?;
         Ok(new)
@@ -100,12 +123,12 @@ impl Follower {
         let plan = Arc::as_ptr(&self.prepared) as usize;
         let key = ReadKey { plan, values: self.parameters(wake)?, round: wake.round };
         let read = self.queries.0.shared_reads.share(key, |key| {
-            let (queries, prepared) = (self.queries.clone(), self.prepared.clone());
+            let (queries, prepared, pool) = (self.queries.clone(), self.prepared.clone(), self.pool.clone());
             let parameters = key.values.clone();
             async move {
                 let (statement, _) = parts(&prepared)?;
                 let _turn = queries.0.reads.acquire().await;
-                read_current(&queries.0.pool, statement, &parameters).await
+                read_current(&pool, statement, &parameters, || true).await
             }
             .boxed()
         });
@@ -135,6 +158,7 @@ impl Following {
                 continue;
             }
             self.follower.position = batch.position;
+            self.follower.place.note(&self.follower.position);
             if batch.rows >= self.follower.full {
                 self.wake = Some(wake);
             }

@@ -3,6 +3,8 @@
 //!
 //! Next: [`crate::schema`] joins it with the catalog.
 
+mod access;
+mod document;
 mod folder;
 mod permission;
 mod table;
@@ -12,6 +14,11 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+pub use access::{
+    AllowedCollection, AllowedScope, ApiLimits, CollectedQuery, CollectionDefinition, IntrospectionMetadata,
+    Limit, QueryCollection, RateRule, UniqueParams,
+};
+pub use document::{DEFAULT_SOURCE, Document, list_in, name_in};
 pub use folder::{MetadataError, MetadataFolder};
 pub use permission::{
     Columns, DeletePermission, InsertPermission, RolePermission, SelectPermission, SelectRootField,
@@ -36,9 +43,24 @@ pub struct Metadata {
     /// The roles that inherit from others.
     #[serde(default)]
     pub inherited_roles: Vec<InheritedRole>,
+    /// Collections of documents.
+    #[serde(default)]
+    pub query_collections: Vec<QueryCollection>,
+    /// The collections that are allowed, where only those are.
+    #[serde(default, rename = "allowlist")]
+    pub allow_list: Vec<AllowedCollection>,
+    /// Limits of requests.
+    #[serde(default)]
+    pub api_limits: ApiLimits,
+    /// For whom introspection is closed.
+    #[serde(default, rename = "graphql_schema_introspection")]
+    pub introspection: IntrospectionMetadata,
     /// What else it says.
     #[serde(flatten)]
     pub rest: BTreeMap<String, Value>,
+    /// All of it, as it is exported.
+    #[serde(skip)]
+    pub document: Document,
 }
 
 /// A role that inherits from others.

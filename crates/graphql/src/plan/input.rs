@@ -217,7 +217,13 @@ impl<'a> Planner<'a> {
             Input::Literal(single) if list => {
                 Source::List(vec![self.nullable_value(&Input::Literal(single), ty, false, at)?.source])
             }
-            Input::Literal(value) => self.literal(value, ty, at)?,
+            Input::Literal(value) => match (value, &ty.base().kind) {
+                // An array with variables among its elements is a list of its elements' type.
+                (ast::Value::List(_), TypeKind::Array(element)) if literal_json(value).is_none() => {
+                    return self.nullable_value(input, element, true, at);
+                }
+                _ => self.literal(value, ty, at)?,
+            },
         };
         Ok(Value { source, ty: ty.clone(), list })
     }

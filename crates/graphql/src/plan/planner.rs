@@ -160,7 +160,10 @@ impl<'a> Planner<'a> {
             let path = format!("$.selectionSet.{}", field.name);
             let action = if field.name == "__typename" {
                 Action::Typename(word(type_name, &path)?)
-            } else if matches!(field.name, "__schema" | "__type") && type_name == "query_root" {
+            } else if matches!(field.name, "__schema" | "__type")
+                && type_name == "query_root"
+                && self.schema.introspection
+            {
                 Action::Introspection(self.introspect(field.key, &path)?)
             } else {
                 let root = known.get(field.name).filter(|root| self.is_open(root)).ok_or_else(|| {

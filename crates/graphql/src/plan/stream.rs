@@ -35,11 +35,11 @@ impl<'a> Planner<'a> {
         }
         let cursor_type = format!("[{}_stream_cursor_input]!", table.type_name);
         let (cursor, at) = arguments.require(self, "cursor", &cursor_type)?;
-        let (column, start, direction) = self.cursor(&cursor, table, &at, path)?;
+        let (cell, start, direction) = self.cursor(&cursor, table, &at, path)?;
         let (batch_size, at) = arguments.require(self, "batch_size", "Int!")?;
         rows.limit = Some(self.value(&batch_size, &PgType::count(), false, &at)?);
         arguments.finish()?;
-        let cursor = place(&table.table, column, direction);
+        let cursor = place(&table.table, cell, direction);
         rows.filter = rows.filter.and(behind(&table.table, &cursor, 0));
         let order = cursor.iter().map(|(cell, direction)| OrderBy {
             target: OrderTarget::Cell(cell.clone()),
@@ -119,7 +119,7 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// The columns that tell a row's place in the stream: the cursor, and where that may be equal in several rows, the
+/// The cells that tell a row's place in the stream: the cursor, and where that may be equal in several rows, the
 /// rest of the primary key.
 fn place(table: &Table, cursor: Cell, direction: Direction) -> Vec<(Cell, Direction)> {
     let column = cursor.as_column();
@@ -133,7 +133,7 @@ fn place(table: &Table, cursor: Cell, direction: Direction) -> Vec<(Cell, Direct
     place
 }
 
-/// The condition that a row stands behind the position, as far as the columns of `place` tell. `first` is the place
+/// The condition that a row stands behind the position, as far as the cells of `place` tell. `first` is the place
 /// of the first of them in the position.
 ///
 /// `a >= x and (a > x or …)` says the same as `a > x or (a = x and …)`, and lets an index be used. At a stream's

@@ -395,6 +395,12 @@ impl Select {
         }
     }
 
+    /// Whether its rows have an order or a number, which needs a query of its own below whatever is made of them.
+    pub fn is_ordered_or_bounded(&self) -> bool {
+        let bounded = self.limit.is_some() || self.permission_limit.is_some() || self.offset.is_some();
+        bounded || !self.order.is_empty() || !self.distinct.is_empty()
+    }
+
     /// Whether it reads more than its own rows.
     pub fn reads_related(&self) -> bool {
         self.fields.iter().any(|(_, output)| match output {

@@ -54,6 +54,7 @@ pub(super) fn role_schema(tracked: &Tracked, role: &str) -> RoleSchema {
         subscriptions: HashMap::new(),
         mutations: HashMap::new(),
         options: tracked.options,
+        introspection: true,
         tables,
         introspector: std::sync::OnceLock::new(),
     };

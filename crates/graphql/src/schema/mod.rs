@@ -62,6 +62,8 @@ pub struct RoleSchema {
     pub mutations: HashMap<String, RootField>,
     /// What the API looks like, where there is a choice.
     pub options: SchemaOptions,
+    /// Whether it may be asked about itself.
+    pub introspection: bool,
     tables: HashMap<TableId, Arc<RoleTable>>,
     introspector: OnceLock<Result<Introspector, String>>,
 }

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::metadata::Metadata;
 
-/// Where the database is, and what it is called: the program's own configuration says that.
-const SAID_ELSEWHERE: &[&str] = &["name", "kind", "configuration"];
+/// The form of the document, and where the database is: the program's own configuration says that.
+const SAID_ELSEWHERE: &[&str] = &["version", "name", "kind", "configuration"];
 
 /// A sentence for each piece of the metadata that is passed over.
 pub(super) fn sentences(metadata: &Metadata) -> Vec<String> {
@@ -25,11 +25,14 @@ pub(super) fn sentences(metadata: &Metadata) -> Vec<String> {
 
 /// The pieces that say something.
 fn pieces(rest: &BTreeMap<String, Value>) -> impl Iterator<Item = &str> {
-    let says = |value: &Value| match value {
+    rest.iter().filter(|(_, value)| says_something(value)).map(|(key, _)| key.as_str())
+}
+
+fn says_something(value: &Value) -> bool {
+    match value {
         Value::Null => false,
         Value::Array(items) => !items.is_empty(),
-        Value::Object(entries) => !entries.is_empty(),
+        Value::Object(entries) => entries.values().any(says_something),
         _ => true,
-    };
-    rest.iter().filter(move |(_, value)| says(value)).map(|(key, _)| key.as_str())
+    }
 }

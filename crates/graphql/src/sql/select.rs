@@ -76,12 +76,17 @@ impl Writer {
 
     /// The object of a row.
     pub(super) fn row_object(&mut self, select: &Select, row: Row<'_>) {
-        self.object(&select.fields, |writer, (_, output)| match output {
-            Output::Cell(output) => writer.output_cell(select, row, output),
-            Output::Aggregate(aggregate) => writer.aggregate(aggregate, Some(row)),
-            Output::Related(inner) => writer.select(inner, Some(row)),
-            Output::Typename(name) => writer.name_text(name),
-        });
+        self.object(&select.fields, |writer, (_, output)| writer.output(select, row, output));
+    }
+
+    /// An expression for the text of the JSON of a row's field.
+    pub(super) fn output(&mut self, select: &Select, row: Row<'_>, output: &Output) {
+        match output {
+            Output::Cell(output) => self.output_cell(select, row, output),
+            Output::Aggregate(aggregate) => self.aggregate(aggregate, Some(row)),
+            Output::Related(inner) => self.select(inner, Some(row)),
+            Output::Typename(name) => self.name_text(name),
+        }
     }
 
     /// An expression for the text of `select`'s answer; it is never null.
@@ -117,8 +122,7 @@ impl Writer {
     /// Where a list's rows come from. Order and limit need a query of their own below the aggregate, which takes
     /// its rows as they come.
     pub(super) fn many_source(&mut self, select: &Select, row: Row<'_>, outer: Option<Row<'_>>) {
-        let bounded = select.limit.is_some() || select.permission_limit.is_some() || select.offset.is_some();
-        if select.order.is_empty() && select.distinct.is_empty() && !bounded {
+        if !select.is_ordered_or_bounded() {
             self.source(select, row, outer);
             self.literal(" where ");
             self.conditions(select, row, outer);
@@ -154,7 +158,7 @@ impl Writer {
         self.literal("\"distinct key ").sql.number(place).literal("\"");
     }
 
-    fn source(&mut self, select: &Select, row: Row<'_>, outer: Option<Row<'_>>) {
+    pub(super) fn source(&mut self, select: &Select, row: Row<'_>, outer: Option<Row<'_>>) {
         match &select.from {
             From::Table => self.table(&select.table, row.alias),
             From::Written if self.shows_written_rows => {
@@ -175,7 +179,7 @@ impl Writer {
         }
     }
 
-    fn conditions(&mut self, select: &Select, row: Row<'_>, outer: Option<Row<'_>>) {
+    pub(super) fn conditions(&mut self, select: &Select, row: Row<'_>, outer: Option<Row<'_>>) {
         if let Some(outer) = outer.filter(|_| !select.join.is_empty()) {
             self.join(&select.join, outer, row);
             if select.filter.is_true() {
@@ -272,7 +276,7 @@ impl Writer {
         self.literal("::text, 'null')");
     }
 
-    fn json_text(&mut self, row: Row<'_>, ty: &Arc<PgType>, output: &CellOutput) {
+    pub(super) fn json_text(&mut self, row: Row<'_>, ty: &Arc<PgType>, output: &CellOutput) {
         if let Some(path) = &output.path {
             self.literal("((");
             self.cell(row, &output.cell);

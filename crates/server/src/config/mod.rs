@@ -6,6 +6,8 @@
 mod auth;
 mod engine;
 mod exit;
+mod graphql;
+mod limits;
 mod mail;
 mod postgres;
 mod unbuilt;
@@ -14,12 +16,15 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use app::auth::Options;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use secrecy::SecretString;
 
 pub(crate) use auth::AuthConfig;
-pub(crate) use engine::EngineConfig;
+pub(crate) use engine::{EngineConfig, ignored_variables};
 pub(crate) use exit::Exit;
+pub(crate) use graphql::GraphqlConfig;
+pub(crate) use limits::LimitsConfig;
 pub(crate) use mail::MailConfig;
 pub(crate) use postgres::PostgresConfig;
 
@@ -42,7 +47,7 @@ pub(crate) enum Command {
     /// Run the server (what happens without a command)
     Serve,
     /// Run the GraphQL engine alone, over any database
-    Engine(EngineConfig),
+    Engine(Box<EngineConfig>),
     /// List and replace the keys of access tokens
     Keys {
         #[command(subcommand)]
@@ -63,6 +68,10 @@ pub(crate) struct Config {
     pub(crate) keys: KeyConfig,
     #[command(flatten)]
     pub(crate) auth: AuthConfig,
+    #[command(flatten)]
+    pub(crate) graphql: GraphqlConfig,
+    #[command(flatten)]
+    pub(crate) limits: LimitsConfig,
     #[command(flatten)]
     pub(crate) mail: MailConfig,
     /// The search path, by which PostgreSQL's programs are found.
@@ -113,6 +122,16 @@ pub(crate) struct KeyConfig {
     pub(crate) nhost_jwt_secret: Option<SecretString>,
 }
 
+impl Config {
+    /// The settings as the sign-in service takes them; codes are kept under `code_key`.
+    pub(crate) fn auth_options(&self, code_key: SecretString) -> Result<Options, clients::Error> {
+        let breached_passwords = self.limits.breached_passwords()?;
+        let rate_limits = self.limits.rate_limits(self.server.env == Environment::Production);
+        let options = self.auth.options(self.server.listen, self.mail.is_on(), code_key);
+        Ok(Options { breached_passwords, rate_limits, ..options })
+    }
+}
+
 impl CommandLine {
     /// Reads `.env`, the environment and the arguments.
     pub(crate) fn read() -> Result<Self, Exit> {
@@ -144,6 +163,13 @@ fn command() -> clap::Command {
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
+}
+
+/// The names of all variables that are set.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn variable_names() -> impl Iterator<Item = String> {
+    let set = std::env::vars_os().filter(|(_, value)| !value.is_empty());
+    set.filter_map(|(name, _)| name.into_string().ok())
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ const LEASE_SECONDS: f64 = 120.0;
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10 * 60);
 
-/// How often expired tickets and codes are swept away.
+/// How often what has expired is swept away.
 const SWEEP: Duration = Duration::from_secs(10 * 60);
 
 /// What became of letters.
@@ -113,9 +113,14 @@ impl Desk {
 
     async fn sweep(&self) {
         loop {
-            for sql in [include_str!("../sql/sweep_tickets.sql"), include_str!("../sql/sweep_codes.sql")] {
+            self.auth.0.limits.sweep();
+            for sql in [
+                include_str!("../sql/sweep_tickets.sql"),
+                include_str!("../sql/sweep_codes.sql"),
+                include_str!("../sql/sweep_sessions.sql"),
+            ] {
                 if let Err(error) = self.auth.0.pool.execute(sql, &[]).await {
-                    tracing::warn!(%error, "expired tickets and codes cannot be swept");
+                    tracing::warn!(%error, "what has expired cannot be swept");
                 }
             }
             tokio::time::sleep(SWEEP).await;

@@ -1,0 +1,58 @@
+-- A million messages, and what finding words in them costs: a chat of 400,000, 1,000 chats of 600, people in few, many and
+-- all of them. Words come as often as in a language: the tenth is ten times as rare as the first.
+\pset format unaligned
+\pset tuples_only on
+set client_min_messages = warning;
+set session_replication_role = replica;
+set maintenance_work_mem = '512MB';
+create function pg_temp.person(number int) returns uuid immutable language sql as $$ select md5('person' || number)::uuid $$;
+create function pg_temp.session(number int) returns json immutable language sql as $$
+  select json_build_object('x-hasura-user-id', pg_temp.person(number))
+$$;
+create function pg_temp.word(number int) returns text immutable language sql as $$
+  select coalesce(
+    (array['встреча', 'meeting', 'завтра', 'project', 'книга', 'running', 'договор', 'letter'])[number],
+    (
+      select string_agg(syllable[1 + (number / (9 ^ place)::int + place) % 9], '' order by place desc)
+      from generate_series(0, 4) as place, (values (case number % 2
+        when 0 then array['ка', 'но', 'ри', 'сто', 'ве', 'мо', 'лу', 'дя', 'щи']
+        else array['ba', 'ren', 'to', 'mi', 'lor', 'su', 'ded', 'ka', 'win'] end)) as s (syllable)
+    )
+  )
+$$;
+insert into auth.users (id, display_name, email, locale)
+  select pg_temp.person(i), 'Person ' || i, 'person' || i || '@example.org', 'en' from generate_series(1, 2000) i;
+insert into public.chats (id, type, name, user_id, member_count, last_seq, last_change)
+  select i, 'group', 'Chat ' || i, pg_temp.person(2), 20, 600, 600 from generate_series(1, 1000) i
+  union all select 1001, 'group', 'Busy', pg_temp.person(2), 20, 400000, 400000;
+-- The first is in the busy chat and eleven others, the second in 300, the third in all of them, the fourth in three, the
+-- fifth in forty.
+insert into public.chat_members (chat_id, user_id, last_read_seq)
+  select c.id, pg_temp.person(p), 0 from public.chats c, generate_series(1, 3) p
+  where (p = 1 and (c.id <= 11 or c.id = 1001)) or (p = 2 and c.id between 1 and 300) or p = 3
+  union all select c, pg_temp.person(4), 0 from generate_series(1, 3) c
+  union all select c, pg_temp.person(5), 0 from generate_series(1, 40) c;
+create temporary table words as select i, pg_temp.word(i) as word from generate_series(1, 20000) i;
+create unique index on words (i);
+analyze words;
+set enable_hashjoin = off;
+set enable_mergejoin = off;
+select pg_get_indexdef('public.messages_words_idx'::regclass) as make_index \gset
+drop index public.messages_words_idx;
+select setseed(0.5) \g /dev/null
+insert into public.messages (chat_id, seq, change, sender_id, content, created_at)
+select chat, row_number() over w, row_number() over w, pg_temp.person(1 + number % 20), content, '2024-01-01'::timestamptz + number * interval '1 minute'
+from (
+  select n as number, case when n % 5 < 2 then 1001 else 1 + abs(hashint4(n)::bigint) % 1000 end as chat,
+    (
+      select string_agg(w.word, ' ') from (
+        select floor(20000 ^ random())::int as i from generate_series(1, 5 + n % 9)
+      ) r join words w on w.i = r.i
+    ) as content
+  from generate_series(1, 1000000) n
+) x
+window w as (partition by chat order by number)
+order by number;
+set session_replication_role = origin;
+:make_index;
+vacuum analyze;
