@@ -62,6 +62,23 @@ order by (seq - 0.5) / messages;
 select setval(pg_get_serial_sequence('public.chats', 'id'), max(id)) as ignored from public.chats \gset
 select setval(pg_get_serial_sequence('public.messages', 'id'), max(id)) as ignored from public.messages \gset
 
+-- Somebody at random with eight of their chats, those with so many messages at least: who asks, and about what.
+create function bench.pick(least_messages bigint, out caller uuid, out chats bigint[])
+volatile language plpgsql as $$
+begin
+  caller := bench.person(floor(random() * (select count from bench.people))::bigint);
+  chats := array(
+    select m.chat_id from public.chat_members m join public.chats c on c.id = m.chat_id
+    where m.user_id = caller and m.left_at is null and c.last_seq >= least_messages
+    order by random() limit 8
+  );
+  -- Who has fewer asks about one of them again.
+  chats := array(select chats[1 + n % cardinality(chats)] from generate_series(0, 7) n);
+end
+$$;
+
+create table bench.people as select count(*) from auth.users;
+
 -- As an operator sets it: the bench sends faster than people may.
 update public.rule_limits set value = 2147483647 where name = 'messages-per-minute';
 

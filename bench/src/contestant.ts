@@ -5,7 +5,6 @@ import { bodyOf } from "./agreement.js";
 import type { Answers } from "./measure.js";
 import type { PgbenchScript } from "./pgbench.js";
 import type { Postgres } from "./postgres.js";
-import type { Settings } from "./settings.js";
 import { type Server, startBrainMessenger } from "./systems.js";
 import type { Target, Workload } from "./workload.js";
 import { workloads } from "./workload.js";
@@ -88,14 +87,12 @@ export function standing(
 /** PostgreSQL alone. */
 export function pgbench(
   postgres: Postgres,
-  settings: Settings,
-  busyChats: number,
   scripts: ReadonlyMap<Workload, PgbenchScript>,
 ): Contestant {
   const load = (workload: Workload, connections: number, times: Times, begin: () => void) => {
     const script = scripts.get(workload);
     if (script === undefined) throw new Error(`no script for ${workload.name}`);
-    return script.run(postgres, { settings, busyChats }, connections, times, begin);
+    return script.run(postgres, connections, times, begin);
   };
   return { name: pgbenchName, ready: async () => ({ pid: null, load, away: async () => {} }) };
 }

@@ -14,14 +14,19 @@ export async function fill(postgres: Postgres, settings: Settings): Promise<void
   await postgres.runFile(database, "sql/postgraphile.sql", {});
 }
 
-/** How many targets each load goes round in. */
-const targetCount = 2_000;
+/** How many people each load goes round in; each asks about eight chats. */
+const callers = 250;
 
 /** People and chats for a workload, chosen by the database at random. */
 export async function targetsFor(postgres: Postgres, workload: Workload): Promise<Target[]> {
-  const rows = await postgres.ask<{ userId: string; chatId: string }>(database, workload.targets, [
-    targetCount,
-  ]);
+  const rows = await postgres.ask<{ userId: string; chatId: string }>(
+    database,
+    `select picked.caller as "userId", chat as "chatId"
+     from generate_series(1, $1) n cross join lateral (select * from bench.pick($2 + 0 * n)) picked
+     cross join unnest(picked.chats) chat
+     order by random()`,
+    [callers, workload.leastMessages],
+  );
   return rows.map(({ userId, chatId }) => ({
     userId,
     token: tokenFor(userId),
@@ -39,15 +44,6 @@ export async function strangerTo(postgres: Postgres, { chatId }: Target): Promis
   );
   if (row === undefined) throw new Error(`everybody is in chat ${chatId}`);
   return { userId: row.userId, token: tokenFor(row.userId), chatId };
-}
-
-/** How many chats, from the first on, have a page of messages and a dozen members. */
-export async function busyChats(postgres: Postgres): Promise<number> {
-  const [row] = await postgres.ask<{ count: string }>(
-    database,
-    "select count(*) from public.chats where last_seq >= 50 and member_count >= 12",
-  );
-  return Number(row?.count);
 }
 
 /** A sentence about what is in the database. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { bodyOf } from "./agreement.js";
 import { type Measurement, measure } from "./measure.js";
 import type { Postgres } from "./postgres.js";
+import type { Settings } from "./settings.js";
 import { type Server, startEngine } from "./systems.js";
 import { tokenFor } from "./token.js";
 import type { Target, Workload } from "./workload.js";
@@ -12,6 +13,12 @@ import { LoadFile, type LoadRequest, ping } from "./wrk.js";
 
 /** How many documents are sent that were never seen; more than are kept, so that going round meets none again. */
 const documentCount = 20_000;
+
+/** The same question by a known document and by new ones, once in each rotation. */
+export interface Plans {
+  readonly known: Measurement[];
+  readonly fresh: Measurement[];
+}
 
 /** Seconds of load before what is measured, in which plans are made and pages are read. */
 const warmSeconds = 1;
@@ -25,26 +32,28 @@ export async function newPlans(
   server: Server,
   workload: Workload,
   targets: readonly Target[],
-  seconds: number,
-): Promise<{ known: Measurement; new: Measurement }> {
-  const requests = Array.from({ length: documentCount }, (_, number): LoadRequest => {
+  settings: Settings,
+): Promise<Plans> {
+  const asked = Array.from({ length: documentCount }, (_, number): LoadRequest => {
     const target = targets[number % targets.length] as Target;
-    const body = bodyOf(server.dialect, workload, target).replace(
-      "query MessagePage",
-      `query Page${number}`,
-    );
+    const body = bodyOf(server.dialect, workload, target);
     return { token: target.token, body };
   });
-  const known = targets.map((target) => ({
-    token: target.token,
-    body: bodyOf(server.dialect, workload, target),
+  const renamed = asked.map(({ token, body }, number) => ({
+    token,
+    body: body.replace("query MessagePage", `query Page${number}`),
   }));
-  const measured = async (name: string, list: readonly LoadRequest[]) => {
-    const load = new LoadFile(join(folder, name), workload.leastBytes, list);
-    await load.send(server.url, 1, warmSeconds);
-    return measure(() => load.send(server.url, 1, seconds), server.process.pid, null);
-  };
-  return { known: await measured("known", known), new: await measured("new", requests) };
+  const known = new LoadFile(join(folder, "known"), workload.leastBytes, asked);
+  const fresh = new LoadFile(join(folder, "fresh"), workload.leastBytes, renamed);
+  const slot = (load: LoadFile) =>
+    measure(() => load.send(server.url, 1, settings.seconds), server.process.pid, null);
+  await known.send(server.url, 1, warmSeconds);
+  const plans: Plans = { known: [], fresh: [] };
+  for (let rotation = 0; rotation < settings.rotations; rotation++) {
+    plans.known.push(await slot(known));
+    plans.fresh.push(await slot(fresh));
+  }
+  return plans;
 }
 
 /** How many tables are tracked in the two metadata folders. */
@@ -56,8 +65,7 @@ const wideDatabase = "wide";
 export async function schemaSize(
   folder: string,
   postgres: Postgres,
-  rotations: number,
-  seconds: number,
+  { rotations, seconds }: Settings,
 ): Promise<Map<number, Measurement[]>> {
   await makeWideDatabase(postgres);
   const userId = crypto.randomUUID();

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { checkAgreement } from "./agreement.js";
 import { brainMessenger, loadFiles, pgbench, standing } from "./contestant.js";
-import { busyChats, database, describe, fill, strangerTo, targetsFor } from "./dataset.js";
+import { database, describe, fill, strangerTo, targetsFor } from "./dataset.js";
 import { newPlans, nothing, schemaSize } from "./extra.js";
 import { PgbenchScript } from "./pgbench.js";
 import { Postgres } from "./postgres.js";
@@ -23,18 +23,16 @@ const began = new Date();
 const before = machine();
 const say = (line: string) => console.error(`${elapsed()} ${line}`);
 const folder = mkdtempSync(join(tmpdir(), "brain-bench-"));
+// Whatever ends this program, nothing that it has started stays.
+process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1));
 const postgres = await Postgres.start();
-try {
-  const text = await compare(postgres, settings);
-  const results = `results/${began.toISOString().slice(0, 16).replaceAll(":", "")}.md`;
-  mkdirSync("results", { recursive: true });
-  writeFileSync(results, text);
-  console.log(text);
-  say(`written to bench/${results}`);
-} finally {
-  await postgres.stop();
-  rmSync(folder, { recursive: true, force: true });
-}
+const text = await compare(postgres, settings);
+const results = `results/${began.toISOString().slice(0, 16).replaceAll(":", "")}.md`;
+mkdirSync("results", { recursive: true });
+writeFileSync(results, text);
+console.log(text);
+say(`written to bench/${results}`);
 
 async function compare(postgres: Postgres, settings: Settings): Promise<string> {
   await makeDatabase(postgres, settings);
@@ -56,7 +54,7 @@ async function compare(postgres: Postgres, settings: Settings): Promise<string> 
       settings,
       [
         brainMessenger(postgres, folder, files("brainmessenger")),
-        pgbench(postgres, settings, await busyChats(postgres), scripts),
+        pgbench(postgres, scripts),
         standing("PostGraphile 5", postgraphile, files("postgraphile")),
         standing("NestJS + Apollo + pg", nest, files("nest")),
       ],
@@ -84,7 +82,7 @@ async function pgbenchScripts(
 ): Promise<Map<Workload, PgbenchScript>> {
   // One whose chat's number cannot be taken for another number in the statement.
   const telling = (workload: Workload) =>
-    (targets.get(workload) ?? []).find(({ chatId }) => chatId === 0 || chatId > 100) as Target;
+    (targets.get(workload) ?? []).find(({ chatId }) => chatId > 100) as Target;
   const statements = await statementsOf(postgres, folder, workloads, telling);
   return new Map(
     [...statements].map(([workload, found]) => [
@@ -123,10 +121,10 @@ async function measureAlone(postgres: Postgres, settings: Settings, targets: Tar
       idle.push({ connections, rows: [{ name: "GET /healthz", measurements }] });
     }
     say("measured a server that does nothing");
-    const plans = await newPlans(folder, server, page, targets.get(page) ?? [], settings.seconds);
+    const plans = await newPlans(folder, server, page, targets.get(page) ?? [], settings);
     say("measured plans made anew");
     await server.process.stop();
-    const sizes = await schemaSize(folder, postgres, settings.rotations, settings.seconds);
+    const sizes = await schemaSize(folder, postgres, settings);
     say("measured sizes of schemas");
     return { idle, plans, sizes };
   } finally {

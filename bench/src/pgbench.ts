@@ -7,70 +7,57 @@ import { database } from "./dataset.js";
 import type { Answers } from "./measure.js";
 import type { Postgres } from "./postgres.js";
 import { run } from "./process.js";
-import type { Settings } from "./settings.js";
 import type { Statement } from "./statement.js";
 import type { Workload } from "./workload.js";
 
+/** After so many requests a connection goes on as somebody else: seldom enough to cost nothing, also at the 99th percentile. */
+const turnsOfOne = 128;
+
 /**
- * A workload as a script.
- *
- * pgbench's variables are numbers or what stands on its command line, so that an id that varies and is no number
- * is made by the statement itself, once, in a sub-select. All else is the engine's text, its values parameters.
+ * A workload as a script: the engine's text with variables of pgbench for its parameters. Their values are numbers that
+ * pgbench computes, or texts that a query has given; so another person's turn comes by a query of its own.
  */
 export class PgbenchScript {
   private readonly path: string;
-  private readonly variables: string[] = [];
+  private readonly variables: string[] = ["-D", "turn=0"];
 
   constructor(folder: string, workload: Workload, statement: Statement) {
     this.path = join(folder, `${workload.name}.sql`);
-    const { target, clientId } = statement;
-    const parameters = statement.values.map((value, index) => {
-      if (value === String(target.chatId) && target.chatId !== 0) return ":chat";
-      const made = value
-        .replace(target.userId, `'||${workload.caller}||'`)
-        .replace(clientId, "'||gen_random_uuid()||'");
-      if (made !== value) return expression(made);
+    const { sql, values, target, clientId } = statement;
+    // pgbench would take them for variables.
+    if (/(?<!:):[A-Za-z0-9_]/.test(sql)) throw new Error(`a colon in ${sql}`);
+    // A second one would be another one.
+    const named = values.findIndex((value) => value.includes(clientId)) + 1;
+    const times = sql.split(new RegExp(`\\$${named}(?!\\d)`)).length - 1;
+    if (named > 0 && times !== 1) throw new Error(`a client's id stands ${times} times in ${sql}`);
+    const varying = [
+      { value: clientId, by: "gen_random_uuid()" },
+      { value: target.userId, by: ":caller" },
+      { value: String(target.chatId), by: ":chat" },
+    ];
+    const parameters = values.map((value, index) => {
+      const whole = varying.find((one) => one.value === value);
+      if (whole !== undefined) return whole.by;
+      // A request may travel as a list of one.
+      const listed = varying.find((one) => `{${one.value}}` === value);
+      if (listed !== undefined) return `'{'||${listed.by}||'}'`;
       this.variables.push("-D", `constant${index}=${value}`);
       return `:constant${index}`;
     });
-    // A second UUID would be another one.
-    const madeUuids = statement.sql.split(`$${1 + statement.values.indexOf(clientId)})`).length - 1;
-    if (workload.writes && madeUuids !== 1)
-      throw new Error(`the client's id stands ${madeUuids} times in ${statement.sql}`);
-    // pgbench would take them for variables.
-    if (/(?<!:):[A-Za-z0-9_]/.test(statement.sql)) throw new Error(`a colon in ${statement.sql}`);
-    const sql = statement.sql.replaceAll(
-      /\$(\d+)/g,
-      (_, number) => parameters[Number(number) - 1] ?? "",
-    );
-    writeFileSync(this.path, `${workload.pgbench}\n${sql};\n`);
+    const filled = sql.replaceAll(/\$(\d+)/g, (_, number) => parameters[Number(number) - 1] ?? "");
+    writeFileSync(this.path, `${turn(workload)}\n${filled};\n`);
   }
 
   async run(
     postgres: Postgres,
-    { settings, busyChats }: { settings: Settings; busyChats: number },
     connections: number,
     { warm, measured }: Times,
     begin: () => void,
   ): Promise<Answers> {
     const folder = mkdtempSync(`${this.path}-`);
-    const sizes = { people: settings.people, chats: settings.chats, busy_chats: busyChats };
-    const args = [
-      ...[
-        "-n",
-        "-M",
-        "prepared",
-        "-c",
-        String(connections),
-        "-j",
-        "1",
-        "-T",
-        String(warm + measured),
-      ],
-      ...["-f", this.path, "--log", "--log-prefix", join(folder, "log"), ...this.variables],
-      ...Object.entries(sizes).flatMap(([name, value]) => ["-D", `${name}=${value}`]),
-      postgres.url(database),
-    ];
+    const fixed = `-n -M prepared -c ${connections} -j 1 -T ${warm + measured}`.split(" ");
+    const log = ["--log", "--log-prefix", join(folder, "log")];
+    const args = [...fixed, ...log, ...this.variables, "-f", this.path, postgres.url(database)];
     let began = Number.POSITIVE_INFINITY;
     const timer = setTimeout(() => {
       began = Date.now();
@@ -91,9 +78,19 @@ export class PgbenchScript {
   }
 }
 
-function expression(text: string): string {
-  const whole = /^'\|\|([^|]*)\|\|'$/.exec(text)?.[1];
-  return whole === undefined ? `(select '${text}')` : `(select ${whole})`;
+/** Sets `caller` and one of the caller's chats. */
+function turn(workload: Workload): string {
+  const places = [1, 2, 3, 4, 5, 6, 7, 8];
+  const chats = places.map((place) => `chats[${place}] as chat${place}`).join(", ");
+  const cases = places.map((place) => `when :place = ${place} then :chat${place}`).join(" ");
+  return [
+    "\\set turn :turn + 1",
+    `\\if :turn % ${turnsOfOne} = 1`,
+    `select caller, ${chats} from bench.pick(${workload.leastMessages}) \\gset`,
+    "\\endif",
+    "\\set place random(1, 8)",
+    `\\set chat case ${cases} end`,
+  ].join("\n");
 }
 
 /**

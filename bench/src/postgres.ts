@@ -1,6 +1,7 @@
 /** The PostgreSQL of the bench: a data folder of its own, with settings that are stated and the same for all. */
 
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
 import { freePort, run } from "./process.js";
@@ -45,6 +46,7 @@ export class Postgres {
     chmodSync(folder, 0o755);
     if (isRoot()) await run("chown", ["postgres", folder], { seconds: 10 });
     const postgres = new Postgres(folder, bin, await freePort(), version);
+    process.once("exit", () => postgres.stop());
     const options = Object.entries({
       ...serverSettings,
       port: String(postgres.port),
@@ -52,7 +54,7 @@ export class Postgres {
       unix_socket_directories: folder,
     });
     const settings = options.map(([name, value]) => `-c ${name}=${value}`).join(" ");
-    await postgres.asServer("initdb", [
+    await postgres.runAsServer("initdb", [
       "-D",
       postgres.data,
       "-U",
@@ -62,7 +64,7 @@ export class Postgres {
       "-E",
       "UTF8",
     ]);
-    await postgres.asServer("pg_ctl", [
+    await postgres.runAsServer("pg_ctl", [
       "-D",
       postgres.data,
       "-l",
@@ -75,8 +77,18 @@ export class Postgres {
     return postgres;
   }
 
-  async stop(): Promise<void> {
-    await this.asServer("pg_ctl", ["-D", this.data, "-m", "immediate", "-w", "stop"]);
+  /** Ends it at once and throws its folder away. Waits for nothing, so that it can be done at the very end, too. */
+  stop(): void {
+    if (!existsSync(this.folder)) return;
+    const [command, ...args] = this.asServer("pg_ctl", [
+      "-D",
+      this.data,
+      "-m",
+      "immediate",
+      "-w",
+      "stop",
+    ]);
+    spawnSync(command, args, { cwd: this.folder, stdio: "ignore" });
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -131,11 +143,15 @@ export class Postgres {
     return join(this.folder, "data");
   }
 
-  /** PostgreSQL refuses to run as root. */
-  private async asServer(program: string, args: string[]): Promise<void> {
-    const command = [this.program(program), ...args];
-    const whole = isRoot() ? ["runuser", "-u", "postgres", "--", ...command] : command;
-    await run(whole[0] ?? "", whole.slice(1), { seconds: 120, cwd: this.folder });
+  /** A command line of PostgreSQL's, which refuses to run as root. */
+  private asServer(program: string, args: string[]): [string, ...string[]] {
+    const command: [string, ...string[]] = [this.program(program), ...args];
+    return isRoot() ? ["runuser", "-u", "postgres", "--", ...command] : command;
+  }
+
+  private async runAsServer(program: string, args: string[]): Promise<void> {
+    const [command, ...rest] = this.asServer(program, args);
+    await run(command, rest, { seconds: 120, cwd: this.folder });
   }
 }
 

@@ -112,9 +112,15 @@ export class Running {
 
 /** The processor seconds, user and system, of a process and all that it has started, the ended ones included. */
 export function cpuSeconds(pid: number): number {
-  let ticks = 0;
-  for (const member of tree(pid)) ticks += member.ticks;
-  return ticks / ticksPerSecond;
+  let members = tree(pid);
+  for (;;) {
+    const before = members;
+    members = tree(pid);
+    // One that ends while its parent has been read already is in neither's time: then it is missing in the second reading.
+    const pids = new Set(members.map((member) => member.pid));
+    if (before.every((member) => pids.has(member.pid))) break;
+  }
+  return members.reduce((sum, member) => sum + member.ticks, 0) / ticksPerSecond;
 }
 
 /** The resident memory of a process and all that it has started, in MiB; pages that several share count for each. */

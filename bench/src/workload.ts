@@ -13,12 +13,8 @@ export type Dialect = "brainmessenger" | "postgraphile" | "nest";
 export interface Workload {
   readonly name: "list" | "page" | "send";
   readonly title: string;
-  /** The query that picks `userId` and `chatId` of targets; `$1` is their number. */
-  readonly targets: string;
-  /** How pgbench picks the same: sets `chat` and `place`, or `person`. */
-  readonly pgbench: string;
-  /** The caller's id in pgbench's script. */
-  readonly caller: string;
+  /** How many messages a chat must have to be asked about. */
+  readonly leastMessages: number;
   readonly documents: Readonly<Record<Dialect, string>>;
   /** The variables of a request; `@uuid@` stands for a new UUID each time. */
   variables(target: Target): Record<string, unknown>;
@@ -30,11 +26,7 @@ export interface Workload {
 const list: Workload = {
   name: "list",
   title: "Chat list: 20 chats with last message, its sender, member count, unread",
-  targets: `
-    select bench.person(n) as "userId", 0 as "chatId"
-    from (select (random() * (select count(*) - 1 from auth.users))::bigint as n from generate_series(1, $1)) picked`,
-  pgbench: "\\set person random(0, :people - 1)",
-  caller: "bench.person(:person)",
+  leastMessages: 1,
   documents: {
     brainmessenger: `query ChatList {
       chats(order_by: [{ lastMessageAt: desc_nulls_last }, { id: desc }], limit: 20) {
@@ -71,17 +63,7 @@ const list: Workload = {
 const page: Workload = {
   name: "page",
   title: "Message page: the newest 50 of a chat with their senders, membership checked",
-  targets: `
-    select bench.member(chat_id, place) as "userId", chat_id as "chatId"
-    from (
-      select
-        1 + (random() * (select count(*) - 1 from public.chats where last_seq >= 50 and member_count >= 12))::bigint
-          as chat_id,
-        (random() * 11)::bigint as place
-      from generate_series(1, $1)
-    ) picked`,
-  pgbench: "\\set chat random(1, :busy_chats)\n\\set place random(0, 11)",
-  caller: "bench.member(:chat, :place)",
+  leastMessages: 50,
   documents: {
     brainmessenger: `query MessagePage($chatId: bigint!) {
       messages(where: { chatId: { _eq: $chatId } }, order_by: { seq: desc }, limit: 50) {
@@ -112,15 +94,7 @@ const page: Workload = {
 const send: Workload = {
   name: "send",
   title: "Sending a message: membership checked, numbered, committed",
-  targets: `
-    select bench.member(chat_id, place) as "userId", chat_id as "chatId"
-    from (
-      select
-        1 + (random() * (select count(*) - 1 from public.chats))::bigint as chat_id, (random())::int::bigint as place
-      from generate_series(1, $1)
-    ) picked`,
-  pgbench: "\\set chat random(1, :chats)\n\\set place random(0, 1)",
-  caller: "bench.member(:chat, :place)",
+  leastMessages: 1,
   documents: {
     brainmessenger: `mutation SendMessage($chatId: bigint!, $clientId: uuid!, $content: String!) {
       insert_messages_one(

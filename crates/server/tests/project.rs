@@ -168,3 +168,25 @@ async fn the_api_can_be_described_to_every_role() {
         world.run(&session, ask, serde_json::json!({})).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn the_page_for_authors_of_clients_names_every_answer_and_limit() {
+    let page = include_str!("../../../docs/rules.md");
+    let database = database().await;
+    let lines = "select format('| `%s` | %s |', code, message) from rule_errors \
+                 union all select format('| `%s` | %s |', name, value) from rule_limits";
+    let lines = database.pool().await.query(lines, &[]).await.unwrap();
+    let lines: Vec<String> = lines.iter().map(|row| row.get(0)).collect();
+    let missing: Vec<&String> = lines.iter().filter(|line| !page.contains(line.as_str())).collect();
+    assert_eq!(missing, Vec::<&String>::new());
+    let codes = page.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(codes, lines.len(), "docs/rules.md names what there is not");
+    // Every refusal has a code, and every code has a sentence.
+    let unknown = "select p.proname || ': ' || hit[1] from pg_proc p, regexp_matches(p.prosrc, 'public\\.refuse\\(''([^'']*)''', 'g') hit \
+                   where p.pronamespace = 'public'::regnamespace and hit[1] not in (select code from rule_errors) \
+                   union all select p.proname from pg_proc p where p.pronamespace = 'public'::regnamespace \
+                   and p.prosrc like '%raise exception%' and p.proname not in ('refuse', 'messages_number_insert')";
+    let unknown = database.pool().await.query(unknown, &[]).await.unwrap();
+    let unknown: Vec<String> = unknown.iter().map(|row| row.get(0)).collect();
+    assert_eq!(unknown, Vec::<String>::new());
+}

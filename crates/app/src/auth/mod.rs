@@ -21,6 +21,7 @@ mod new_password;
 mod observe;
 mod options;
 mod passwords;
+mod providers;
 mod redirects;
 mod refresh_token;
 mod request;
@@ -43,9 +44,10 @@ use db::Pool;
 
 use custom_claims::CustomClaims;
 use endpoints::{
-    anonymous, healthz, jwks, mfa, pat, signin_email_password, signin_without_password, signout,
-    signup_email_password, token, token_verify, user as me, user_delete, user_email_change,
-    user_email_verify, user_password, user_password_reset, verification_email, verify, version,
+    anonymous, healthz, idtoken, jwks, mfa, pat, signin_email_password, signin_provider,
+    signin_without_password, signout, signup_email_password, token, token_verify, user as me, user_delete,
+    user_email_change, user_email_verify, user_password, user_password_reset, verification_email, verify,
+    version,
 };
 use limits::Limits;
 use observe::observed;
@@ -58,6 +60,7 @@ pub use error::{AuthError, RefusedToken};
 pub use limits::{Rate, RateLimits};
 pub use migrations::migrations;
 pub use options::Options;
+pub use providers::Providers;
 pub use revocation::SessionRows;
 
 /// The sign-in service over one database. Cloning is cheap.
@@ -134,6 +137,7 @@ pub fn router(auth: Auth) -> Router {
             "/signin/passwordless/email",
             observed("signin_passwordless_email", post(signin_without_password::send_link)),
         )
+        .merge(providers_router())
         .route("/signout", observed("signout", post(signout::handle)))
         .route("/token", observed("token", post(token::handle)))
         .route("/token/verify", observed("token_verify", post(token_verify::handle)))
@@ -159,4 +163,19 @@ pub fn router(auth: Auth) -> Router {
         .layer(cors::layer())
         .layer(axum::middleware::map_response(cors::empty_preflight))
         .with_state(auth)
+}
+
+/// What people do who come from another service.
+fn providers_router() -> Router<Auth> {
+    Router::new()
+        .route("/signin/provider/{provider}", observed("signin_provider", get(signin_provider::begin)))
+        .route(
+            "/signin/provider/{provider}/callback",
+            observed(
+                "signin_provider_callback",
+                get(signin_provider::callback).post(signin_provider::callback_form),
+            ),
+        )
+        .route("/signin/idtoken", observed("signin_idtoken", post(idtoken::sign_in)))
+        .route("/link/idtoken", observed("link_idtoken", post(idtoken::link)))
 }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::access::AddressRules;
 use super::limits::RateLimits;
+use super::providers::Providers;
 
 /// The settings. A field `x` is Nhost Auth's variable `AUTH_X`; the defaults are those of Nhost's platform,
 /// except where a field says otherwise.
@@ -83,6 +84,8 @@ pub struct Options {
     pub rate_limits: RateLimits,
     /// `BRAIN_TRUSTED_PROXIES`: whose word counts about where a request comes from.
     pub trusted_proxies: Vec<IpNet>,
+    /// `AUTH_PROVIDER_…`: the services that people may sign in with.
+    pub providers: Providers,
 }
 
 impl Default for Options {
@@ -118,6 +121,7 @@ impl Default for Options {
             custom_claims: BTreeMap::new(),
             rate_limits: RateLimits::default(),
             trusted_proxies: Vec::new(),
+            providers: Providers::default(),
         }
     }
 }

@@ -13,6 +13,10 @@ use graphql::schema::{RoleSchema, SchemaOptions, Tracked};
 
 const METADATA: &str = include_str!("library.yaml");
 
+/// The names that statements give their own columns.
+const OWN_NAMES: &[&str] =
+    &["is there", "distinct key 0", "distinct key 1", "distinct key 2", "request number", "request place"];
+
 /// Every name of the catalog, and of the types that it uses.
 const NAMES: &[&str] = &[
     "public",
@@ -55,10 +59,7 @@ const NAMES: &[&str] = &[
     "loan_pkey",
     "node_pkey",
     "we\"ird_pkey",
-    "is there",
     "permission check",
-    "request number",
-    "request place",
     // Types.
     "pg_catalog",
     "int8",
@@ -107,8 +108,7 @@ impl Library {
 
     /// Whether a quoted identifier may stand in a statement over the library.
     pub(crate) fn has_name(name: &str) -> bool {
-        let is_key = |number: &str| number.parse::<usize>().is_ok();
-        NAMES.contains(&name) || name == "is there" || name.strip_prefix("distinct key ").is_some_and(is_key)
+        NAMES.contains(&name) || OWN_NAMES.contains(&name)
     }
 }
 

@@ -6,10 +6,12 @@
 mod auth;
 mod engine;
 mod exit;
+mod gmail;
 mod graphql;
 mod limits;
 mod mail;
 mod postgres;
+mod providers;
 mod unbuilt;
 
 use std::ffi::OsString;
@@ -27,6 +29,7 @@ pub(crate) use graphql::GraphqlConfig;
 pub(crate) use limits::LimitsConfig;
 pub(crate) use mail::MailConfig;
 pub(crate) use postgres::PostgresConfig;
+pub(crate) use providers::ProvidersConfig;
 
 use crate::keys::KeysCommand;
 
@@ -72,6 +75,8 @@ pub(crate) struct Config {
     pub(crate) graphql: GraphqlConfig,
     #[command(flatten)]
     pub(crate) limits: LimitsConfig,
+    #[command(flatten)]
+    pub(crate) providers: ProvidersConfig,
     #[command(flatten)]
     pub(crate) mail: MailConfig,
     /// The search path, by which PostgreSQL's programs are found.
@@ -146,6 +151,7 @@ impl CommandLine {
         if matches!(line.command, None | Some(Command::Serve)) {
             unbuilt::refuse()?;
             line.config.auth.check()?;
+            line.config.providers.check()?;
             line.config.mail.check(line.config.server.env == Environment::Production)?;
         }
         Ok(line)

@@ -190,6 +190,24 @@ begin
 end
 $$;
 
+create or replace function public.chat_members_before_insert() returns trigger
+language plpgsql as $$
+declare
+  chat public.chats;
+begin
+  select c.* into chat from public.chats c where c.id = new.chat_id;
+  if chat.type = 'direct' and new.user_id not in (chat.user_id, chat.peer_id) then
+    perform public.refuse('direct-chat');
+  end if;
+  -- Without such a chat the foreign key refuses the row, and says it better than a missing number.
+  new.last_read_seq := coalesce(new.last_read_seq, chat.last_seq, 0);
+  if not chat.shows_history and new.first_seq = 1 then
+    new.first_seq := chat.last_seq + 1;
+  end if;
+  return new;
+end
+$$;
+
 create or replace function public.open_direct_chat(user_id uuid, hasura_session json) returns public.direct_chats
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp

@@ -1,6 +1,6 @@
 -- Finding people by their name without reading all of them: the beginnings of names, kept beside Nhost's table, on which
--- nothing of ours may be put. Whoever searches brings them up to date first, as often as costs next to nothing: it takes
--- a twentieth of the time at most. What is found is compared with the name itself.
+-- nothing of ours may be put. Whoever searches brings them up to date first, if that was not done just now: twenty times as
+-- long ago as it took, or five seconds. What is found is compared with the name itself.
 
 create table public.people_names (
   user_id uuid not null,
@@ -59,7 +59,7 @@ declare
 begin
   -- Whoever comes meanwhile searches in what there is.
   select s.* into state from public.people_names_state s
-  where s.refreshed_at + 20 * s.took <= began for update skip locked;
+  where s.refreshed_at + least(20 * s.took, '5 seconds') <= began for update skip locked;
   if not found then
     return;
   end if;
