@@ -140,7 +140,8 @@ impl Engine {
                 execute::read_rows(pool, statement, answer, values).await
             }
             Statements::Write(fields) => {
-                execute::write(pool, fields, prepared.sharing.as_ref(), values).await
+                // Apart, so that the future of every request is not as large as that of a mutation.
+                Box::pin(execute::write(pool, fields, prepared.sharing.as_ref(), values)).await
             }
         };
         if result.as_ref().is_err_and(|error| error.code == "unexpected") {
