@@ -4,6 +4,7 @@
 mod apply;
 mod condition;
 mod evaluate;
+mod forbidden;
 mod query;
 mod stage;
 mod world;
@@ -152,6 +153,25 @@ fn what_is_written_is_what_may_be_and_all_or_nothing() {
             rows.iter_mut().for_each(|rows| rows.sort());
             let there = Box::pin(stage.rows(&world)).await;
             prop_assert_eq!(&rows, &there, "{}", story());
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn what_may_not_be_seen_cannot_be_asked_for() {
+    property(8, &tapes(2), async |pool, (of_world, _)| {
+        let world = World::new(&mut Tape::new(&of_world));
+        let stage = Box::pin(Stage::new(pool, &world)).await;
+        for request in forbidden::requests(&world) {
+            let story = || format!("{}{:#}\n{request}", world.sql(), world.metadata());
+            match Box::pin(stage.run(true, &request, &serde_json::Map::new())).await {
+                Ok(answer) => prop_assert!(false, "answered {answer}\n{}", story()),
+                Err(error) => {
+                    prop_assert_eq!(&*error.code, "validation-failed", "{}\n{}", error, story());
+                    prop_assert!(!error.to_string().contains(SECRET), "{error}\n{}", story());
+                }
+            }
         }
         Ok(())
     });
