@@ -3704,7 +3704,15 @@ begin
   from public.chat_members m
   join public.chats c on c.id = m.chat_id
   where m.user_id = caller_id and m.left_at is null
-    and (search_messages.chat_id is null or m.chat_id = search_messages.chat_id);
+    and (search_messages.chat_id is null or m.chat_id = search_messages.chat_id)
+    -- Whose words are wanted is, or was, in the chat: the few that one shares with somebody. A deleted account is in none.
+    and (
+      search_messages.sender_id is null
+      or not exists (select from auth.users u where u.id = search_messages.sender_id)
+      or exists (
+        select from public.chat_members s where s.chat_id = m.chat_id and s.user_id = search_messages.sender_id
+      )
+    );
 
   if readable <= 1000 then
     -- So few are read one by one: for the index, a word may be frequent and those chats rare.
