@@ -21,6 +21,7 @@ mod new_password;
 mod observe;
 mod options;
 mod passwords;
+mod people;
 mod redirects;
 mod refresh_token;
 mod request;
@@ -58,6 +59,7 @@ pub use error::{AuthError, RefusedToken};
 pub use limits::{Rate, RateLimits};
 pub use migrations::migrations;
 pub use options::Options;
+pub use people::{Deed, People, Person, PersonsSession};
 pub use revocation::SessionRows;
 
 /// The sign-in service over one database. Cloning is cheap.

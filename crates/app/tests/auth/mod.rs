@@ -9,6 +9,7 @@ mod letters;
 mod limits;
 mod password;
 mod pat;
+mod people;
 mod rules;
 mod second_factor;
 mod service;

@@ -27,6 +27,7 @@ pub(crate) use mail::MailConfig;
 pub(crate) use postgres::PostgresConfig;
 
 use crate::keys::KeysCommand;
+use crate::people::PeopleCommand;
 
 /// BrainMessenger: a complete messenger server with a web client inside.
 ///
@@ -50,6 +51,11 @@ pub(crate) enum Command {
     Keys {
         #[command(subcommand)]
         command: KeysCommand,
+    },
+    /// List, block, sign out, verify and delete accounts
+    People {
+        #[command(subcommand)]
+        command: PeopleCommand,
     },
     /// Print the database's schema as one SQL file: what `database/schema.sql` holds
     Schema,
