@@ -3,11 +3,14 @@
 //! Rules: Hasura v2's "Authentication" — the admin secret wins; with a token the role is the one asked for
 //! by `x-hasura-role` among the allowed ones, or the default one; without either the unauthorized role.
 
+mod verified;
+
 use http::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::jwt::{JwtKeys, TokenError, TokenPlace};
 use crate::session::{ADMIN_ROLE, Session};
+use verified::{Verified, VerifiedTokens};
 
 /// The role of a request that shows nothing.
 pub const PUBLIC_ROLE: &str = "public";
@@ -24,6 +27,7 @@ pub struct Authenticator {
     admin_secret: Option<SecretString>,
     jwt: Option<JwtKeys>,
     unauthorized_role: Option<String>,
+    verified: VerifiedTokens,
 }
 
 /// Why a caller is refused.
@@ -65,7 +69,7 @@ impl Authenticator {
         jwt: Option<JwtKeys>,
         unauthorized_role: Option<String>,
     ) -> Self {
-        Self { admin_secret, jwt, unauthorized_role }
+        Self { admin_secret, jwt, unauthorized_role, verified: VerifiedTokens::new() }
     }
 
     /// The session of a request with these headers.
@@ -95,12 +99,14 @@ impl Authenticator {
     /// The session of a bearer token, in `asked_role` or its default one.
     pub fn bearer_session(&self, token: &str, asked_role: Option<&str>) -> Result<Session, RefusedCaller> {
         let key = self.jwt.as_ref().ok_or(TokenError::Invalid)?;
-        let claims = key.verify(token)?;
-        let role = asked_role.unwrap_or(&claims.default_role);
-        if !claims.allowed_roles.iter().any(|allowed| allowed == role) {
-            return Err(RefusedCaller::Role);
+        let now = key.now();
+        if let Some(known) = self.verified.find(token, now) {
+            return known.session(asked_role);
         }
-        Ok(Session::new(role, claims.variables, false).until(claims.expires_at))
+        let verified = Verified::new(key.verify(token)?, now);
+        let session = verified.session(asked_role);
+        self.verified.keep(token, verified);
+        session
     }
 
     fn unauthorized_session(&self) -> Result<Session, RefusedCaller> {

@@ -13,8 +13,9 @@ use base::project::Project;
 use changes::Feed;
 use db::local::{LocalOptions, LocalPostgres};
 use db::{Address, Pool, PoolOptions};
+use graphql::Engine;
 use graphql::http::Endpoint;
-use graphql::{Engine, EngineOptions};
+use graphql::metadata_api::Mode;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::keys::{self, Keys};
 use crate::listener::Listener;
+use crate::routes::AdminRoutes;
 use crate::{metrics, project_files, routes};
 
 /// An upload that was touched this long ago and is not finished was cut short.
@@ -77,8 +79,14 @@ async fn serve_with(
     db::migrate::apply(address, &[&db::platform::migrations(), &accounts, &project_migrations]).await?;
     let pool = Pool::open(address.clone(), pool_options(config)).await?;
     let mut parts = Box::pin(Parts::start(config, keys, &pool, stop.clone())).await?;
-    let router =
-        routes::router(pool.clone(), parts.endpoint.clone(), parts.auth.clone(), parts.files.clone());
+    let router = routes::router(
+        pool.clone(),
+        parts.engine.clone(),
+        parts.endpoint.clone(),
+        parts.auth.clone(),
+        parts.files.clone(),
+        &admin_routes(config),
+    );
     announce(&listener)?;
     let serving = tokio::spawn(listener.serve(router, stop.clone()));
     let result = tokio::select! {
@@ -101,6 +109,7 @@ struct Parts {
     letters: JoinHandle<()>,
     /// Who keeps the keys of access tokens current.
     key_watch: JoinSet<()>,
+    engine: Engine,
     endpoint: Endpoint,
     auth: Auth,
     files: Files,
@@ -123,7 +132,7 @@ impl Parts {
             Authenticator::new(Some(admin_secret), Some(jwt.clone()), Some(PUBLIC_ROLE.to_owned()));
 
         let metadata = project_files::metadata()?;
-        let (engine, feed) = Engine::start(pool.clone(), &metadata, EngineOptions::default()).await?;
+        let (engine, feed) = Engine::start(pool.clone(), &metadata, config.graphql.engine()).await?;
         let project: Arc<dyn Project> = Arc::new(engine.clone());
         let options = config.auth_options(codes)?;
         let auth = Auth::start(pool.clone(), jwt, Some(Arc::clone(&project)), options).await?;
@@ -137,10 +146,17 @@ impl Parts {
             tracing::info!(files.swept = swept, "uploads that were cut short are forgotten");
         }
         tell_what_is_off(config);
-        let endpoint =
-            Endpoint::new(engine, authenticator, clock, stop).with_revocations(Arc::new(revocations));
-        Ok(Self { feed, letters, key_watch, endpoint, auth, files })
+        let endpoint = Endpoint::new(engine.clone(), authenticator, clock, stop);
+        let endpoint = endpoint.with(config.graphql.endpoint()).with_revocations(Arc::new(revocations));
+        Ok(Self { feed, letters, key_watch, engine, endpoint, auth, files })
     }
+}
+
+/// What administrators and developers find. The project's metadata is a part of the program: changing it while it
+/// runs must be switched on.
+fn admin_routes(config: &Config) -> AdminRoutes {
+    let metadata = if config.graphql.metadata_api { Mode::Change } else { Mode::Look };
+    AdminRoutes { metadata, graphiql: config.graphql.graphiql(config.server.env) }
 }
 
 /// Sends letters beside everything else, until `stop`.

@@ -31,6 +31,8 @@ impl Close {
     pub(super) const INIT_TIMEOUT: Self = Self::fixed(4408, "Connection initialisation timeout");
     /// The client introduced itself twice.
     pub(super) const TOO_MANY_INITS: Self = Self::fixed(4429, "Too many initialisation requests");
+    /// There are as many sockets as there may be, in all or of this person; come back later.
+    pub(super) const TOO_MANY_SOCKETS: Self = Self::fixed(4429, "too many connections");
     /// The client does not read; come back and read anew.
     pub(super) const TOO_SLOW: Self = Self::fixed(4503, "too slow, connect again");
 

@@ -6,6 +6,7 @@
 mod auth;
 mod engine;
 mod exit;
+mod graphql;
 mod limits;
 mod mail;
 mod postgres;
@@ -20,8 +21,9 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use secrecy::SecretString;
 
 pub(crate) use auth::AuthConfig;
-pub(crate) use engine::EngineConfig;
+pub(crate) use engine::{EngineConfig, ignored_variables};
 pub(crate) use exit::Exit;
+pub(crate) use graphql::GraphqlConfig;
 pub(crate) use limits::LimitsConfig;
 pub(crate) use mail::MailConfig;
 pub(crate) use postgres::PostgresConfig;
@@ -46,7 +48,7 @@ pub(crate) enum Command {
     /// Run the server (what happens without a command)
     Serve,
     /// Run the GraphQL engine alone, over any database
-    Engine(EngineConfig),
+    Engine(Box<EngineConfig>),
     /// List and replace the keys of access tokens
     Keys {
         #[command(subcommand)]
@@ -72,6 +74,8 @@ pub(crate) struct Config {
     pub(crate) keys: KeyConfig,
     #[command(flatten)]
     pub(crate) auth: AuthConfig,
+    #[command(flatten)]
+    pub(crate) graphql: GraphqlConfig,
     #[command(flatten)]
     pub(crate) limits: LimitsConfig,
     #[command(flatten)]
@@ -165,6 +169,13 @@ fn command() -> clap::Command {
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
+}
+
+/// The names of all variables that are set.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn variable_names() -> impl Iterator<Item = String> {
+    let set = std::env::vars_os().filter(|(_, value)| !value.is_empty());
+    set.filter_map(|(name, _)| name.into_string().ok())
 }
 
 #[cfg(test)]
