@@ -7,6 +7,7 @@ mod email_change;
 mod email_factor;
 mod letters;
 mod limits;
+mod load;
 mod password;
 mod pat;
 mod people;
