@@ -21,6 +21,7 @@ mod new_password;
 mod observe;
 mod options;
 mod passwords;
+mod people;
 mod providers;
 mod redirects;
 mod refresh_token;
@@ -60,6 +61,7 @@ pub use error::{AuthError, RefusedToken};
 pub use limits::{Rate, RateLimits};
 pub use migrations::migrations;
 pub use options::Options;
+pub use people::{Deed, People, Person, PersonsSession};
 pub use providers::Providers;
 pub use revocation::SessionRows;
 

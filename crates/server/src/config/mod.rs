@@ -32,6 +32,7 @@ pub(crate) use postgres::PostgresConfig;
 pub(crate) use providers::ProvidersConfig;
 
 use crate::keys::KeysCommand;
+use crate::people::PeopleCommand;
 
 /// BrainMessenger: a complete messenger server with a web client inside.
 ///
@@ -55,6 +56,11 @@ pub(crate) enum Command {
     Keys {
         #[command(subcommand)]
         command: KeysCommand,
+    },
+    /// List, block, sign out, verify and delete accounts
+    People {
+        #[command(subcommand)]
+        command: PeopleCommand,
     },
     /// Print the database's schema as one SQL file: what `database/schema.sql` holds
     Schema,
