@@ -147,6 +147,9 @@ impl Parts {
         let metadata = project_files::metadata()?;
         let (engine, feed) = Engine::start(pool.clone(), &metadata, EngineOptions::default()).await?;
         let mut options = config.auth.options(config.server.listen, config.mail.is_on(), codes);
+        options.relying_party =
+            config.relying_party().map_err(|exit| anyhow::anyhow!("{}", exit.message()))?;
+        options.require_elevated_claim = config.webauthn.elevation();
         options.providers = config.providers.providers(&clock).context("a sign-in service")?;
         let auth = Auth::start(pool.clone(), jwt, options).await?;
         let mailer = config.mail.mailer(data_dir, &clock).await.context("letters cannot be sent")?;

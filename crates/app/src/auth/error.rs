@@ -75,6 +75,9 @@ pub enum AuthError {
     /// The person of the service belongs to another account, or the account to another person of it.
     #[error("The provider's account is already linked")]
     ProviderAlreadyLinked,
+    /// A security key must be shown first.
+    #[error("A security key must be shown first: the session is not elevated")]
+    ElevationRequired,
     /// The password is shorter than the configured minimum.
     #[error("Password is too short")]
     PasswordTooShort,
@@ -114,6 +117,12 @@ pub enum AuthError {
     /// The picture of a secret could not be drawn.
     #[error("drawing a picture: {0}")]
     Draw(String),
+    /// What is under way could not be kept.
+    #[error("keeping a ceremony: {0}")]
+    Keep(String),
+    /// The settings of security keys cannot be used.
+    #[error("the settings of WebAuthn: {0}")]
+    ConfigureWebauthn(String),
     /// An access token could not be signed.
     #[error("signing an access token")]
     Sign(#[source] TokenError),
@@ -164,6 +173,7 @@ impl AuthError {
             Self::ProfileFetchFailed => (StatusCode::BAD_REQUEST, "oauth-profile-fetch-failed"),
             Self::ProviderError => (StatusCode::BAD_REQUEST, "oauth-provider-error"),
             Self::ProviderAlreadyLinked => (StatusCode::CONFLICT, "provider-account-already-linked"),
+            Self::ElevationRequired => (StatusCode::FORBIDDEN, "elevated-claim-required"),
             Self::PasswordTooShort => (StatusCode::BAD_REQUEST, "password-too-short"),
             Self::InvalidEmailPassword => (StatusCode::UNAUTHORIZED, "invalid-email-password"),
             Self::DisabledUser => (StatusCode::UNAUTHORIZED, "disabled-user"),
@@ -178,9 +188,13 @@ impl AuthError {
             Self::Database(error) if error.is_connection_lost() || error.is_busy() => {
                 (StatusCode::SERVICE_UNAVAILABLE, "internal-server-error")
             }
-            Self::Database(_) | Self::Row(_) | Self::Hash(_) | Self::Draw(_) | Self::Sign(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "internal-server-error")
-            }
+            Self::Database(_)
+            | Self::Row(_)
+            | Self::Hash(_)
+            | Self::Draw(_)
+            | Self::Sign(_)
+            | Self::Keep(_)
+            | Self::ConfigureWebauthn(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal-server-error"),
         }
     }
 

@@ -7,6 +7,7 @@
 
 mod codes;
 mod cors;
+mod elevation;
 mod endpoints;
 mod error;
 mod fields;
@@ -15,6 +16,7 @@ mod migrations;
 mod network;
 mod observe;
 mod options;
+mod passkeys;
 mod passwords;
 mod providers;
 mod redirects;
@@ -37,16 +39,19 @@ use db::Pool;
 use endpoints::{
     healthz, idtoken, jwks, mfa, signin_email_password, signin_provider, signin_without_password, signout,
     signup_email_password, token, token_verify, user as me, user_email_change, user_password,
-    user_password_reset, verification_email, verify, version,
+    user_password_reset, verification_email, verify, version, webauthn_register, webauthn_signin,
 };
 use observe::observed;
 use passwords::Passwords;
 use redirects::Redirects;
 use tokio::sync::Notify;
+use webauthn_rs::Webauthn;
 
+pub use elevation::Elevation;
 pub use error::{AuthError, RefusedToken};
 pub use migrations::migrations;
 pub use options::Options;
+pub use passkeys::RelyingParty;
 pub use providers::Providers;
 
 /// The sign-in service over one database. Cloning is cheap.
@@ -58,6 +63,8 @@ struct Shared {
     jwt: JwtKey,
     passwords: Passwords,
     redirects: Redirects,
+    /// What checks security keys, where they are on.
+    webauthn: Option<Webauthn>,
     /// Told when a letter was put into the queue.
     letters_wait: Notify,
     options: Options,
@@ -73,8 +80,9 @@ impl Auth {
         pool.execute(add_roles, &[&options.default_allowed_roles]).await?;
         let redirects = Redirects::new(&options.client_url, &options.allowed_redirect_urls);
         let passwords = Passwords::start().await?;
+        let webauthn = options.relying_party.as_ref().map(RelyingParty::build).transpose()?;
         let letters_wait = Notify::new();
-        Ok(Self(Arc::new(Shared { pool, jwt, passwords, redirects, letters_wait, options })))
+        Ok(Self(Arc::new(Shared { pool, jwt, passwords, redirects, webauthn, letters_wait, options })))
     }
 }
 
@@ -103,6 +111,7 @@ pub fn router(auth: Auth) -> Router {
             observed("signin_passwordless_email", post(signin_without_password::send_link)),
         )
         .merge(providers_router())
+        .merge(webauthn_router())
         .route("/signout", observed("signout", post(signout::handle)))
         .route("/token", observed("token", post(token::handle)))
         .route("/token/verify", observed("token_verify", post(token_verify::handle)))
@@ -120,6 +129,7 @@ pub fn router(auth: Auth) -> Router {
         .route("/version", get(version::handle))
         .route("/.well-known/jwks.json", get(jwks::handle))
         .method_not_allowed_fallback(error::method_not_allowed)
+        .layer(axum::middleware::from_fn_with_state(auth.clone(), elevation::guard))
         .layer(DefaultBodyLimit::max(request::MAX_BODY_BYTES))
         .layer(cors::layer())
         .layer(axum::middleware::map_response(cors::empty_preflight))
@@ -139,4 +149,26 @@ fn providers_router() -> Router<Auth> {
         )
         .route("/signin/idtoken", observed("signin_idtoken", post(idtoken::sign_in)))
         .route("/link/idtoken", observed("link_idtoken", post(idtoken::link)))
+}
+
+/// What people do with security keys.
+fn webauthn_router() -> Router<Auth> {
+    Router::new()
+        .route("/signup/webauthn", observed("signup_webauthn", post(webauthn_register::sign_up)))
+        .route(
+            "/signup/webauthn/verify",
+            observed("signup_webauthn_verify", post(webauthn_register::verify_sign_up)),
+        )
+        .route("/signin/webauthn", observed("signin_webauthn", post(webauthn_signin::sign_in)))
+        .route(
+            "/signin/webauthn/verify",
+            observed("signin_webauthn_verify", post(webauthn_signin::verify_sign_in)),
+        )
+        .route("/elevate/webauthn", observed("elevate_webauthn", post(webauthn_signin::elevate)))
+        .route(
+            "/elevate/webauthn/verify",
+            observed("elevate_webauthn_verify", post(webauthn_signin::verify_elevate)),
+        )
+        .route("/user/webauthn/add", observed("user_webauthn_add", post(webauthn_register::add)))
+        .route("/user/webauthn/verify", observed("user_webauthn_verify", post(webauthn_register::verify_add)))
 }

@@ -15,6 +15,9 @@ use super::user::User;
 /// The claim that names the session of an access token, so that what is revoked can be told from what is not.
 pub(super) const REFRESH_TOKEN_ID: &str = "x-hasura-refresh-token-id";
 
+/// The claim that a person has shown a security key since they signed in: their id.
+pub(super) const ELEVATED: &str = "x-hasura-auth-elevated";
+
 /// What a person holds who is signed in. `POST /token` answers it bare.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -68,22 +71,41 @@ impl SessionPayload {
 impl Auth {
     /// A new session of a person who has just shown who they are.
     pub(super) async fn begin_session(&self, user: Uuid) -> Result<OpenSession, AuthError> {
+        self.begin_session_with(user, BTreeMap::new()).await
+    }
+
+    /// The same for a person who has just shown a security key while they were signed in: the access token says so
+    /// until it is renewed.
+    pub(super) async fn begin_elevated_session(&self, user: Uuid) -> Result<OpenSession, AuthError> {
+        self.begin_session_with(user, BTreeMap::from([(ELEVATED.to_owned(), user.to_string())])).await
+    }
+
+    async fn begin_session_with(
+        &self,
+        user: Uuid,
+        claims: BTreeMap<String, String>,
+    ) -> Result<OpenSession, AuthError> {
         let token = RefreshToken::generate();
         let lifetime = f64::from(self.0.options.refresh_token_expires_in);
         let sql = include_str!("sql/open_session.sql");
         let row = self.0.pool.query_opt(sql, &[&user, &token.stored(), &lifetime]).await?;
         // Disabled or deleted while they showed it.
         let row = row.ok_or(AuthError::DisabledUser)?;
-        self.open_session(&row, &token)
+        self.open_session(&row, &token, claims)
     }
 
     /// The session of the person in `row`, a user's row with the column `refresh_token_id`, whose stored
-    /// refresh token is that of `token`.
-    pub(super) fn open_session(&self, row: &Row, token: &RefreshToken) -> Result<OpenSession, AuthError> {
+    /// refresh token is that of `token`, with further claims.
+    pub(super) fn open_session(
+        &self,
+        row: &Row,
+        token: &RefreshToken,
+        mut claims: BTreeMap<String, String>,
+    ) -> Result<OpenSession, AuthError> {
         let user = User::from_row(row)?;
         let options = &self.0.options;
         let refresh_token_id: Uuid = row.try_get("refresh_token_id")?;
-        let claims = BTreeMap::from([
+        claims.extend([
             ("x-hasura-user-is-anonymous".to_owned(), user.is_anonymous.to_string()),
             (REFRESH_TOKEN_ID.to_owned(), refresh_token_id.to_string()),
         ]);

@@ -1,5 +1,6 @@
 //! The sign-in service over HTTP: every endpoint, the good way and each error.
 
+mod authenticator;
 mod codes;
 mod email_change;
 mod gmail;
@@ -17,3 +18,4 @@ mod signup;
 mod system;
 mod token;
 mod verification;
+mod webauthn;

@@ -11,11 +11,13 @@ mod mail;
 mod postgres;
 mod providers;
 mod unbuilt;
+mod webauthn;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use app::auth::RelyingParty;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use secrecy::SecretString;
 
@@ -25,6 +27,7 @@ pub(crate) use exit::Exit;
 pub(crate) use mail::MailConfig;
 pub(crate) use postgres::PostgresConfig;
 pub(crate) use providers::ProvidersConfig;
+pub(crate) use webauthn::WebauthnConfig;
 
 /// BrainMessenger: a complete messenger server with a web client inside.
 ///
@@ -61,6 +64,8 @@ pub(crate) struct Config {
     pub(crate) auth: AuthConfig,
     #[command(flatten)]
     pub(crate) providers: ProvidersConfig,
+    #[command(flatten)]
+    pub(crate) webauthn: WebauthnConfig,
     #[command(flatten)]
     pub(crate) mail: MailConfig,
     /// The search path, by which PostgreSQL's programs are found.
@@ -110,6 +115,13 @@ pub(crate) struct KeyConfig {
     pub(crate) nhost_jwt_secret: Option<SecretString>,
 }
 
+impl Config {
+    /// Who we are to security keys, where they are on.
+    pub(crate) fn relying_party(&self) -> Result<Option<RelyingParty>, Exit> {
+        self.webauthn.relying_party(&self.auth.client_url(self.server.listen))
+    }
+}
+
 impl CommandLine {
     /// Reads `.env`, the environment and the arguments.
     pub(crate) fn read() -> Result<Self, Exit> {
@@ -125,6 +137,7 @@ impl CommandLine {
             unbuilt::refuse()?;
             line.config.auth.check()?;
             line.config.providers.check()?;
+            line.config.relying_party()?;
             line.config.mail.check(line.config.server.env == Environment::Production)?;
         }
         Ok(line)

@@ -1,7 +1,7 @@
 //! `POST /signup/email-password`: makes an account, and opens its first session unless its address must be
 //! verified first. Account, roles and refresh token are one statement.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json;
 use axum::extract::State;
@@ -82,7 +82,7 @@ pub(in crate::auth) async fn handle(
         return Err(AuthError::DisabledUser);
     }
     if opens_session {
-        return Ok(Json(SessionPayload::session(auth.open_session(&row, &token)?)));
+        return Ok(Json(SessionPayload::session(auth.open_session(&row, &token, BTreeMap::new())?)));
     }
     auth.send_ticket(TicketLetter {
         kind: Kind::VerifyEmail,

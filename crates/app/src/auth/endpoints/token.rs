@@ -1,6 +1,8 @@
 //! `POST /token`: a new access token for a refresh token, which is used up by it: the same statement puts a
 //! new one in its place. Of several requests with one token, one wins; there is no grace period.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
@@ -44,5 +46,5 @@ pub(in crate::auth) async fn handle(
     if !row.try_get::<_, bool>("rotated")? {
         return Err(AuthError::InvalidRefreshToken);
     }
-    Ok(Json(auth.open_session(&row, &next)?))
+    Ok(Json(auth.open_session(&row, &next, BTreeMap::new())?))
 }

@@ -121,6 +121,7 @@ impl Desk {
                 include_str!("../sql/sweep_tickets.sql"),
                 include_str!("../sql/sweep_codes.sql"),
                 "delete from brain.provider_sign_ins where expires_at < now()",
+                "delete from brain.webauthn_ceremonies where expires_at < now()",
             ] {
                 if let Err(error) = self.auth.0.pool.execute(sql, &[]).await {
                     tracing::warn!(%error, "expired tickets and codes cannot be swept");
