@@ -1,7 +1,7 @@
 # The few commands of this project. `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test fmt lint schema costs
+.PHONY: help run build test bench fuzz fmt lint schema costs
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ build: ## Build the server with the web client in it
 test: ## Run all tests, the browser tests included
 	@scripts/test.sh
 
+fuzz: ## Throw random documents at the engine for some minutes
+	@exec scripts/fuzz.sh
+
 fmt: ## Format all sources
 	@scripts/format.sh
 
@@ -26,3 +29,6 @@ schema: ## Write database/schema.sql anew from the migrations
 
 costs: ## Write database/COSTS.md anew: what the main steps cost
 	@exec scripts/costs.sh
+
+bench: ## Measure the server beside what one could use instead
+	@exec scripts/bench.sh

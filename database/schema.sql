@@ -2787,3 +2787,1355 @@ join public.presence_processes process on process.id = p.process_id and process.
 left join public.user_settings s on s.user_id = p.user_id;
 
 comment on view public.present_people is 'Who is there';
+
+-- 1795429015000_limits
+
+-- Every limit is a row that an operator can change, and answers with a code and a sentence of its own. The sentences
+-- name no numbers: those are the operator's.
+
+alter table public.rule_limits
+  add column per interval,
+  add column code text,
+  add column about text,
+  add constraint rule_limits_code_fkey foreign key (code) references public.rule_errors (code),
+  add constraint rule_limits_per_check check (per > interval '0');
+
+comment on column public.rule_limits.per is 'The time that it counts in; null: a limit on what there is';
+comment on column public.rule_limits.code is 'What is answered beyond it; null: what is beyond is left out';
+comment on column public.rule_limits.about is 'Of what it is the limit';
+
+insert into public.rule_errors (code, message) values
+  ('searching-too-fast', 'You are searching too often: wait a minute'),
+  ('joining-too-fast', 'You are joining chats too fast: wait a minute'),
+  ('adding-too-fast', 'You are adding people too fast: wait a minute'),
+  ('opening-too-fast', 'You are writing to too many new people: wait an hour'),
+  ('creating-too-fast', 'You are making too many chats: wait an hour'),
+  ('sending-too-fast-everywhere', 'You are sending too many messages: wait a minute'),
+  ('message-too-long', 'This message is too long'),
+  ('message-empty', 'A message needs a text or a file'),
+  ('message-deleted', 'A deleted message cannot be edited'),
+  ('message-fixed', 'The id, chat, place, sender and time of a message cannot be changed'),
+  ('client-id-fixed', 'The clientId of a message cannot be changed'),
+  ('reply-elsewhere', 'A reply must be to a message of the same chat'),
+  ('chat-kind-fixed', 'The kind of a chat and the people it was made by and for cannot be changed');
+
+update public.rule_errors e set message = said.message
+from (values
+  ('too-many-contacts', 'You have as many contacts as are allowed'),
+  ('too-many-blocks', 'You have blocked as many people as are allowed'),
+  ('too-many-chats', 'This person is in as many chats as are allowed'),
+  ('too-many-at-once', 'These are more people than can be added at once'),
+  ('too-many-invites', 'The chat has as many invitations as are allowed'),
+  ('too-many-reactions', 'The message has as many kinds of reactions as are allowed'),
+  ('too-many-pins', 'The chat has as many pinned messages as are allowed'),
+  ('too-many-pinned-chats', 'You keep as many chats on top as are allowed'),
+  ('too-many-edits', 'This message was edited as often as is allowed'),
+  ('edit-too-late', 'This message is too old to be edited'),
+  ('chat-too-large', 'In a chat of this size it is not told who has read a message')
+) as said (code, message)
+where e.code = said.code;
+
+insert into public.rule_limits (name, value, per, code, about) values
+  ('messages-per-minute', 60, '1 minute', 'sending-too-fast', 'Messages of one person in one chat'),
+  ('messages-per-minute-everywhere', 300, '1 minute', 'sending-too-fast-everywhere', 'Messages of one person, tries and repetitions included'),
+  ('message-characters', 10000, null, 'message-too-long', 'The text of a message; 10,000 at most'),
+  ('edits-per-message', 100, null, 'too-many-edits', 'How often a message is edited'),
+  ('edit-hours', 48, null, 'edit-too-late', 'How old a message may be, in hours, to be edited'),
+  ('mentions-per-message', 50, null, null, 'People named in one message'),
+  ('called-by-all', 100, null, null, 'How many a chat may have for plain members to call them all'),
+  ('reaction-kinds-per-message', 20, null, 'too-many-reactions', 'Different reactions to one message'),
+  ('pins-per-chat', 100, null, 'too-many-pins', 'Pinned messages of one chat'),
+  ('invites-per-chat', 100, null, 'too-many-invites', 'Invitations of one chat that have not expired'),
+  ('readers-shown-up-to', 200, null, 'chat-too-large', 'How many a chat may have for its readers to be told'),
+  ('chats-per-person', 20000, null, 'too-many-chats', 'Chats that one person is, or was, in'),
+  ('pinned-chats-per-person', 100, null, 'too-many-pinned-chats', 'Chats that one person keeps on top'),
+  ('contacts-per-person', 5000, null, 'too-many-contacts', 'Contacts of one person'),
+  ('blocks-per-person', 5000, null, 'too-many-blocks', 'People whom one person has blocked'),
+  ('additions-at-once', 100, null, 'too-many-at-once', 'People added to a chat by one call'),
+  ('additions-per-minute', 60, '1 minute', 'adding-too-fast', 'Calls by which one person adds others'),
+  ('joins-per-minute', 30, '1 minute', 'joining-too-fast', 'Chats that one person joins'),
+  ('direct-chats-per-hour', 60, '1 hour', 'opening-too-fast', 'Direct chats that one person begins'),
+  ('chats-per-hour', 60, '1 hour', 'creating-too-fast', 'Groups and channels that one person makes'),
+  ('people-searches-per-minute', 60, '1 minute', 'searching-too-fast', 'Searches of one person for people'),
+  ('chat-searches-per-minute', 60, '1 minute', 'searching-too-fast', 'Searches of one person for public chats'),
+  ('message-searches-per-minute', 60, '1 minute', 'searching-too-fast', 'Searches of one person for messages')
+on conflict (name) do update set per = excluded.per, code = excluded.code, about = excluded.about;
+
+alter table public.rule_limits alter column about set not null;
+
+create function public.limit_of(name text) returns integer
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return (select l.value from public.rule_limits l where l.name = limit_of.name);
+end
+$$;
+
+-- Says no by the code of a limit.
+create function public.refuse_beyond(name text) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform public.refuse((select l.code from public.rule_limits l where l.name = refuse_beyond.name));
+end
+$$;
+
+-- Counts what somebody does against a limit in time, and refuses what is beyond it.
+create function public.spend(user_id uuid, name text, times integer default 1) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  most public.rule_limits;
+  spent integer;
+begin
+  select l.* into most from public.rule_limits l where l.name = spend.name;
+  insert into public.spent_attempts as s (user_id, kind, started_at, times)
+  values (spend.user_id, spend.name, clock_timestamp(), spend.times)
+  on conflict on constraint spent_attempts_pkey do update set
+    started_at = case when s.started_at <= clock_timestamp() - most.per then clock_timestamp() else s.started_at end,
+    times = excluded.times + case when s.started_at <= clock_timestamp() - most.per then 0 else s.times end
+  returning s.times into spent;
+  if spent > most.value then
+    perform public.refuse(most.code);
+  end if;
+end
+$$;
+
+-- The functions below are as they were, but for where the numbers come from, and the codes.
+
+create or replace function public.contacts_before_insert() returns trigger
+language plpgsql as $$
+begin
+  if new.contact_id = new.user_id then
+    perform public.refuse('not-with-oneself');
+  end if;
+  if not exists (select from public.people p where p.id = new.contact_id) then
+    perform public.refuse('no-such-person');
+  end if;
+  if (select count(*) from public.contacts c where c.user_id = new.user_id and c.contact_id <> new.contact_id)
+    >= public.limit_of('contacts-per-person')
+  then
+    perform public.refuse_beyond('contacts-per-person');
+  end if;
+  return new;
+end
+$$;
+
+create or replace function public.blocks_before_insert() returns trigger
+language plpgsql as $$
+begin
+  if new.blocked_id = new.user_id then
+    perform public.refuse('not-with-oneself');
+  end if;
+  if (select count(*) from public.blocks b where b.user_id = new.user_id and b.blocked_id <> new.blocked_id)
+    >= public.limit_of('blocks-per-person')
+  then
+    perform public.refuse_beyond('blocks-per-person');
+  end if;
+  return new;
+end
+$$;
+
+create or replace function public.check_chat_count(user_id uuid) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  most integer := public.limit_of('chats-per-person');
+begin
+  if (
+    select count(*) from (
+      select from public.chat_members m where m.user_id = check_chat_count.user_id limit most
+    ) counted
+  ) >= most then
+    perform public.refuse_beyond('chats-per-person');
+  end if;
+end
+$$;
+
+create or replace function public.chats_as_person_insert() returns trigger
+language plpgsql as $$
+begin
+  if new.as_person is not null then
+    -- Besides: anonymous visitors are nobody who could own a chat.
+    if not exists (select from public.people p where p.id = new.as_person) then
+      perform public.refuse('not-signed-in');
+    end if;
+    perform public.spend(new.as_person, 'chats-per-hour');
+    perform public.check_chat_count(new.as_person);
+    new.as_person := null;
+  end if;
+  return new;
+end
+$$;
+
+create or replace function public.chats_before_update() returns trigger
+language plpgsql as $$
+begin
+  if (new.type, new.user_id, new.peer_id) is distinct from (old.type, old.user_id, old.peer_id) then
+    perform public.refuse('chat-kind-fixed');
+  end if;
+  return new;
+end
+$$;
+
+create or replace function public.chat_members_before_insert() returns trigger
+language plpgsql as $$
+declare
+  chat public.chats;
+begin
+  select c.* into chat from public.chats c where c.id = new.chat_id;
+  if chat.type = 'direct' and new.user_id not in (chat.user_id, chat.peer_id) then
+    perform public.refuse('direct-chat');
+  end if;
+  -- Without such a chat the foreign key refuses the row, and says it better than a missing number.
+  new.last_read_seq := coalesce(new.last_read_seq, chat.last_seq, 0);
+  if not chat.shows_history and new.first_seq = 1 then
+    new.first_seq := chat.last_seq + 1;
+  end if;
+  return new;
+end
+$$;
+
+create or replace function public.open_direct_chat(user_id uuid, hasura_session json) returns public.direct_chats
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  person_id uuid := open_direct_chat.user_id;
+  opened public.direct_chats;
+begin
+  if not exists (select from public.people p where p.id = person_id) then
+    perform public.refuse('no-such-person');
+  end if;
+
+  -- The pair's unique index decides when both open it at once: one makes it, the other waits, then finds it.
+  loop
+    select d.* into opened from public.direct_chats d
+    where least(d.user_id, d.peer_id) = least(caller_id, person_id)
+      and greatest(d.user_id, d.peer_id) = greatest(caller_id, person_id);
+    exit when found;
+    if public.are_blocked(caller_id, person_id) then
+      perform public.refuse('blocked');
+    end if;
+    perform public.spend(caller_id, 'direct-chats-per-hour');
+    perform public.check_chat_count(caller_id);
+    insert into public.chats (type, user_id, peer_id) values ('direct', caller_id, person_id)
+    on conflict do nothing;
+  end loop;
+
+  -- For who had left it.
+  update public.chat_members m set left_at = null
+  where m.chat_id = opened.id and m.user_id in (caller_id, person_id) and m.left_at is not null;
+  return opened;
+end
+$$;
+
+create or replace function public.add_members(chat_id bigint, user_ids uuid[], hasura_session json)
+returns setof public.chat_members
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  chat public.chats := public.lock_chat_as(add_members.chat_id, caller_id, '{owner,admin}');
+  wanted uuid[];
+  person_id uuid;
+begin
+  if cardinality(user_ids) > public.limit_of('additions-at-once') then
+    perform public.refuse_beyond('additions-at-once');
+  end if;
+  -- Who is in it already stays as they are.
+  wanted := array(
+    select distinct w.id from unnest(user_ids) as w (id)
+    where not exists (
+      select from public.chat_members m where m.chat_id = chat.id and m.user_id = w.id and m.left_at is null
+    )
+    order by w.id
+  );
+  foreach person_id in array wanted loop
+    if not exists (select from public.people p where p.id = person_id) then
+      perform public.refuse('no-such-person');
+    end if;
+    if public.are_blocked(caller_id, person_id) then
+      perform public.refuse('blocked');
+    end if;
+    perform public.check_chat_count(person_id);
+  end loop;
+  perform public.check_chat_room(chat, cardinality(wanted));
+  perform public.spend(caller_id, 'additions-per-minute');
+
+  insert into public.chat_members as m (chat_id, user_id)
+  select chat.id, w.id from unnest(wanted) as w (id)
+  on conflict on constraint chat_members_pkey do update set left_at = null;
+  -- Of a channel's readers nobody is told one by one.
+  if chat.type = 'group' and cardinality(wanted) > 0 then
+    perform public.post_chat_event(chat.id, 'added', caller_id, jsonb_build_object('userIds', wanted));
+  end if;
+  return query
+  select m.* from public.chat_members m where m.chat_id = chat.id and m.user_id = any (user_ids);
+end
+$$;
+
+create or replace function public.chat_invites_before_insert() returns trigger
+language plpgsql as $$
+declare
+  chat_type text;
+begin
+  -- Locked, so that two at once do not both take the last place.
+  select c.type into chat_type from public.chats c where c.id = new.chat_id for no key update;
+  if chat_type = 'direct' then
+    perform public.refuse('direct-chat');
+  end if;
+  delete from public.chat_invites i where i.chat_id = new.chat_id and i.expires_at < now();
+  if (select count(*) from public.chat_invites i where i.chat_id = new.chat_id)
+    >= public.limit_of('invites-per-chat')
+  then
+    perform public.refuse_beyond('invites-per-chat');
+  end if;
+  return new;
+end
+$$;
+
+create or replace function public.enter_chat(chat public.chats, caller_id uuid) returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  own public.chat_members;
+begin
+  select m.* into own from public.chat_members m where m.chat_id = chat.id and m.user_id = caller_id;
+  if own.chat_id is not null and own.left_at is null then
+    return false;
+  end if;
+  if own.removed_by is not null then
+    perform public.refuse('removed-from-chat');
+  end if;
+  perform public.spend(caller_id, 'joins-per-minute');
+  perform public.check_chat_count(caller_id);
+  perform public.check_chat_room(chat, 1);
+  insert into public.chat_members (chat_id, user_id) values (chat.id, caller_id)
+  on conflict on constraint chat_members_pkey do update set left_at = null;
+  if chat.type = 'group' then
+    perform public.post_chat_event(chat.id, 'joined', caller_id);
+  end if;
+  return true;
+end
+$$;
+
+create or replace function public.search_public_chats(query text, hasura_session json)
+returns setof public.public_chats
+language plpgsql volatile rows 20
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  wanted text := left(btrim(lower(search_public_chats.query)), 128);
+begin
+  if coalesce(char_length(wanted), 0) < 2 then
+    perform public.refuse('query-too-short');
+  end if;
+  perform public.spend(caller_id, 'chat-searches-per-minute');
+  return query
+  select p.* from public.public_chats p
+  where lower(p.name) like replace(replace(replace(wanted, '\', '\\'), '%', '\%'), '_', '\_') || '%'
+  order by p.member_count desc, p.id
+  limit 20;
+end
+$$;
+
+-- 1795429016000_message_limits
+
+-- The limits of messages and of what hangs on them, by the rows of `rule_limits`; and every refusal with its code. The
+-- functions are as they were, but for what their comments say.
+
+-- Besides: too long and empty are said by a code, and the sender's rate over all chats is counted. Its row is locked
+-- before any chat, so that one person's messages to several chats queue here instead of waiting for each other.
+create or replace function public.messages_as_person() returns trigger
+language plpgsql as $$
+declare
+  person_id uuid := new.as_person;
+  chat public.chats;
+  source public.messages;
+  kept text;
+begin
+  new.as_person := null;
+  if new.forwarded_from_id is not null and tg_op = 'INSERT' then
+    select m.* into source from public.messages m where m.id = new.forwarded_from_id;
+    new.forwarded_sender_id := coalesce(source.forwarded_sender_id, source.sender_id);
+    -- Nobody puts words into the mouth of another.
+    if person_id is not null then
+      new.content := source.content;
+      new.file_id := source.file_id;
+    end if;
+  end if;
+  if person_id is null then
+    return new;
+  end if;
+
+  if tg_op = 'UPDATE' and new.content is not distinct from old.content then
+    return new;
+  end if;
+  if char_length(new.content) > public.limit_of('message-characters') then
+    perform public.refuse_beyond('message-characters');
+  end if;
+  if coalesce(btrim(new.content, E' \t\r\n'), '') = '' and new.file_id is null then
+    perform public.refuse('message-empty');
+  end if;
+  if tg_op = 'INSERT' then
+    if current_setting('brain.person', true) is distinct from person_id::text then
+      perform public.spend(person_id, 'messages-per-minute-everywhere');
+      -- The other rows of the statement are counted when they stand (below).
+      kept := set_config('brain.person', person_id::text, true);
+    end if;
+  else
+    if old.created_at < now() - make_interval(hours => public.limit_of('edit-hours')) then
+      perform public.refuse_beyond('edit-hours');
+    end if;
+    if (select count(*) from public.message_edits e where e.chat_id = new.chat_id and e.message_id = new.id)
+      >= public.limit_of('edits-per-message')
+    then
+      perform public.refuse_beyond('edits-per-message');
+    end if;
+  end if;
+
+  select c.* into chat from public.chats c where c.id = new.chat_id;
+  if chat.type = 'direct' and public.are_blocked(chat.user_id, chat.peer_id) then
+    perform public.refuse('blocked');
+  end if;
+  return new;
+end
+$$;
+
+-- Besides: the statement's further messages count against the rate over all chats.
+create or replace function public.messages_after_insert() returns trigger
+language plpgsql as $$
+declare
+  counted record;
+  person_id uuid := nullif(current_setting('brain.person', true), '')::uuid;
+  kept text;
+  sent integer;
+  sent_everywhere integer := 0;
+begin
+  for counted in
+    select n.chat_id, max(n.seq) as seq, max(n.change) as change, max(n.created_at) as created_at
+    from new_messages n group by n.chat_id order by n.chat_id
+  loop
+    update public.chats c
+    set
+      last_seq = greatest(c.last_seq, counted.seq),
+      last_change = greatest(c.last_change, counted.change),
+      last_message_at = greatest(c.last_message_at, counted.created_at)
+    where c.id = counted.chat_id;
+  end loop;
+  -- Who writes has read what stands before.
+  for counted in
+    select n.chat_id, n.sender_id, max(n.seq) as seq, count(*)::integer as messages
+    from new_messages n where n.sender_id is not null
+    group by n.chat_id, n.sender_id order by n.chat_id, n.sender_id
+  loop
+    if counted.sender_id = person_id then
+      update public.chat_members m
+      set
+        last_read_seq = greatest(m.last_read_seq, counted.seq),
+        sending_since = case
+          when m.sending_since > clock_timestamp() - interval '1 minute' then m.sending_since
+          else clock_timestamp()
+        end,
+        sent_count = counted.messages + case
+          when m.sending_since > clock_timestamp() - interval '1 minute' then m.sent_count
+          else 0
+        end
+      where m.chat_id = counted.chat_id and m.user_id = counted.sender_id
+      returning m.sent_count into sent;
+      if sent > public.limit_of('messages-per-minute') then
+        perform public.refuse_beyond('messages-per-minute');
+      end if;
+      sent_everywhere := sent_everywhere + counted.messages;
+    else
+      update public.chat_members m set last_read_seq = counted.seq
+      where m.chat_id = counted.chat_id and m.user_id = counted.sender_id and m.last_read_seq < counted.seq;
+    end if;
+  end loop;
+  if person_id is not null then
+    kept := set_config('brain.person', '', true);
+    if sent_everywhere > 1 then
+      perform public.spend(person_id, 'messages-per-minute-everywhere', sent_everywhere - 1);
+    end if;
+  end if;
+  return null;
+end
+$$;
+
+create or replace function public.messages_content() returns trigger
+language plpgsql as $$
+begin
+  -- Blank text is no text, so that "has content" means something to read.
+  if btrim(new.content, E' \t\r\n') = '' then
+    new.content := null;
+  end if;
+  if new.file_id is not null then
+    new.file_url := '/v1/files/' || new.file_id;
+  end if;
+
+  if new.deleted_at is not null then
+    if new.content is not null and tg_op = 'UPDATE' and old.deleted_at is not null then
+      perform public.refuse('message-deleted');
+    end if;
+    -- Deleted is gone: what was said is not kept behind a flag.
+    new.content := null;
+    new.file_id := null;
+    new.file_url := null;
+    new.reply_to_id := null;
+    new.forwarded_from_id := null;
+  elsif tg_op = 'UPDATE'
+    and new.content is distinct from old.content
+    -- The administrator may give the time (restoring).
+    and new.edited_at is not distinct from old.edited_at
+  then
+    new.edited_at := now();
+  end if;
+
+  -- An answer across chats would show a message to people who may not read it.
+  if new.reply_to_id is not null
+    and (tg_op = 'INSERT' or new.reply_to_id is distinct from old.reply_to_id)
+    and new.chat_id is distinct from public.chat_of_message(new.reply_to_id)
+  then
+    perform public.refuse('reply-elsewhere');
+  end if;
+  return new;
+end
+$$;
+
+create or replace function public.messages_number_update() returns trigger
+language plpgsql as $$
+declare
+  counter bigint[];
+  kept text;
+begin
+  -- A message whose name changed would be taken for a new one when it is sent again.
+  if new.client_id is distinct from old.client_id then
+    perform public.refuse('client-id-fixed');
+  end if;
+  if (new.id, new.chat_id, new.seq, new.sender_id, new.created_at)
+    is distinct from (old.id, old.chat_id, old.seq, old.sender_id, old.created_at)
+  then
+    perform public.refuse('message-fixed');
+  end if;
+  -- An update that changes nothing keeps its number: sending again ends here. To count a change that is in
+  -- another table, set `change` to null.
+  if new is distinct from old then
+    counter := public.lock_message_counter(new.chat_id);
+    new.change := counter[3] + 1;
+    kept := set_config('brain.counter', array[new.chat_id, counter[2], new.change]::text, true);
+  end if;
+  return new;
+end
+$$;
+
+create or replace function public.messages_mentions() returns trigger
+language plpgsql as $$
+declare
+  names text[];
+  calls_all boolean;
+  most integer;
+begin
+  if new.deleted_at is not null or new.sender_id is null then
+    new.mentions := null;
+    new.mentions_all := false;
+    return new;
+  end if;
+  if tg_op = 'UPDATE' then
+    if new.content is not distinct from old.content and new.mentions is not distinct from old.mentions then
+      return new;
+    end if;
+    -- An edit says anew whom it means.
+    if new.mentions is not distinct from old.mentions then
+      new.mentions := null;
+    end if;
+  end if;
+  if new.mentions is null and coalesce(strpos(new.content, '@'), 0) = 0 then
+    new.mentions_all := false;
+    return new;
+  end if;
+
+  most := public.limit_of('mentions-per-message');
+  names := array(
+    select distinct lower(hit[1])
+    from regexp_matches(new.content, '(?:^|[^A-Za-z0-9_@])@([A-Za-z][A-Za-z0-9_]{2,31})\M', 'g') as hit
+    limit most
+  );
+  calls_all := names && '{all,everyone}' or new.content ~* '(^|\W)@все\M';
+  new.mentions_all := calls_all and exists (
+    select from public.chats c
+    join public.chat_members m on m.chat_id = c.id and m.user_id = new.sender_id and m.left_at is null
+    where c.id = new.chat_id and (m.role <> 'member' or c.member_count <= public.limit_of('called-by-all'))
+  );
+  new.mentions := array(
+    select m.user_id
+    from (
+      select named.id from unnest(new.mentions[1:most]) as named (id)
+      union
+      select s.user_id from unnest(names) as name join public.user_settings s on lower(s.username) = name
+    ) meant
+    join public.chat_members m on m.chat_id = new.chat_id and m.user_id = meant.id and m.left_at is null
+    where m.user_id <> new.sender_id
+    order by m.user_id
+    limit most
+  );
+  if cardinality(new.mentions) = 0 then
+    new.mentions := null;
+  end if;
+  return new;
+end
+$$;
+
+create or replace function public.message_reactions_before_insert() returns trigger
+language plpgsql as $$
+declare
+  message public.messages;
+  chat public.chats;
+begin
+  select m.* into message from public.messages m where m.id = new.message_id for no key update;
+  if not found or message.deleted_at is not null then
+    perform public.refuse('no-such-message');
+  end if;
+  new.chat_id := message.chat_id;
+  new.seq := message.seq;
+  select c.* into chat from public.chats c where c.id = message.chat_id;
+  if chat.type = 'direct' and public.are_blocked(chat.user_id, chat.peer_id) then
+    perform public.refuse('blocked');
+  end if;
+  if not coalesce(message.reaction_counts, '{}') ? new.emoji
+    and (select count(*) from jsonb_object_keys(message.reaction_counts))
+      >= public.limit_of('reaction-kinds-per-message')
+  then
+    perform public.refuse_beyond('reaction-kinds-per-message');
+  end if;
+  return new;
+end
+$$;
+
+create or replace function public.pinned_messages_before_insert() returns trigger
+language plpgsql as $$
+declare
+  message public.messages;
+begin
+  select m.* into message from public.messages m where m.id = new.message_id for key share;
+  if not found or message.deleted_at is not null then
+    perform public.refuse('no-such-message');
+  end if;
+  new.chat_id := message.chat_id;
+  new.seq := message.seq;
+  perform from public.chats c where c.id = message.chat_id for no key update;
+  if (
+    select count(*) from public.pinned_messages p where p.chat_id = new.chat_id and p.message_id <> new.message_id
+  ) >= public.limit_of('pins-per-chat') then
+    perform public.refuse_beyond('pins-per-chat');
+  end if;
+  return new;
+end
+$$;
+
+-- Besides: a reaction that somebody is just taking back is left to them. They hold its row and wait for the message,
+-- which is held here: to wait for them would be a deadlock. They find the message deleted, and their row goes.
+create or replace function public.messages_after_deletion() returns trigger
+language plpgsql as $$
+begin
+  delete from public.message_reactions r
+  where r.chat_id = new.chat_id and r.message_id = new.id and (r.user_id, r.emoji) in (
+    select o.user_id, o.emoji from public.message_reactions o
+    where o.chat_id = new.chat_id and o.message_id = new.id
+    for update skip locked
+  );
+  delete from public.message_edits e where e.chat_id = new.chat_id and e.message_id = new.id;
+  delete from public.pinned_messages p where p.chat_id = new.chat_id and p.message_id = new.id;
+  return null;
+end
+$$;
+
+-- 1795429017000_people_names
+
+-- Finding people by their name without reading all of them: the beginnings of names, kept beside Nhost's table, on which
+-- nothing of ours may be put. Whoever searches brings them up to date first, if that was not done just now: twenty times as
+-- long ago as it took, or five seconds. What is found is compared with the name itself.
+
+create table public.people_names (
+  user_id uuid not null,
+  -- The name from one of its words on, in small letters; ordered by its characters, so that beginnings are a range.
+  beginning text collate "C" not null,
+  constraint people_names_pkey primary key (beginning, user_id),
+  constraint people_names_user_id_fkey foreign key (user_id) references auth.users (id) on delete cascade
+);
+
+comment on table public.people_names is 'By what names people are found';
+
+create index people_names_user_id_idx on public.people_names (user_id);
+
+-- How far `people_names` has followed; one row.
+create table public.people_names_state (
+  single boolean primary key default true,
+  seen_until timestamptz not null default '-infinity',
+  refreshed_at timestamptz not null default '-infinity',
+  all_seen_at timestamptz not null default '-infinity',
+  took interval not null default '0',
+  constraint people_names_state_single_check check (single)
+);
+
+comment on table public.people_names_state is 'How far the names of people are known';
+
+insert into public.people_names_state default values;
+
+-- Е and ё are one letter, as in most writing. Of an address that stands for a name, what is before the @.
+create function public.folded_name(name text) returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+return translate(
+  lower(left(case when name ~ '^[^\s@]+@[^\s@]+$' then split_part(name, '@', 1) else btrim(name) end, 256)), 'ё', 'е'
+);
+
+-- Of each of the first five words.
+create function public.name_beginnings(name text) returns setof text
+language sql immutable parallel safe rows 2
+set search_path = pg_catalog, pg_temp
+as $$
+  select distinct array_to_string(words[i:], ' ')
+  from (select regexp_split_to_array(public.folded_name(name), '\s+') as words) split, generate_series(1, 5) as i
+  where array_to_string(words[i:], ' ') <> ''
+$$;
+
+-- Follows what Nhost Auth has written since the last time. Somebody else's transaction may have begun before that and
+-- ended after it, hence the ten minutes; what was imported with an older time is found within the hour.
+create function public.refresh_people_names() returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  began timestamptz := clock_timestamp();
+  state public.people_names_state;
+  since timestamptz;
+begin
+  -- Whoever comes meanwhile searches in what there is.
+  select s.* into state from public.people_names_state s
+  where s.refreshed_at + least(20 * s.took, '5 seconds') <= began for update skip locked;
+  if not found then
+    return;
+  end if;
+  since := case when state.all_seen_at > now() - interval '1 hour' then state.seen_until - interval '10 minutes' else '-infinity' end;
+
+  insert into public.people_names (user_id, beginning)
+  select u.id, b.beginning
+  from auth.users u, public.name_beginnings(u.display_name) as b (beginning)
+  where u.updated_at >= since and not u.disabled and not u.is_anonymous
+    and not exists (select from public.people_names n where n.user_id = u.id and n.beginning = b.beginning)
+  on conflict do nothing;
+  delete from public.people_names n
+  using auth.users u
+  where u.id = n.user_id and u.updated_at >= since
+    and n.beginning not in (select b.beginning from public.name_beginnings(u.display_name) as b (beginning));
+
+  update public.people_names_state s
+  set seen_until = now(), refreshed_at = clock_timestamp(), took = clock_timestamp() - began,
+    all_seen_at = case when since = '-infinity' then now() else s.all_seen_at end;
+end
+$$;
+
+comment on function public.refresh_people_names is 'Brings the names by which people are found up to date, if it is time';
+
+do $$ begin perform public.refresh_people_names(); end $$;
+
+-- Names and user names by their beginning, in the order of the alphabet; the e-mail address as a whole only: nobody
+-- collects addresses by guessing at them. Of each, the first hundred are looked at.
+create or replace function public.search_people(query text, hasura_session json) returns setof public.people
+language plpgsql volatile rows 20
+set search_path = pg_catalog, public, pg_temp
+set enable_seqscan = off
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  wanted text := left(ltrim(btrim(lower(search_people.query)), '@'), 320);
+  -- Behind an @ stands a user name.
+  by_username boolean := ltrim(search_people.query) like '@%';
+  folded text := regexp_replace(translate(wanted, 'ё', 'е'), '\s+', ' ', 'g');
+  pattern text;
+begin
+  if coalesce(char_length(wanted), 0) < 2 then
+    perform public.refuse('query-too-short');
+  end if;
+  perform public.spend(caller_id, 'people-searches-per-minute');
+  perform public.refresh_people_names();
+  pattern := replace(replace(replace(folded, '\', '\\'), '%', '\%'), '_', '\_') || '%';
+  return query
+  select p.*
+  from public.people p
+  where p.id in (
+      select n.user_id from (
+        select n.user_id, n.beginning from public.people_names n
+        where not by_username and n.beginning >= folded and n.beginning < folded || U&'\+10FFFF'
+        order by n.beginning limit 100
+      ) n
+      join auth.users u on u.id = n.user_id
+      where n.beginning in (select b.beginning from public.name_beginnings(u.display_name) as b (beginning))
+      union
+      select named.user_id from (
+        select s.user_id from public.user_settings s
+        where lower(s.username) like pattern order by lower(s.username) using ~<~ limit 100
+      ) named
+      union
+      select u.id from auth.users u
+      left join public.user_settings s on s.user_id = u.id
+      -- Compared as the column is, without regard to case.
+      where u.email = wanted and coalesce(s.found_by_email, true)
+    )
+    and not exists (select from public.blocks b where b.user_id = p.id and b.blocked_id = caller_id)
+  order by lower(p.display_name), p.id
+  limit 20;
+end
+$$;
+
+-- 1795429018000_word_search
+
+-- Finding words in a million messages: as fast for frequent words as for rare ones, in few chats as in many, by sender
+-- and by date.
+--
+-- An index of words finds all rows of a word, of which only the newest twenty are wanted. So the chat, the sender, the
+-- month and the stretches of 2^14, 2^16 and 2^18 ids are words of the message, too, and the index is asked stretch by
+-- stretch from the newest on, the longer the farther back: what it finds at once is bounded, however frequent the word.
+-- Few words are said at a time: the index weighs the whole query for each row it considers.
+
+create function public.message_words(id bigint, chat_id bigint, sender_id uuid, created_at timestamptz, content text)
+returns tsvector
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+return to_tsvector('pg_catalog.russian'::regconfig, translate(content, 'ёЁ', 'еЕ'))
+  -- And as they were written: what begins a word may be longer than its stem.
+  || strip(to_tsvector('pg_catalog.simple'::regconfig, translate(content, 'ёЁ', 'еЕ')))
+  || array_to_tsvector(array_remove(array[
+    '#c' || chat_id::text,
+    '#s' || sender_id::text,
+    '#m' || floor(extract(epoch from created_at) / 2592000)::text,
+    '#i14.' || (id >> 14)::text,
+    '#i16.' || (id >> 16)::text,
+    '#i18.' || (id >> 18)::text
+  ], null));
+
+drop index public.messages_words_idx;
+
+-- What was written lately is read row by row until it is put into the index: the less of it, the faster the search.
+create index messages_words_idx on public.messages
+using gin (public.message_words(id, chat_id, sender_id, created_at, content)) with (gin_pending_list_limit = 256)
+where content is not null;
+
+drop function public.message_words(bigint, text);
+
+-- A choice of words of one kind, as a query for the index.
+create function public.any_word(kind text, names text[]) returns tsquery
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+return (select string_agg(quote_literal('#' || kind || n.name), '|')::tsquery from unnest(names) as n (name));
+
+-- The months of a time, as words; null where there are more than a few.
+create function public.month_words(sent_from timestamptz, sent_until timestamptz) returns tsquery
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+return (
+  select case when count(*) between 1 and 13 then public.any_word('m', array_agg(month::text)) end
+  from generate_series(
+    floor(extract(epoch from sent_from) / 2592000)::bigint,
+    least(
+      floor(extract(epoch from least(sent_until, now() + interval '1 day')) / 2592000)::bigint,
+      floor(extract(epoch from sent_from) / 2592000)::bigint + 13
+    )
+  ) as month
+);
+
+-- The same without the order of words, which the index does not know: what it then finds need not be read to be sure.
+-- Behind a not it would find too little.
+create function public.unordered(words tsquery) returns tsquery
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+return case when words::text like '%!%' then words else regexp_replace(words::text, '<(-|\d+)>', '&', 'g')::tsquery end;
+
+create or replace function public.search_messages(
+  query text,
+  hasura_session json,
+  chat_id bigint default null,
+  before bigint default null,
+  sender_id uuid default null,
+  sent_from timestamptz default null,
+  sent_until timestamptz default null
+) returns setof public.message_hits
+language plpgsql volatile rows 20
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  words tsquery := public.words_query(search_messages.query);
+  scope tsquery := public.unordered(words);
+  -- Whether the order of words is still to be looked at.
+  is_ordered boolean := scope <> words;
+  chats bigint[];
+  readable bigint;
+  hits bigint[] := '{}';
+  -- What was not looked at yet has smaller ids; the last of them, and how long a stretch is looked at next.
+  unseen bigint := coalesce(search_messages.before, 9223372036854775807);
+  last bigint;
+  bits integer := 14;
+begin
+  if coalesce(char_length(btrim(search_messages.query)), 0) < 2 or numnode(words) = 0 then
+    perform public.refuse('query-too-short');
+  end if;
+  perform public.spend(caller_id, 'message-searches-per-minute');
+  select array_agg(m.chat_id), sum(greatest(c.last_seq - m.first_seq + 1, 0)) into chats, readable
+  from public.chat_members m
+  join public.chats c on c.id = m.chat_id
+  where m.user_id = caller_id and m.left_at is null
+    and (search_messages.chat_id is null or m.chat_id = search_messages.chat_id);
+
+  if readable <= 1000 then
+    -- So few are read one by one: for the index, a word may be frequent and those chats rare.
+    hits := array(
+      select m.id
+      from unnest(chats) as own_chat (id)
+      join public.chat_members own on own.chat_id = own_chat.id and own.user_id = caller_id
+      join public.messages m on m.chat_id = own.chat_id and m.seq >= own.first_seq
+      where m.id < unseen
+        and (search_messages.sender_id is null or m.sender_id = search_messages.sender_id)
+        and (sent_from is null or m.created_at >= sent_from)
+        and (sent_until is null or m.created_at < sent_until)
+        and public.message_words(m.id, m.chat_id, m.sender_id, m.created_at, m.content) @@ words
+      order by m.id desc
+      limit 20
+    );
+    unseen := 0;
+  elsif cardinality(chats) <= 16 then
+    -- Of more chats, what is found is kept to them afterwards.
+    scope := scope && public.any_word('c', chats::text[]);
+    bits := case when readable <= 20000 then 18 else bits end;
+  end if;
+  if search_messages.sender_id is not null then
+    scope := scope && public.any_word('s', array[search_messages.sender_id::text]);
+  end if;
+  scope := coalesce(scope && public.month_words(sent_from, sent_until), scope);
+
+  while cardinality(hits) < 20 and chats is not null loop
+    last := (select max(m.id) from public.messages m where m.id < unseen);
+    exit when last is null;
+    hits := hits || array(
+      -- Materialized, lest the order below lead the planner through all messages, newest first.
+      with found_rows as materialized (
+        select m.id, m.chat_id, m.seq, m.created_at
+        from public.messages m
+        where public.message_words(m.id, m.chat_id, m.sender_id, m.created_at, m.content)
+            @@ (scope && public.any_word('i', array[bits || '.' || (last >> bits)]))
+          and m.content is not null
+      ),
+      readable_rows as materialized (
+        select f.id
+        from found_rows f
+        join public.chat_members own on own.chat_id = f.chat_id and own.user_id = caller_id
+          and own.left_at is null and f.seq >= own.first_seq
+        where f.id < unseen
+          and (search_messages.chat_id is null or f.chat_id = search_messages.chat_id)
+          and (sent_from is null or f.created_at >= sent_from)
+          and (sent_until is null or f.created_at < sent_until)
+        order by f.id desc
+      )
+      -- From the newest on, and no farther than the twentieth.
+      select r.id
+      from readable_rows r
+      where not is_ordered or exists (
+        select from public.messages m
+        where m.id = r.id and to_tsvector('pg_catalog.russian', translate(m.content, 'ёЁ', 'еЕ')) @@ words
+      )
+      limit 20 - cardinality(hits)
+    );
+    unseen := (last >> bits) << bits;
+    -- The next one ends here, and may be longer where a longer one ends here, too.
+    bits := case when unseen % (1 << 18) = 0 then 18 when unseen % (1 << 16) = 0 then 16 else 14 end;
+  end loop;
+  return query
+  select caller_id, m.id, m.chat_id, ts_headline(
+    'pg_catalog.russian', translate(m.content, 'ёЁ', 'еЕ'), words,
+    format('MaxFragments=1, MinWords=8, MaxWords=24, StartSel=%s, StopSel=%s', chr(57344), chr(57345))
+  )
+  from public.messages m
+  where m.id = any (hits)
+  order by m.id desc;
+end
+$$;
+
+-- Nobody counts without a limit's row any more.
+drop function public.spend_attempt(uuid, text, integer, interval);
+delete from public.rule_errors where code = 'too-fast';
+delete from public.spent_attempts;
+
+-- 1795429019000_read_receipts
+
+-- Who does not want others to know what they have read; and the end of what lasts until a time.
+
+alter table public.user_settings
+  add column read_receipts boolean not null default true;
+
+comment on column public.user_settings.read_receipts is
+  'Whether others see how far the person has read; who hides it is not told by readers_of who has read a message either';
+
+-- A second mark, rather than a flag on the first: a permission's columns are the same for all rows, so what others may
+-- not see must not be in a column that they read. `memberships` shows its owner the farther of both.
+alter table public.chat_members
+  add column hidden_read_seq bigint not null default 0;
+
+comment on column public.chat_members.last_read_seq is
+  'All messages up to this place are read, as far as the person shows it; only grows';
+comment on column public.chat_members.hidden_read_seq is 'As last_read_seq, of who does not show it';
+
+-- What is to end at a time, in the order of it.
+create index chat_members_muted_until_idx on public.chat_members (muted_until)
+where muted_until < 'infinity';
+
+insert into public.rule_errors (code, message) values
+  ('receipts-hidden', 'Who hides what they have read is not told what others have read');
+
+-- As it was, but that the mark goes where the person's setting wants it.
+create or replace function public.chat_members_before_update() returns trigger
+language plpgsql as $$
+declare
+  chat public.chats;
+  known bigint := greatest(old.last_read_seq, old.hidden_read_seq);
+  mark bigint;
+begin
+  if old.left_at is not null and new.left_at is null then
+    -- Joining again is joining: what came in between does not count as unread, nor is it seen where others who join
+    -- would not see it.
+    select c.* into chat from public.chats c where c.id = new.chat_id;
+    new.joined_at := now();
+    new.last_read_seq := chat.last_seq;
+    new.unread_mentions := 0;
+    new.removed_by := null;
+    new.first_seq := case when chat.shows_history then 1 else chat.last_seq + 1 end;
+  elsif new.last_read_seq > old.last_read_seq then
+    select c.* into chat from public.chats c where c.id = new.chat_id;
+    mark := least(new.last_read_seq, chat.last_seq);
+    if exists (select from public.user_settings s where s.user_id = new.user_id and not s.read_receipts) then
+      new.last_read_seq := old.last_read_seq;
+      new.hidden_read_seq := greatest(known, mark);
+    else
+      new.last_read_seq := greatest(old.last_read_seq, mark);
+    end if;
+    if new.unread_mentions > 0 and mark > known then
+      new.unread_mentions := (
+        select count(*) from public.message_mentions x
+        where x.user_id = new.user_id and x.chat_id = new.chat_id and x.seq > mark
+      );
+    end if;
+  else
+    new.last_read_seq := old.last_read_seq;
+  end if;
+  if old.left_at is null and new.left_at is not null then
+    -- A role ends with the membership.
+    new.role := 'member';
+  end if;
+  return new;
+end
+$$;
+
+-- As it was, but for both marks and the limit's row.
+create or replace function public.chat_members_marks() returns trigger
+language plpgsql as $$
+begin
+  if tg_op = 'INSERT' then
+    new.last_delivered_seq := greatest(new.last_delivered_seq, new.last_read_seq);
+    return new;
+  end if;
+  if new.last_delivered_seq > old.last_delivered_seq then
+    new.last_delivered_seq := least(
+      new.last_delivered_seq,
+      (select c.last_seq from public.chats c where c.id = new.chat_id)
+    );
+  end if;
+  -- What is read has reached a device, and that is not hidden.
+  new.last_delivered_seq := greatest(
+    old.last_delivered_seq, new.last_delivered_seq, new.last_read_seq, new.hidden_read_seq
+  );
+  if new.archived_at is distinct from old.archived_at then
+    new.archived_seq := case
+      when new.archived_at is not null then (select c.last_seq from public.chats c where c.id = new.chat_id)
+    end;
+  end if;
+  if new.pinned_at is not null and old.pinned_at is null and (
+    select count(*) from public.chat_members m
+    where m.user_id = new.user_id and m.pinned_at is not null and m.left_at is null
+  ) >= public.limit_of('pinned-chats-per-person') then
+    perform public.refuse_beyond('pinned-chats-per-person');
+  end if;
+  return new;
+end
+$$;
+
+create or replace function public.message_mentions_count() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if tg_op = 'INSERT' then
+    update public.chat_members m set unread_mentions = m.unread_mentions + 1
+    where m.chat_id = new.chat_id and m.user_id = new.user_id
+      and greatest(m.last_read_seq, m.hidden_read_seq) < new.seq;
+  else
+    update public.chat_members m set unread_mentions = m.unread_mentions - 1
+    where m.chat_id = old.chat_id and m.user_id = old.user_id
+      and greatest(m.last_read_seq, m.hidden_read_seq) < old.seq and m.unread_mentions > 0;
+  end if;
+  return null;
+end
+$$;
+
+create or replace function public.post_chat_event(chat_id bigint, event text, actor_id uuid, data jsonb default '{}') returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  posted_seq bigint;
+begin
+  insert into public.messages (chat_id, event, event_data)
+  values (post_chat_event.chat_id, post_chat_event.event, jsonb_build_object('actorId', actor_id) || data)
+  returning seq into posted_seq;
+  update public.chat_members m set last_read_seq = posted_seq
+  where m.chat_id = post_chat_event.chat_id and m.user_id = actor_id and m.left_at is null
+    and greatest(m.last_read_seq, m.hidden_read_seq) = posted_seq - 1;
+end
+$$;
+
+create or replace view public.memberships as
+select
+  m.chat_id, m.user_id, m.role, greatest(m.last_read_seq, m.hidden_read_seq) as last_read_seq,
+  m.notify_level, m.muted_until, m.archived_at, m.pinned_at, m.joined_at,
+  m.first_seq,
+  m.last_delivered_seq,
+  greatest(c.last_seq - greatest(m.last_read_seq, m.hidden_read_seq), 0) as unread_count,
+  m.unread_mentions + (
+    select count(*)::integer from (
+      select from public.messages a
+      where a.chat_id = m.chat_id and a.seq > greatest(m.last_read_seq, m.hidden_read_seq) and a.mentions_all
+        -- Who is called by name is not called twice.
+        and not coalesce(m.user_id = any (a.mentions), false)
+      limit 100
+    ) called
+  ) as mention_count,
+  coalesce(m.muted_until > now(), false) as is_muted,
+  -- Put aside, and nothing new since, or nothing that one wants to hear of.
+  m.archived_at is not null and (coalesce(m.muted_until > now(), false) or c.last_seq <= m.archived_seq) as is_archived
+from public.chat_members m
+join public.chats c on c.id = m.chat_id
+where m.left_at is null;
+
+create or replace function public.readers_of(message_id bigint, hasura_session json) returns setof public.chat_members
+language plpgsql stable rows 20
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  message public.messages;
+begin
+  select m.* into message from public.messages m
+  join public.chat_members own on own.chat_id = m.chat_id and own.user_id = caller_id
+    and own.left_at is null and own.first_seq <= m.seq
+  where m.id = readers_of.message_id;
+  if not found then
+    perform public.refuse('no-such-message');
+  end if;
+  if exists (select from public.user_settings s where s.user_id = caller_id and not s.read_receipts) then
+    perform public.refuse('receipts-hidden');
+  end if;
+  if (select c.member_count from public.chats c where c.id = message.chat_id)
+    > public.limit_of('readers-shown-up-to')
+  then
+    perform public.refuse_beyond('readers-shown-up-to');
+  end if;
+  return query
+  select m.* from public.chat_members m
+  where m.chat_id = message.chat_id and m.left_at is null and m.last_read_seq >= message.seq
+    and m.first_seq <= message.seq and m.user_id is distinct from message.sender_id
+  order by m.user_id;
+end
+$$;
+
+-- For the administrator, every few seconds, as `sweep_typing`: the end of a mute is then a commit, of which live queries
+-- hear. Whoever asks before that is told the truth by `is_muted` and `is_archived` all the same.
+create function public.sweep_mutes() returns setof public.chat_members
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  update public.chat_members m set muted_until = null
+  where (m.chat_id, m.user_id) in (
+    select o.chat_id, o.user_id from public.chat_members o
+    where o.muted_until < least(now(), 'infinity')
+    order by o.muted_until limit 1000 for update skip locked
+  )
+  returning m.*;
+$$;
+
+comment on function public.sweep_mutes is 'Ends the mutes whose time is over, 1000 at most';
+
+-- 1795429020000_cursor_epochs
+
+-- A cursor counts transactions, and means something only where they were counted. So it names the cluster, its timeline
+-- (which changes where a standby takes over, or an earlier state is restored from the log), and a number of the operator's.
+
+create table public.cursor_epoch (
+  single boolean primary key default true,
+  number integer not null default 1,
+  constraint cursor_epoch_single_check check (single)
+);
+
+comment on table public.cursor_epoch is
+  'Raised by who puts back a copy of the disk, of which the database cannot know: all cursors end, and clients read anew';
+
+insert into public.cursor_epoch default values;
+
+create function public.change_epoch() returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return format(
+    '%s.%s.%s',
+    to_hex((select s.system_identifier from pg_control_system() s)),
+    lower(ltrim(left(pg_walfile_name(pg_current_wal_insert_lsn()), 8), '0')),
+    (select e.number from public.cursor_epoch e)
+  );
+end
+$$;
+
+-- As it was, but for the epoch.
+-- 500 changes at most, by chat and in the order of change; then the row with the cursor to go on from. Without a cursor
+-- it gives that row alone, which belongs to whatever the same statement reads besides.
+create or replace function public.my_changes(since text, hasura_session json) returns setof public.account_changes
+language plpgsql stable rows 100
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+declare
+  caller_id uuid := public.caller_of(hasura_session);
+  epoch text := public.change_epoch();
+  newest bigint := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
+  -- Where to begin, where the next reading begins, and what of it the last page ended with.
+  oldest bigint;
+  next_oldest bigint := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
+  last_chat_id bigint := 0;
+  last_change bigint := 0;
+  room integer := 500;
+  place record;
+  message record;
+  known bigint;
+begin
+  if since is not null then
+    if since !~ '^[0-9a-z.]{1,64}:\d{1,18}(:\d{1,18}:\d{1,18}:\d{1,18})?$' or split_part(since, ':', 1) <> epoch then
+      perform public.refuse('unknown-cursor');
+    end if;
+    oldest := split_part(since, ':', 2)::bigint;
+    if oldest > newest then
+      perform public.refuse('unknown-cursor');
+    end if;
+    if split_part(since, ':', 3) <> '' then
+      next_oldest := split_part(since, ':', 3)::bigint;
+      last_chat_id := split_part(since, ':', 4)::bigint;
+      last_change := split_part(since, ':', 5)::bigint;
+    end if;
+
+    for place in
+      select m.chat_id, m.left_at, m.first_seq, m.changed_in between oldest and newest as is_changed
+      from public.chat_members m
+      join public.chats c on c.id = m.chat_id
+      where m.user_id = caller_id and m.chat_id >= last_chat_id
+        and (m.changed_in between oldest and newest or (c.changed_in between oldest and newest and m.left_at is null))
+      order by m.chat_id
+    loop
+      if place.chat_id > last_chat_id then
+        last_change := 0;
+        if place.is_changed then
+          return query select caller_id, case when place.left_at is null then 'membership' else 'left' end,
+            place.chat_id, null::bigint, null::bigint, null::text, null::boolean;
+          room := room - 1;
+        end if;
+      end if;
+      last_chat_id := place.chat_id;
+      if place.left_at is null then
+        select m.change into known from public.messages m
+        where m.chat_id = place.chat_id and not coalesce(m.changed_in between oldest and newest, false)
+        order by m.change desc limit 1;
+        for message in
+          select m.id, m.change, m.seq from public.messages m
+          where m.chat_id = place.chat_id and m.change > greatest(known, last_change)
+          order by m.change limit greatest(room, 1)
+        loop
+          last_change := message.change;
+          room := room - 1;
+          if message.seq >= place.first_seq then
+            return query select caller_id, 'message', place.chat_id, message.id, message.change, null::text, null::boolean;
+          end if;
+        end loop;
+      end if;
+      exit when room <= 0;
+    end loop;
+  end if;
+
+  return query select caller_id, 'end', null::bigint, null::bigint, null::bigint,
+    case
+      when room <= 0 then format('%s:%s:%s:%s:%s', epoch, oldest, next_oldest, last_chat_id, last_change)
+      else format('%s:%s', epoch, next_oldest)
+    end,
+    room <= 0;
+end
+$$;
+
+comment on function public.my_changes is
+  'What changed in the caller''s chats since a cursor, 500 changes at most; the last row carries the next cursor';
+
+-- 1795429021000_handing_over
+
+-- An account that goes takes its memberships along. An owner is followed by the oldest administrator, else by the
+-- oldest member, and the chat is told; one that nobody is left in ends. As the owner: Nhost Auth, which deletes the
+-- account, has no right to our tables.
+create or replace function public.chat_members_after_delete() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  gone record;
+  heir_id uuid;
+  chat public.chats;
+begin
+  for gone in
+    select o.chat_id, count(*)::integer as members, bool_or(o.role = 'owner') as owned
+    from old_members o where o.left_at is null group by o.chat_id order by o.chat_id
+  loop
+    update public.chats c set member_count = c.member_count - gone.members where c.id = gone.chat_id
+    returning c.* into chat;
+    -- Not found: the chat itself is going.
+    if found and chat.member_count <= 0 then
+      delete from public.chats c where c.id = gone.chat_id;
+    elsif found and gone.owned and not exists (
+      select from public.chat_members m where m.chat_id = gone.chat_id and m.role = 'owner' and m.left_at is null
+    ) then
+      update public.chat_members m set role = 'owner'
+      where m.chat_id = gone.chat_id and m.user_id = (
+        select h.user_id from public.chat_members h
+        where h.chat_id = gone.chat_id and h.left_at is null
+        order by (h.role = 'admin') desc, h.joined_at, h.user_id limit 1
+      )
+      returning m.user_id into heir_id;
+      -- By nobody: who did it is gone.
+      perform public.post_chat_event(
+        gone.chat_id, 'owner', null, jsonb_build_object('userIds', array[heir_id], 'role', 'owner')
+      );
+    end if;
+  end loop;
+  return null;
+end
+$$;

@@ -83,6 +83,13 @@ execute page (10003, 5000, pg_temp.person(1)) \g /dev/null
 explain (analyze, wal, buffers, timing off, summary on) execute page (10003, 5000, pg_temp.person(1));
 \echo '```'
 \echo
+\echo '## Finding 20 of 100,000 people by a word of their name'
+\echo '```'
+select count(*) from public.search_people('person 77', json_build_object('x-hasura-user-id', pg_temp.person(1))) \g /dev/null
+explain (analyze, wal, buffers, timing off, summary on)
+select * from public.search_people('person 77', json_build_object('x-hasura-user-id', pg_temp.person(1)));
+\echo '```'
+\echo
 \echo '## What changed in 10,000 chats since a cursor'
 \echo '```'
 select cursor as since from public.my_changes(null, json_build_object('x-hasura-user-id', pg_temp.person(1))) \gset

@@ -6,7 +6,7 @@ set -euo pipefail
 scripts/packages.sh build
 use_node
 cargo fmt --all -- --check
-for folder in web tests; do
+for folder in web tests bench; do
   npm_packages "$folder"
   npm run --prefix "$folder" --silent lint
   npm run --prefix "$folder" --silent check

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Makes sure that the system packages are there which a purpose needs: `packages.sh build`, `run` or `test`.
+# Makes sure that the system packages are there which a purpose needs: `packages.sh build`, `run`, `test` or `bench`.
 # It installs what is missing where it may (as root, or with a sudo that asks nothing), and says in one line
 # what to install where it may not. With nothing missing it is done at once.
 set -euo pipefail
 
-purpose=${1:?purpose: build, run or test}
+purpose=${1:?purpose: build, run, test or bench}
 least_postgres=14
 missing=()
 
@@ -44,6 +44,10 @@ find_missing() {
     test)
       need postgresql has_postgres
       need chromium has_browser
+      ;;
+    bench)
+      need postgresql has_postgres
+      need wrk has wrk
       ;;
   esac
 }

@@ -3,11 +3,14 @@
 //! Rules: Hasura v2's "Authentication" — the admin secret wins; with a token the role is the one asked for
 //! by `x-hasura-role` among the allowed ones, or the default one; without either the unauthorized role.
 
+mod verified;
+
 use http::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::jwt::{JwtKey, TokenError};
+use crate::jwt::{JwtKeys, TokenError, TokenPlace};
 use crate::session::{ADMIN_ROLE, Session};
+use verified::{Verified, VerifiedTokens};
 
 /// The role of a request that shows nothing.
 pub const PUBLIC_ROLE: &str = "public";
@@ -22,8 +25,9 @@ const MAX_SESSION_VARIABLES: usize = 64;
 #[derive(Clone)]
 pub struct Authenticator {
     admin_secret: Option<SecretString>,
-    jwt: Option<JwtKey>,
+    jwt: Option<JwtKeys>,
     unauthorized_role: Option<String>,
+    verified: VerifiedTokens,
 }
 
 /// Why a caller is refused.
@@ -62,10 +66,10 @@ impl Authenticator {
     /// may be run so.
     pub fn new(
         admin_secret: Option<SecretString>,
-        jwt: Option<JwtKey>,
+        jwt: Option<JwtKeys>,
         unauthorized_role: Option<String>,
     ) -> Self {
-        Self { admin_secret, jwt, unauthorized_role }
+        Self { admin_secret, jwt, unauthorized_role, verified: VerifiedTokens::new() }
     }
 
     /// The session of a request with these headers.
@@ -82,8 +86,12 @@ impl Authenticator {
             return trusted_session(hasura_headers(headers)?);
         }
         let asked_role = text(headers, "x-hasura-role");
-        match text(headers, "authorization") {
-            Some(header) => self.bearer_session(bearer_token(header)?, asked_role),
+        let shown = match &self.jwt {
+            Some(jwt) => jwt.with_places(|place| shown_at(place, headers)),
+            None => shown_at(&TokenPlace::Authorization, headers),
+        };
+        match shown {
+            Some(token) => self.bearer_session(token?, asked_role),
             None => self.unauthorized_session(),
         }
     }
@@ -91,12 +99,14 @@ impl Authenticator {
     /// The session of a bearer token, in `asked_role` or its default one.
     pub fn bearer_session(&self, token: &str, asked_role: Option<&str>) -> Result<Session, RefusedCaller> {
         let key = self.jwt.as_ref().ok_or(TokenError::Invalid)?;
-        let claims = key.verify(token)?;
-        let role = asked_role.unwrap_or(&claims.default_role);
-        if !claims.allowed_roles.iter().any(|allowed| allowed == role) {
-            return Err(RefusedCaller::Role);
+        let now = key.now();
+        if let Some(known) = self.verified.find(token, now) {
+            return known.session(asked_role);
         }
-        Ok(Session::new(role, claims.variables, false).until(claims.expires_at))
+        let verified = Verified::new(key.verify(token)?, now);
+        let session = verified.session(asked_role);
+        self.verified.keep(token, verified);
+        session
     }
 
     fn unauthorized_session(&self) -> Result<Session, RefusedCaller> {
@@ -112,6 +122,19 @@ pub fn bearer_token(header: &str) -> Result<&str, RefusedCaller> {
         return Err(RefusedCaller::Malformed);
     }
     Ok(token.trim())
+}
+
+/// The token that a request carries at a place, if it carries anything there.
+fn shown_at<'a>(place: &TokenPlace, headers: &'a HeaderMap) -> Option<Result<&'a str, RefusedCaller>> {
+    match place {
+        TokenPlace::Authorization => text(headers, "authorization").map(bearer_token),
+        TokenPlace::Header(name) => text(headers, name).map(|token| Ok(token.trim())),
+        TokenPlace::Cookie(name) => {
+            let mut pairs =
+                text(headers, "cookie")?.split(';').filter_map(|pair| pair.trim().split_once('='));
+            pairs.find(|(cookie, _)| cookie == name).map(|(_, token)| Ok(token))
+        }
+    }
 }
 
 fn trusted_session(variables: Vec<(String, String)>) -> Result<Session, RefusedCaller> {
@@ -161,9 +184,9 @@ mod tests {
     use crate::clock::Clock;
     use crate::ids::UserId;
 
-    fn key() -> JwtKey {
+    fn key() -> JwtKeys {
         let secret = SecretString::from("0123456789abcdef0123456789abcdef".to_owned());
-        JwtKey::parse(&secret, Clock::manual(1_000)).unwrap()
+        JwtKeys::parse(&secret, Clock::manual(1_000)).unwrap()
     }
 
     fn authenticator() -> Authenticator {
@@ -220,6 +243,24 @@ mod tests {
         // A caller cannot name variables of its own beside the token's.
         let forged = headers(&[("authorization", &bearer), ("x-hasura-user-id", "7")]);
         assert_eq!(authenticator().session(&forged).unwrap().user_id(), Some(id));
+    }
+
+    #[test]
+    fn a_token_may_come_in_a_cookie_or_a_header_of_its_own() {
+        let secret = r#"[{"type":"HS256","key":"0123456789abcdef0123456789abcdef","header":{"type":"Cookie","name":"jwt"}},
+            {"type":"HS512","key":"0123456789abcdef0123456789abcdef","header":{"type":"CustomHeader","name":"X-Token"}}]"#;
+        let jwt = JwtKeys::parse(&secret.to_owned().into(), Clock::manual(1_000)).unwrap();
+        let token =
+            jwt.sign(UserId(uuid::Uuid::nil()), 9, "user", &["user".into()], &BTreeMap::new()).unwrap();
+        let authenticator =
+            Authenticator::new(Some("s".to_owned().into()), Some(jwt), Some("public".to_owned()));
+        let role = |name: &'static str, value: &str| {
+            authenticator.session(&headers(&[(name, value)])).map(|session| session.role().to_owned())
+        };
+        assert_eq!(role("cookie", &format!("a=b; jwt={token}; c=d")).unwrap(), "user");
+        assert_eq!(role("x-token", &token).unwrap(), "user");
+        assert_eq!(role("authorization", &format!("Bearer {token}")).unwrap(), "public");
+        assert!(role("cookie", "jwt=forged").is_err());
     }
 
     #[test]

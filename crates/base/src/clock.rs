@@ -1,8 +1,8 @@
 //! The time, as a value that is handed in. A test holds it still; nothing else reads the system's clock.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Where the current time comes from. Cloning it is cheap, and clones show the same time.
 #[derive(Clone, Debug)]
@@ -35,6 +35,15 @@ impl Clock {
                     .map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
             }
             Source::Manual(seconds) => seconds.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The time since some moment, which never goes back: to measure spans by.
+    pub fn monotonic(&self) -> Duration {
+        static START: OnceLock<Instant> = OnceLock::new();
+        match &self.0 {
+            Source::System => START.get_or_init(Instant::now).elapsed(),
+            Source::Manual(_) => Duration::from_secs(u64::try_from(self.unix_seconds()).unwrap_or(0)),
         }
     }
 

@@ -70,6 +70,8 @@ pub struct GraphqlError {
     pub message: String,
     /// Where in the request, such as `$.selectionSet.chats.args.where`.
     pub path: String,
+    /// What the database said of it: for the administrator alone, and only where the server is set to show it.
+    pub internal: Option<Arc<Value>>,
 }
 
 impl GraphqlError {
@@ -79,7 +81,14 @@ impl GraphqlError {
         path: impl Into<String>,
         message: impl Into<String>,
     ) -> Self {
-        Self { code: code.into(), message: message.into(), path: path.into() }
+        Self { code: code.into(), message: message.into(), path: path.into(), internal: None }
+    }
+
+    /// The same error with what the database said of it.
+    #[must_use]
+    pub fn with_internal(mut self, internal: Value) -> Self {
+        self.internal = Some(Arc::new(internal));
+        self
     }
 
     /// The kind of problem that this is for a feature that asked.

@@ -15,6 +15,7 @@ use crate::Error;
 use crate::decode::{Decoder, Message};
 use crate::interest::{Interests, Touched};
 use crate::publication::{self, Published};
+use crate::schema_watch;
 use crate::stream::Stream;
 
 /// How the feed behaves.
@@ -47,16 +48,57 @@ pub enum FeedState {
 pub struct Feed {
     interests: Interests,
     state: watch::Receiver<FeedState>,
+    schema: watch::Receiver<u64>,
+    targets: Targets,
     tasks: Vec<JoinHandle<()>>,
+}
+
+/// Which tables the feed follows. Cloning is cheap, and clones are the same.
+#[derive(Clone)]
+pub struct Targets {
+    pool: Pool,
+    /// `None` where everybody is woken by the clock, whatever the tables are.
+    published: Option<watch::Sender<Arc<Published>>>,
+    tells_of_schema: bool,
+}
+
+impl Targets {
+    /// Follows `tables` (PostgreSQL's numbers) from now on.
+    pub async fn set(&self, tables: &[u32]) -> Result<(), Error> {
+        let Some(published) = &self.published else { return Ok(()) };
+        let new = publication::prepare(&self.pool, tables).await?;
+        // A running stream notices by itself which tables its publications list.
+        published.send_if_modified(|known| {
+            let other = **known != new;
+            if other {
+                *known = Arc::new(new);
+            }
+            other
+        });
+        Ok(())
+    }
+
+    /// Whether the log tells of changes of the schema. Where it does not, one must look.
+    pub fn tells_of_schema(&self) -> bool {
+        self.tells_of_schema
+    }
 }
 
 struct Runner {
     pool: Pool,
     address: Address,
-    published: Arc<Published>,
+    published: watch::Receiver<Arc<Published>>,
     interests: Interests,
     options: FeedOptions,
     state: watch::Sender<FeedState>,
+    schema: watch::Sender<u64>,
+}
+
+/// Why a stream is not followed any more.
+enum Ended {
+    Broken(Error),
+    /// It must read other publications.
+    Retargeted,
 }
 
 impl Feed {
@@ -66,6 +108,7 @@ impl Feed {
     pub async fn start(pool: &Pool, tables: &[u32], options: FeedOptions) -> Result<Self, Error> {
         let interests = Interests::default();
         let (sender, state) = watch::channel(FeedState::Connecting);
+        let (schema_sender, schema) = watch::channel(0);
         let obstacle = publication::obstacle(pool).await?;
         let address = pool.address().clone();
         let obstacle = obstacle.or_else(|| {
@@ -77,19 +120,14 @@ impl Feed {
                 options.poll_interval.as_secs_f32()
             );
             sender.send_replace(FeedState::Polling);
-            let task = tokio::spawn(poll(interests.clone(), None, options.poll_interval));
-            return Ok(Self { interests, state, tasks: vec![task] });
+            let tasks = vec![tokio::spawn(poll(interests.clone(), options.poll_interval))];
+            let targets = Targets { pool: pool.clone(), published: None, tells_of_schema: false };
+            return Ok(Self { interests, state, schema, targets, tasks });
         }
-        let published = Arc::new(publication::prepare(pool, tables).await?);
-        let mut tasks = Vec::new();
-        if !published.polled.is_empty() {
-            tracing::warn!(
-                tables = published.polled.len(),
-                "the log does not tell of all changes of tables without a key: they are polled"
-            );
-            let polled = Some(published.polled.clone());
-            tasks.push(tokio::spawn(poll(interests.clone(), polled, options.poll_interval)));
-        }
+        let tells_of_schema = schema_watch::prepare(pool).await;
+        let (published_sender, published) =
+            watch::channel(Arc::new(publication::prepare(pool, tables).await?));
+        let polling = poll_tables(interests.clone(), published.clone(), options.poll_interval);
         let runner = Runner {
             pool: pool.clone(),
             address,
@@ -97,9 +135,11 @@ impl Feed {
             interests: interests.clone(),
             options,
             state: sender,
+            schema: schema_sender,
         };
-        tasks.push(tokio::spawn(runner.run()));
-        Ok(Self { interests, state, tasks })
+        let tasks = vec![tokio::spawn(polling), tokio::spawn(runner.run())];
+        let targets = Targets { pool: pool.clone(), published: Some(published_sender), tells_of_schema };
+        Ok(Self { interests, state, schema, targets, tasks })
     }
 
     /// Where to register interests.
@@ -110,6 +150,23 @@ impl Feed {
     /// How the feed is doing, now and later.
     pub fn state(&self) -> watch::Receiver<FeedState> {
         self.state.clone()
+    }
+
+    /// Tells of changes of the schema, where the log does ([`Targets::tells_of_schema`]): the last transaction that made
+    /// one, as PostgreSQL's `xid8`. It tells of every new beginning of the stream, too, before which one may have been
+    /// missed.
+    pub fn schema_changes(&self) -> watch::Receiver<u64> {
+        self.schema.clone()
+    }
+
+    /// By which the tables that are followed are changed.
+    pub fn targets(&self) -> Targets {
+        self.targets.clone()
+    }
+
+    /// Lets a task live and be watched with the feed's own.
+    pub fn attach(&mut self, task: JoinHandle<()>) {
+        self.tasks.push(task);
     }
 
     /// Waits until a task of the feed's has died, which none ever should.
@@ -129,27 +186,57 @@ impl Drop for Feed {
     }
 }
 
-/// Wakes by the clock: everybody, or those who wait for one of these tables.
-async fn poll(interests: Interests, tables: Option<Vec<u32>>, every: Duration) {
+/// Wakes everybody by the clock.
+async fn poll(interests: Interests, every: Duration) {
     let mut clock = tokio::time::interval(every);
     clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         clock.tick().await;
-        match &tables {
-            Some(tables) => interests.wake_relations(tables),
-            None => interests.wake_all(),
+        interests.wake_all();
+    }
+}
+
+/// Wakes by the clock those who wait for tables of which the log does not tell everything.
+async fn poll_tables(interests: Interests, mut published: watch::Receiver<Arc<Published>>, every: Duration) {
+    let mut clock = tokio::time::interval(every);
+    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut told = 0;
+    loop {
+        let polled = published.borrow_and_update().clone();
+        if polled.polled.len() > told {
+            tracing::warn!(
+                tables = polled.polled.len(),
+                "the log does not tell of all changes of tables without a key: they are polled"
+            );
         }
+        told = polled.polled.len();
+        if polled.polled.is_empty() {
+            // The sender lives in the engine; without one there is nothing to wait for but the end.
+            if published.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+            continue;
+        }
+        clock.tick().await;
+        interests.wake_relations(&polled.polled);
     }
 }
 
 impl Runner {
-    async fn run(self) {
+    async fn run(mut self) {
         let mut pause = Duration::from_millis(50);
         loop {
-            let error = match self.while_polling(self.connect()).await {
+            let published = self.published.borrow_and_update().clone();
+            let error = match self.while_polling(self.connect(&published)).await {
                 Ok((stream, transactions)) => {
                     pause = Duration::from_millis(50);
-                    self.follow(stream, transactions).await
+                    match self.follow(stream, transactions).await {
+                        Ended::Broken(error) => error,
+                        Ended::Retargeted => {
+                            tracing::debug!("the change feed connects anew, for other publications");
+                            continue;
+                        }
+                    }
                 }
                 Err(error) => error,
             };
@@ -172,9 +259,9 @@ impl Runner {
         }
     }
 
-    async fn connect(&self) -> Result<(Stream, Transactions), Error> {
+    async fn connect(&self, published: &Published) -> Result<(Stream, Transactions), Error> {
         let address = self.address.replication().ok_or(Error::Ended)?;
-        let stream = Stream::start(&address, &self.published.names).await?;
+        let stream = Stream::start(&address, &published.names).await?;
         let sql = "select pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text";
         let row = self.pool.query_one(sql, &[]).await.map_err(Error::ReadPosition)?;
         let latest: String = row.try_get(0).unwrap_or_default();
@@ -182,46 +269,71 @@ impl Runner {
         Ok((stream, Transactions { latest }))
     }
 
-    /// Follows a stream until it breaks.
-    async fn follow(&self, mut stream: Stream, mut transactions: Transactions) -> Error {
+    /// Follows a stream until it breaks, or other publications are to be read.
+    async fn follow(&self, mut stream: Stream, transactions: Transactions) -> Ended {
         self.state.send_replace(FeedState::Streaming);
         tracing::debug!("the change feed streams");
         // What happened before the slot was made is not in it.
         self.interests.wake_all();
-        let mut decoder = Decoder::default();
-        let mut touched = Touched::default();
-        let mut transaction = 0;
+        self.schema.send_modify(|_| {});
+        let mut published = self.published.clone();
+        let mut reading = Reading { transactions, ..Reading::default() };
         loop {
-            let event = match stream.next().await {
-                Ok(event) => event,
-                Err(error) => return error,
+            let event = tokio::select! {
+                event = stream.next() => event,
+                Ok(()) = published.changed() => return Ended::Retargeted,
             };
-            match event {
-                ReplicationEvent::Begin { xid, .. } => transaction = transactions.widen(xid),
-                ReplicationEvent::XLogData { data, .. } => match decoder.decode(&data) {
-                    Ok(Message::Row(change)) => {
-                        self.interests.touch(&change, &mut touched);
-                        touched.compact();
-                        metrics::counter!("changes_rows_total").increment(1);
-                    }
-                    Ok(Message::Truncate(relations)) => {
-                        for relation in relations {
-                            self.interests.touch_relation(relation, &mut touched);
-                        }
-                    }
-                    Ok(Message::Other) => {}
-                    Err(error) => return error,
-                },
-                ReplicationEvent::Commit { .. } => {
-                    self.interests.wake(std::mem::take(&mut touched), transaction);
-                }
-                _ => {}
+            if let Err(error) = event.and_then(|event| self.take(event, &mut reading)) {
+                return Ended::Broken(error);
             }
         }
     }
+
+    /// Takes one event of the stream.
+    fn take(&self, event: ReplicationEvent, reading: &mut Reading) -> Result<(), Error> {
+        match event {
+            ReplicationEvent::Begin { xid, .. } => reading.transaction = reading.transactions.widen(xid),
+            ReplicationEvent::XLogData { data, .. } => match reading.decoder.decode(&data)? {
+                Message::Row(change) => {
+                    self.interests.touch(&change, &mut reading.touched);
+                    reading.touched.compact();
+                    metrics::counter!("changes_rows_total").increment(1);
+                }
+                Message::Truncate(relations) => {
+                    for relation in relations {
+                        self.interests.touch_relation(relation, &mut reading.touched);
+                    }
+                }
+                Message::Other => {}
+            },
+            ReplicationEvent::Message { prefix, .. } if prefix == schema_watch::PREFIX => {
+                reading.schema = true;
+            }
+            ReplicationEvent::Commit { .. } => {
+                self.interests.wake(std::mem::take(&mut reading.touched), reading.transaction);
+                if std::mem::take(&mut reading.schema) {
+                    self.schema.send_replace(reading.transaction);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// What is known of the transaction that is being read.
+#[derive(Default)]
+struct Reading {
+    decoder: Decoder,
+    transactions: Transactions,
+    transaction: u64,
+    touched: Touched,
+    /// Whether it changes the schema.
+    schema: bool,
 }
 
 /// PostgreSQL's 32-bit transaction numbers as 64-bit ones.
+#[derive(Default)]
 struct Transactions {
     latest: u64,
 }

@@ -1,10 +1,10 @@
 //! Who waits for which rows. An interest is a table, and where it can be told by one column, that column's
 //! value; a change of a row finds those who wait for it in a few look-ups, however many there are.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use crate::decode::{Cell, RowChange};
 
@@ -21,14 +21,24 @@ pub struct Interest {
 }
 
 /// What a wake says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Wake {
-    /// The latest transaction that changed something of interest, as PostgreSQL's `xid8`.
+    /// The transactions that changed something of interest since the last wake, as PostgreSQL's `xid8`.
     ///
     /// The log tells of a commit a moment before other sessions see it: who reads because of a wake must make sure
-    /// that this transaction is visible to what was read, or read again.
-    pub transaction: u64,
+    /// that all of these are visible to what was read, or read again. One alone would not do: transactions do not
+    /// end in the order of their numbers.
+    pub transactions: Vec<u64>,
+    /// How often everybody has been woken because what happened is not known.
+    pub round: u64,
 }
+
+/// How many transactions a wake names. One that was followed by so many others has been visible for long.
+const MAX_TRANSACTIONS: usize = 1_024;
+
+/// How many of the latest transactions a new registration hears of at once: they may have been announced before it
+/// was there, and not be visible yet.
+const RECENT: usize = 16;
 
 /// Who waits for what. Cloning is cheap, and clones are the same.
 #[derive(Clone, Default)]
@@ -39,14 +49,40 @@ pub struct Registration {
     interests: Interests,
     id: u64,
     wanted: Vec<Interest>,
-    wakes: watch::Receiver<Wake>,
+    bell: Arc<Bell>,
 }
 
 #[derive(Default)]
 struct Index {
     next_id: u64,
-    all: HashMap<u64, watch::Sender<Wake>>,
+    round: u64,
+    recent: VecDeque<u64>,
+    all: HashMap<u64, Arc<Bell>>,
     relations: HashMap<u32, RelationIndex>,
+}
+
+/// What a registration has not yet been told.
+#[derive(Default)]
+struct Bell {
+    wake: Mutex<Option<Wake>>,
+    rung: Notify,
+}
+
+impl Bell {
+    fn ring(&self, transaction: Option<u64>, round: u64) {
+        let mut wake = self.wake.lock().unwrap_or_else(PoisonError::into_inner);
+        let wake = wake.get_or_insert_default();
+        wake.round = round;
+        wake.transactions.extend(transaction);
+        if wake.transactions.len() > MAX_TRANSACTIONS {
+            wake.transactions.remove(0);
+        }
+        self.rung.notify_one();
+    }
+
+    fn take(&self) -> Option<Wake> {
+        self.wake.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 #[derive(Default)]
@@ -56,27 +92,30 @@ struct RelationIndex {
 }
 
 impl Interests {
-    /// Registers a wish for any of `wanted`.
+    /// Registers a wish for any of `wanted`. Its first wake comes at once, so that who waits for it and then reads
+    /// misses nothing.
     pub fn register(&self, wanted: Vec<Interest>) -> Registration {
-        let (sender, wakes) = watch::channel(Wake::default());
+        let bell = Arc::new(Bell::default());
         let mut index = self.lock();
         let id = index.next_id;
         index.next_id += 1;
-        index.all.insert(id, sender);
+        bell.ring(None, index.round);
+        index.recent.iter().for_each(|transaction| bell.ring(Some(*transaction), index.round));
+        index.all.insert(id, bell.clone());
         for interest in &wanted {
             let relation = index.relations.entry(interest.relation).or_default();
             relation.slot(interest.key.as_ref()).push(id);
         }
         drop(index);
         metrics::gauge!("changes_registrations").increment(1.0);
-        Registration { interests: self.clone(), id, wanted, wakes }
+        Registration { interests: self.clone(), id, wanted, bell }
     }
 
     /// Wakes everybody: what happened is not known.
     pub fn wake_all(&self) {
-        for sender in self.lock().all.values() {
-            sender.send_modify(|_| {});
-        }
+        let mut index = self.lock();
+        index.round += 1;
+        index.all.values().for_each(|bell| bell.ring(None, index.round));
     }
 
     /// Wakes those who wait for any row of these tables.
@@ -85,7 +124,9 @@ impl Interests {
         for relation in relations {
             self.touch_relation(*relation, &mut touched);
         }
-        self.wake(touched, 0);
+        let mut index = self.lock();
+        index.round += 1;
+        index.ring(&mut touched, None);
     }
 
     /// Notes those who wait for the row.
@@ -118,15 +159,12 @@ impl Interests {
 
     /// Wakes those who were noted, for a transaction.
     pub(crate) fn wake(&self, mut touched: Touched, transaction: u64) {
-        touched.0.sort_unstable();
-        touched.0.dedup();
-        let index = self.lock();
-        for id in &touched.0 {
-            if let Some(sender) = index.all.get(id) {
-                sender.send_modify(|wake| wake.transaction = wake.transaction.max(transaction));
-            }
+        let mut index = self.lock();
+        if index.recent.len() == RECENT {
+            index.recent.pop_front();
         }
-        metrics::counter!("changes_wakes_total").increment(touched.0.len() as u64);
+        index.recent.push_back(transaction);
+        index.ring(&mut touched, Some(transaction));
     }
 
     fn lock(&self) -> MutexGuard<'_, Index> {
@@ -144,6 +182,17 @@ impl Interests {
             }
         }
         metrics::gauge!("changes_registrations").decrement(1.0);
+    }
+}
+
+impl Index {
+    fn ring(&self, touched: &mut Touched, transaction: Option<u64>) {
+        touched.0.sort_unstable();
+        touched.0.dedup();
+        for bell in touched.0.iter().filter_map(|id| self.all.get(id)) {
+            bell.ring(transaction, self.round);
+        }
+        metrics::counter!("changes_wakes_total").increment(touched.0.len() as u64);
     }
 }
 
@@ -197,9 +246,12 @@ impl RelationIndex {
 impl Registration {
     /// Waits for the next wake; wakes that came since the last one count as one.
     pub async fn woken(&mut self) -> Wake {
-        // The sender lives in the index as long as this registration does.
-        let _ = self.wakes.changed().await;
-        *self.wakes.borrow_and_update()
+        loop {
+            match self.bell.take() {
+                Some(wake) => return wake,
+                None => self.bell.rung.notified().await,
+            }
+        }
     }
 }
 
@@ -218,9 +270,7 @@ mod tests {
     }
 
     fn is_woken(registration: &mut Registration) -> bool {
-        let woken = registration.wakes.has_changed().unwrap();
-        registration.wakes.mark_unchanged();
-        woken
+        registration.bell.take().is_some()
     }
 
     #[tokio::test]
@@ -228,14 +278,52 @@ mod tests {
         let interests = Interests::default();
         let mut any = interests.register(vec![interest(1, None)]);
         let mut keyed = interests.register(vec![interest(1, Some(("chat_id", "5"))), interest(2, None)]);
+        assert!(is_woken(&mut any) && is_woken(&mut keyed));
         interests.wake_relations(&[2]);
         assert!(!is_woken(&mut any) && is_woken(&mut keyed));
         interests.wake_relations(&[1]);
         assert!(is_woken(&mut any) && is_woken(&mut keyed));
         interests.wake_all();
-        assert_eq!(any.woken().await, Wake { transaction: 0 });
+        assert_eq!(any.woken().await.transactions, Vec::<u64>::new());
         drop((any, keyed));
         let index = interests.lock();
         assert!(index.all.is_empty() && index.relations.is_empty());
+    }
+
+    fn commit(interests: &Interests, relation: u32, transaction: u64) {
+        let mut touched = Touched::default();
+        interests.touch_relation(relation, &mut touched);
+        interests.wake(touched, transaction);
+    }
+
+    #[tokio::test]
+    async fn a_wake_names_every_transaction_since_the_last() {
+        let interests = Interests::default();
+        let mut any = interests.register(vec![interest(1, None)]);
+        any.woken().await;
+        // A transaction that began early may end late.
+        commit(&interests, 1, 20);
+        commit(&interests, 2, 15);
+        commit(&interests, 1, 10);
+        assert_eq!(any.woken().await.transactions, [20, 10]);
+        commit(&interests, 1, 11);
+        assert_eq!(any.woken().await.transactions, [11]);
+    }
+
+    #[tokio::test]
+    async fn who_comes_late_hears_of_what_was_announced_just_before() {
+        let interests = Interests::default();
+        (1..=100).for_each(|transaction| commit(&interests, 1, transaction));
+        let mut late = interests.register(vec![interest(1, None)]);
+        assert_eq!(late.woken().await.transactions, (85..=100).collect::<Vec<u64>>());
+    }
+
+    #[tokio::test]
+    async fn what_nobody_takes_stays_within_bounds() {
+        let interests = Interests::default();
+        let mut slow = interests.register(vec![interest(1, None)]);
+        (1..=5_000).for_each(|transaction| commit(&interests, 1, transaction));
+        let wake = slow.woken().await;
+        assert_eq!((wake.transactions.len(), wake.transactions.last()), (MAX_TRANSACTIONS, Some(&5_000)));
     }
 }

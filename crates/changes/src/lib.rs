@@ -10,9 +10,10 @@ mod decode;
 pub mod feed;
 pub mod interest;
 mod publication;
+mod schema_watch;
 mod stream;
 
-pub use feed::{Feed, FeedOptions, FeedState};
+pub use feed::{Feed, FeedOptions, FeedState, Targets};
 pub use interest::{ANY_RELATION, Interest, Interests, Registration, Wake};
 
 /// What can go wrong with the feed.

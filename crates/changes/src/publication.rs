@@ -16,6 +16,7 @@ pub(crate) const INSERTS: &str = "brainmessenger_inserts";
 const LOCK: i64 = 0x6272_6169_6e70_7562;
 
 /// What the publications carry and what not.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Published {
     /// The publications that have tables.
     pub(crate) names: Vec<&'static str>,
@@ -71,8 +72,10 @@ async fn prepare_in_transaction(pool: &Pool, tables: &[u32]) -> Result<Published
     for (name, events, tables) in
         [(CHANGES, "insert, update, delete, truncate", &whole), (INSERTS, "insert", &inserts)]
     {
-        publish(&mut transaction, name, events, tables).await?;
-        if !tables.is_empty() {
+        // The first is there even when it is empty: the stream needs one, and tells of the schema, too.
+        let needed = name == CHANGES;
+        publish(&mut transaction, name, events, tables, needed).await?;
+        if needed || !tables.is_empty() {
             names.push(name);
         }
     }
@@ -80,12 +83,14 @@ async fn prepare_in_transaction(pool: &Pool, tables: &[u32]) -> Result<Published
     Ok(Published { names, polled })
 }
 
-/// Makes one publication list `tables`; one that does already is left alone, for others may be reading it.
+/// Makes one publication list `tables`; one that does already is left alone, for others may be reading it. Without
+/// tables it goes, unless it is `needed`.
 async fn publish(
     transaction: &mut Transaction,
     name: &'static str,
     events: &'static str,
     tables: &[Table],
+    needed: bool,
 ) -> Result<(), db::Error> {
     let sql = "select schemaname::text, tablename::text from pg_catalog.pg_publication_tables \
                where pubname = $1 order by schemaname, tablename";
@@ -99,25 +104,30 @@ async fn publish(
         .query_opt("select from pg_catalog.pg_publication where pubname = $1", &[&name])
         .await?
         .is_some();
-    let mut statement = SqlWriter::<()>::new();
-    match (exists, tables.is_empty()) {
-        (true, false) if same => return Ok(()),
-        (false, true) => return Ok(()),
-        (true, true) => {
-            statement.literal("drop publication ").identifier(name);
-        }
-        (true, false) => {
-            statement.literal("alter publication ").identifier(name).literal(" set table ");
-            list(&mut statement, tables);
-        }
-        (false, false) => {
-            statement.literal("create publication ").identifier(name).literal(" for table ");
-            list(&mut statement, tables);
-            statement.literal(" with (publish = '").literal(events).literal("')");
-        }
+    if exists && same && (needed || !tables.is_empty()) {
+        return Ok(());
     }
-    let (statement, _) = statement.finish();
-    transaction.execute(&statement, &[]).await.map(drop)
+    if exists && tables.is_empty() {
+        let mut statement = SqlWriter::<()>::new();
+        statement.literal("drop publication ").identifier(name);
+        transaction.execute(&statement.finish().0, &[]).await?;
+    }
+    if tables.is_empty() && !needed {
+        return Ok(());
+    }
+    let mut statement = SqlWriter::<()>::new();
+    if exists && !tables.is_empty() {
+        statement.literal("alter publication ").identifier(name).literal(" set table ");
+        list(&mut statement, tables);
+    } else {
+        statement.literal("create publication ").identifier(name);
+        if !tables.is_empty() {
+            statement.literal(" for table ");
+            list(&mut statement, tables);
+        }
+        statement.literal(" with (publish = '").literal(events).literal("')");
+    }
+    transaction.execute(&statement.finish().0, &[]).await.map(drop)
 }
 
 fn list(statement: &mut SqlWriter<()>, tables: &[Table]) {

@@ -39,6 +39,19 @@ pub enum Error {
         /// Whether to try again.
         again: Again,
     },
+    /// The client for HTTP cannot be made ready, or an address is none.
+    #[error("configuring the HTTP client: {0}")]
+    ConfigureWeb(String),
+    /// A call to a service did not succeed.
+    #[error("calling {service}: {reason}")]
+    Call {
+        /// Whom.
+        service: &'static str,
+        /// What happened, without addresses.
+        reason: String,
+        /// Whether to try again.
+        again: Again,
+    },
     /// A letter could not be put into the outbox folder.
     #[error("writing a letter into the outbox folder")]
     WriteLetter(#[source] std::io::Error),
@@ -62,7 +75,7 @@ impl Error {
     /// Whether to try again.
     pub fn again(&self) -> Again {
         match self {
-            Self::SendLetter { again, .. } => *again,
+            Self::SendLetter { again, .. } | Self::Call { again, .. } => *again,
             Self::WriteLetter(_) | Self::DiscoverProvider(_) | Self::ReadProfile(_) => Again::Later,
             // A code is good once; whoever brought it begins anew.
             Self::ExchangeCode(_)
@@ -70,6 +83,7 @@ impl Error {
             | Self::ConfigureProvider(_)
             | Self::ComposeLetter(_)
             | Self::ConfigureMail(_)
+            | Self::ConfigureWeb(_)
             | Self::ConfigureHttp(_) => Again::Never,
         }
     }
@@ -81,7 +95,8 @@ impl Error {
             Self::WriteLetter(_) => "outbox-unwritable",
             Self::ComposeLetter(_) => "letter-malformed",
             Self::ConfigureMail(_) => "mail-settings",
-            Self::ConfigureHttp(_) => "http-settings",
+            Self::ConfigureHttp(_) | Self::ConfigureWeb(_) => "http-settings",
+            Self::Call { .. } => "service-call",
             Self::ConfigureProvider(_) => "provider-settings",
             Self::DiscoverProvider(_) => "provider-unavailable",
             Self::ExchangeCode(_) => "provider-code-refused",

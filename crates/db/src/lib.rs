@@ -18,5 +18,5 @@ pub mod testing;
 
 pub use connect::Address;
 pub use error::Error;
-pub use pool::{Pool, PoolOptions, RawJson, Text, Transaction};
+pub use pool::{Pool, PoolOptions, RawJson, Text, Transaction, WireValue};
 pub use tokio_postgres;

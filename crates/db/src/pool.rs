@@ -24,7 +24,7 @@ use tokio_postgres::types::ToSql;
 pub use exclusive::PoolClient;
 pub use options::PoolOptions;
 pub use transaction::Transaction;
-pub use values::{RawJson, Text};
+pub use values::{RawJson, Text, WireValue};
 
 use crate::connect::Address;
 use crate::error::Error;
@@ -55,6 +55,23 @@ impl Pool {
         let lanes = Lanes::open(&address, &options).await?;
         let exclusives = Exclusives::new(&address, &options);
         Ok(Self(Arc::new(Shared { address, lanes, exclusives })))
+    }
+
+    /// Opens another pool to the same database, whose statements may run for `limit`, with so many connections.
+    pub async fn with_statement_timeout(
+        &self,
+        limit: Duration,
+        lanes: usize,
+        exclusive: usize,
+    ) -> Result<Self, Error> {
+        let options =
+            PoolOptions { statement_timeout: limit, lanes, exclusive, ..self.0.exclusives.options().clone() };
+        Self::open(self.0.address.clone(), options).await
+    }
+
+    /// How long a statement may run.
+    pub fn statement_timeout(&self) -> Duration {
+        self.0.exclusives.options().statement_timeout
     }
 
     /// The database that this pool goes to.

@@ -1,33 +1,41 @@
 //! The engine: a database, its API per role, the plans, and the live queries over it.
+//!
+//! What the API is made of is one value ([`api`]) that is swapped whole when the schema or the metadata changes
+//! ([`keeper`]); a request takes the one that it finds and keeps to it.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+mod api;
+mod keeper;
+mod options;
+mod pools;
+mod watching;
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
 use base::project::{GraphqlError, GraphqlRequest, Project};
 use base::session::Session;
 use bytes::Bytes;
-use changes::{Feed, FeedOptions};
+use changes::Feed;
 use db::Pool;
 use futures::future::BoxFuture;
-use futures::stream::{BoxStream, StreamExt};
+use futures::stream::BoxStream;
+use tokio::sync::{Notify, mpsc, watch};
 
-use crate::catalog;
+use crate::access::{Access, Rates};
 use crate::error::EngineError;
-use crate::execute::{self, Values};
+use crate::execute::{self, Moment, Values};
 use crate::live::LiveQueries;
 use crate::metadata::Metadata;
-use crate::plan_cache::{PlanCache, Prepared};
-use crate::schema::{RoleSchema, SchemaOptions, Tracked};
+use crate::plan_cache::Prepared;
 use crate::sql::Statements;
 
-/// How the engine behaves.
-#[derive(Clone, Debug, Default)]
-pub struct EngineOptions {
-    /// What the API looks like, where Hasura leaves a choice.
-    pub schema: SchemaOptions,
-    /// How live queries are woken.
-    pub feed: FeedOptions,
-}
+pub(crate) use api::{Api, Caller};
+pub(crate) use keeper::{Keeper, Order};
+pub use options::EngineOptions;
+use pools::Pools;
+
+/// How many orders may wait for the keeper.
+const WAITING_ORDERS: usize = 16;
 
 /// The engine over one database. Cloning it is cheap.
 #[derive(Clone)]
@@ -36,105 +44,156 @@ pub struct Engine {
 }
 
 struct Inner {
-    pool: Pool,
-    api: Api,
+    shared: Arc<Shared>,
     live: LiveQueries,
+    rates: Rates,
+    orders: mpsc::Sender<Order>,
 }
 
-/// The API as catalog and metadata make it, with what was derived from it since.
-struct Api {
-    tracked: Tracked,
-    roles: RwLock<HashMap<String, Arc<RoleSchema>>>,
-    plans: PlanCache,
+/// What the engine's requests and its keeper have in common.
+pub(crate) struct Shared {
+    pub(crate) pool: Pool,
+    pub(crate) api: ArcSwap<Api>,
+    /// Changes with every new API.
+    pub(crate) generation: watch::Sender<u64>,
+    /// Somebody met an error that an old API would explain.
+    pub(crate) doubt: Notify,
+    pub(crate) reload_failure: watch::Sender<Option<String>>,
 }
 
-/// The most roles whose API is kept. Roles come from signed tokens, and from whoever has the admin secret.
-const MAX_ROLES: usize = 256;
+/// How the engine's API is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineHealth {
+    /// How many things of the metadata the database contradicts.
+    pub inconsistencies: usize,
+    /// Why the last change of the schema could not be taken over; the API is the one before it. For operators.
+    pub reload_failure: Option<String>,
+}
 
 impl Engine {
     /// Reads the catalog of the database behind `pool`, makes the API that `metadata` describes, and starts the
     /// feed of changes that wakes its live queries.
     ///
-    /// What the metadata names and the database lacks is left out of the API, and logged.
+    /// What the metadata names and the database lacks is left out of the API, and logged. The API follows the
+    /// schema for as long as the feed runs.
     pub async fn start(
         pool: Pool,
         metadata: &Metadata,
         options: EngineOptions,
     ) -> Result<(Self, Feed), EngineError> {
-        let catalog = Arc::new(catalog::load(&pool).await?);
-        let tracked = Tracked::new(catalog, metadata, options.schema);
-        for inconsistency in tracked.all_inconsistencies() {
-            tracing::warn!("metadata: {inconsistency}");
-        }
-        let feed = Feed::start(&pool, &tracked.sources(), options.feed).await?;
-        let api = Api { tracked, roles: RwLock::new(HashMap::new()), plans: PlanCache::new() };
+        let pools = Pools::new(&pool);
+        let api = Api::load(&pool, metadata.clone(), &options, pools, 0).await?;
+        api.tell_inconsistencies();
+        let mut feed = Feed::start(&pool, &api.tracked.sources(), options.feed.clone()).await?;
         let live = LiveQueries::new(pool.clone(), feed.interests());
-        Ok((Self { inner: Arc::new(Inner { pool, api, live }) }, feed))
+        let shared = Arc::new(Shared {
+            pool,
+            api: ArcSwap::from_pointee(api),
+            generation: watch::Sender::new(0),
+            doubt: Notify::new(),
+            reload_failure: watch::Sender::new(None),
+        });
+        let (orders, waiting) = mpsc::channel(WAITING_ORDERS);
+        let keeper = Keeper::new(shared.clone(), options, &feed, waiting);
+        feed.attach(tokio::spawn(keeper.run()));
+        Ok((Self { inner: Arc::new(Inner { shared, live, rates: Rates::default(), orders }) }, feed))
     }
 
     /// What the metadata says and the database contradicts, a sentence each.
     pub fn inconsistencies(&self) -> Vec<String> {
-        self.inner.api.tracked.all_inconsistencies()
+        self.inner.shared.api.load().inconsistencies.clone()
     }
 
-    /// Runs a query or a mutation.
+    /// How the engine's API is doing.
+    pub fn health(&self) -> EngineHealth {
+        EngineHealth {
+            inconsistencies: self.inner.shared.api.load().inconsistencies.len(),
+            reload_failure: self.inner.shared.reload_failure.borrow().clone(),
+        }
+    }
+
+    /// Runs a query or a mutation of the program's own.
     pub async fn execute(&self, session: &Session, request: &GraphqlRequest) -> Result<Bytes, GraphqlError> {
-        let prepared = self.prepare(session, request)?;
+        self.execute_for(Caller::Program, session, request).await
+    }
+
+    /// Runs a query or a mutation for a caller.
+    pub(crate) async fn execute_for(
+        &self,
+        caller: Caller,
+        session: &Session,
+        request: &GraphqlRequest,
+    ) -> Result<Bytes, GraphqlError> {
+        let (prepared, limited) = self.prepare(caller, session, request)?;
+        let pool = limited.as_ref().unwrap_or(&self.inner.shared.pool);
         let variables = prepared.variables(request);
-        let values = Values { session, variables: &variables, woken_by: 0 };
-        match &prepared.statements {
-            Statements::Live(_) => Err(GraphqlError::new(
+        let values = Values { session, variables: &variables, moment: Moment::default() };
+        let result = match &prepared.statements {
+            Statements::Live(_) | Statements::Stream(_) => Err(GraphqlError::new(
                 "not-supported",
                 "$",
                 "subscriptions are not supported over HTTP, use websockets instead",
             )),
             Statements::Known(answer) => Ok(Bytes::copy_from_slice(answer.as_bytes())),
-            Statements::Read(statement) => execute::read(&self.inner.pool, statement, values).await,
-            Statements::Write(fields) => execute::write(&self.inner.pool, fields, values).await,
+            Statements::Read(statement) => execute::read(pool, statement, values).await,
+            Statements::ReadRows(statement, answer) => {
+                execute::read_rows(pool, statement, answer, values).await
+            }
+            Statements::Write(fields) => {
+                execute::write(pool, fields, prepared.sharing.as_ref(), values).await
+            }
+        };
+        if result.as_ref().is_err_and(|error| error.code == "unexpected") {
+            self.inner.shared.doubt.notify_one();
         }
+        result
     }
 
-    /// Watches a subscription: its `data` now, and after every commit that changed it. A query or mutation
-    /// answers once. Ends after an error.
+    /// Watches a subscription of the program's own: its `data` now, and after every commit that changed it. A
+    /// query or mutation answers once. Ends after an error.
     pub fn watch(
         &self,
         session: &Session,
         request: GraphqlRequest,
     ) -> BoxStream<'static, Result<Bytes, GraphqlError>> {
-        match self.prepare(session, &request) {
-            Ok(prepared) if matches!(prepared.statements, Statements::Live(_)) => {
-                self.inner.live.watch(prepared, session, &request)
-            }
-            Ok(_) => {
-                let (engine, session) = (self.clone(), session.clone());
-                futures::stream::once(async move { engine.execute(&session, &request).await }).boxed()
-            }
-            Err(error) => futures::stream::once(async { Err(error) }).boxed(),
-        }
+        self.watch_for(Caller::Program, session, request)
     }
 
-    /// The plan for a request, from the cache or new.
+    /// Watches for a caller.
+    pub(crate) fn watch_for(
+        &self,
+        caller: Caller,
+        session: &Session,
+        request: GraphqlRequest,
+    ) -> BoxStream<'static, Result<Bytes, GraphqlError>> {
+        watching::watch(self.clone(), caller, session.clone(), request)
+    }
+
+    /// The plan for a request, from the cache or new; and the pool to run it on, where it is not the usual one.
     pub(crate) fn prepare(
         &self,
+        caller: Caller,
         session: &Session,
         request: &GraphqlRequest,
-    ) -> Result<Arc<Prepared>, GraphqlError> {
-        let api = &self.inner.api;
-        api.plans.prepare(&api.role(session.role()), session, request)
+    ) -> Result<(Arc<Prepared>, Option<Pool>), GraphqlError> {
+        let api = self.inner.shared.api.load();
+        let prepared = api.prepare(caller, session, request)?;
+        Ok((prepared, api.limited_pool(session.role())))
     }
-}
 
-impl Api {
-    fn role(&self, name: &str) -> Arc<RoleSchema> {
-        if let Some(known) = self.roles.read().unwrap_or_else(PoisonError::into_inner).get(name) {
-            return known.clone();
-        }
-        let made = Arc::new(RoleSchema::build(&self.tracked, name));
-        let mut roles = self.roles.write().unwrap_or_else(PoisonError::into_inner);
-        if roles.len() >= MAX_ROLES {
-            roles.clear();
-        }
-        roles.entry(name.to_owned()).or_insert(made).clone()
+    /// What callers may use of the API now.
+    pub(crate) fn access<T>(&self, look: impl FnOnce(&Access) -> T) -> T {
+        look(&self.inner.shared.api.load().access)
+    }
+
+    /// The requests that were counted.
+    pub(crate) fn rates(&self) -> &Rates {
+        &self.inner.rates
+    }
+
+    /// Where orders for the keeper go.
+    pub(crate) fn orders(&self) -> &mpsc::Sender<Order> {
+        &self.inner.orders
     }
 }
 

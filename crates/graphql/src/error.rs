@@ -3,6 +3,7 @@
 
 use base::project::GraphqlError;
 use db::tokio_postgres::error::{DbError, SqlState};
+use serde_json::{Value as Json, json};
 
 /// Why the engine cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,12 @@ pub enum EngineError {
     /// The metadata is no good.
     #[error(transparent)]
     Metadata(#[from] crate::metadata::MetadataError),
+    /// Too many different time limits.
+    #[error("the metadata has more than {0} different time limits")]
+    TimeLimits(usize),
+    /// A change of the schema was not taken over in time.
+    #[error("the schema was not read anew within {0} s")]
+    ReloadTimeout(u64),
 }
 
 /// What [`crate::sql`] makes PostgreSQL fail with when a permission's check does not hold. It reaches a client
@@ -26,8 +33,27 @@ pub enum EngineError {
 pub(crate) const CHECK_FAILED: &str = "permission check failed";
 
 /// The client's error for a database's, met while the root field at `path` ran. `write_path` is where an insert's
-/// object stands.
+/// object stands. What the database said goes along for those who may see it.
 pub(crate) fn from_database(error: &db::Error, path: &str, write_path: &str) -> GraphqlError {
+    let shown = shown(error, path, write_path);
+    match error.server() {
+        Some(server) => shown.with_internal(said(server)),
+        None => shown,
+    }
+}
+
+/// What the database said, in Hasura's words.
+pub(crate) fn said(server: &DbError) -> Json {
+    json!({"error": {
+        "exec_status": "FatalError",
+        "message": server.message(),
+        "status_code": server.code().code(),
+        "description": server.detail(),
+        "hint": server.hint(),
+    }})
+}
+
+fn shown(error: &db::Error, path: &str, write_path: &str) -> GraphqlError {
     let Some(server) = error.server() else {
         if error.is_connection_lost() || error.is_busy() {
             return GraphqlError::new("unavailable", "$", "the database does not answer, try again");

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::catalog::{ColumnIndex, PgType, Table};
+use crate::catalog::{ColumnIndex, Function, PgType, Table, TypeKind};
 use crate::value::Source;
 
 /// A condition on a row.
@@ -20,28 +20,28 @@ pub enum Filter {
     /// A condition of its own: [`ColumnOperand::Root`] in it is a column of the row at which it stands, wherever
     /// in another condition that is.
     Rooted(Box<Filter>),
-    /// A column against a value, a list or another column.
+    /// A value of the row against another one, a list or another column.
     Compare {
-        /// The column.
-        column: ColumnIndex,
+        /// The row's value.
+        cell: Cell,
         /// What is asked of it.
         comparison: Comparison,
     },
-    /// There is a row of another table, joined to this one, that fulfils the inner condition.
+    /// There is a row of another table, to which a way leads from this one, that fulfils the inner condition.
     Exists {
         /// The other table.
         table: Arc<Table>,
-        /// Pairs of this row's column and the other's; empty for a table that is not related.
-        join: Vec<(ColumnIndex, ColumnIndex)>,
+        /// The way to its rows.
+        way: Way,
         /// The inner condition.
         filter: Box<Filter>,
     },
-    /// A number made of the rows of another table that are joined to this one.
+    /// A number made of the rows of another table to which a way leads from this one.
     Aggregate {
         /// The other table.
         table: Arc<Table>,
-        /// Pairs of this row's column and the other's.
-        join: Vec<(ColumnIndex, ColumnIndex)>,
+        /// The way to its rows.
+        way: Way,
         /// Which of its rows.
         filter: Box<Filter>,
         /// What is made of them.
@@ -57,14 +57,14 @@ pub enum RowsNumber {
     /// How many rows; or how many in which the columns are not null, each combination once where `distinct`.
     Count {
         /// The columns; with none, rows.
-        columns: Vec<ColumnIndex>,
+        columns: Vec<Cell>,
         /// Whether what is alike counts once.
         distinct: bool,
     },
     /// Whether the column is true in all of them (`bool_and`).
-    All(ColumnIndex),
+    All(Cell),
     /// Whether the column is true in one of them (`bool_or`).
-    Any(ColumnIndex),
+    Any(Cell),
 }
 
 impl Filter {
@@ -98,15 +98,94 @@ impl Filter {
     }
 }
 
-/// What is asked of a column.
+/// Something of which a row has a value.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    /// What it is.
+    pub of: CellOf,
+    /// In which rows the role may see it; in the others it is null to the role, wherever it is used. `None` is in
+    /// all that it may read.
+    pub seen_in: Option<Arc<Filter>>,
+}
+
+/// What a row has a value of.
+#[derive(Clone, Debug)]
+pub enum CellOf {
+    /// A column.
+    Column(ColumnIndex),
+    /// What a function makes of the row.
+    Call(Arc<Call>),
+}
+
+impl Cell {
+    /// A column that is seen in every row.
+    pub fn column(column: ColumnIndex) -> Self {
+        Self { of: CellOf::Column(column), seen_in: None }
+    }
+
+    /// The column that it is, if it is one.
+    pub fn as_column(&self) -> Option<ColumnIndex> {
+        match &self.of {
+            CellOf::Column(column) => Some(*column),
+            CellOf::Call(_) => None,
+        }
+    }
+
+    /// The type of its values in rows of `table`.
+    pub fn ty<'a>(&'a self, table: &'a Table) -> Option<&'a Arc<PgType>> {
+        match &self.of {
+            CellOf::Column(column) => table.columns.get(*column).map(|column| &column.ty),
+            CellOf::Call(call) => Some(&call.function.returns),
+        }
+    }
+
+    /// Whether its value can depend on more than its row.
+    pub fn reads_more(&self) -> bool {
+        let calls = matches!(&self.of, CellOf::Call(call) if !call.function.immutable);
+        calls || self.seen_in.is_some()
+    }
+}
+
+/// A function with its arguments, by place.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The function.
+    pub function: Arc<Function>,
+    /// What it gets.
+    pub arguments: Vec<Argument>,
+}
+
+/// What a function gets for an argument.
+#[derive(Clone, Debug)]
+pub enum Argument {
+    /// Its default.
+    Default,
+    /// The row for which it is called.
+    Row,
+    /// A value.
+    Value(Value),
+}
+
+/// How one gets from a row to rows of another table.
+#[derive(Clone, Debug)]
+pub enum Way {
+    /// By pairs of this row's column and the other's; with none, to all rows.
+    Join(Vec<(ColumnIndex, ColumnIndex)>),
+    /// By a function that returns them.
+    Call(Arc<Call>),
+}
+
+/// What is asked of a value.
 #[derive(Clone, Debug)]
 pub enum Comparison {
-    /// `column OPERATOR value`.
+    /// `value OPERATOR other value`.
     Value(Operator, Value),
-    /// `column OPERATOR other column`.
+    /// `value OPERATOR other column`.
     Column(Operator, ColumnOperand),
-    /// The column is null, or is not.
+    /// It is null, or is not.
     IsNull(bool),
+    /// All of this is asked of what it becomes as another type.
+    Cast(Arc<PgType>, Vec<Comparison>),
 }
 
 /// The other column of a comparison.
@@ -160,10 +239,28 @@ pub enum OperandKind {
 /// To which types an operator belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Family {
+    /// All types.
     Any,
+    /// All but those that are mere names.
+    Ordered,
     Text,
     Jsonb,
     Ltree,
+    Array,
+}
+
+impl Family {
+    fn has(self, ty: &Arc<PgType>) -> bool {
+        let base = ty.base();
+        match self {
+            Self::Any => true,
+            Self::Ordered => !matches!(base.kind, TypeKind::Enum(_)),
+            Self::Text => base.kind == TypeKind::Text,
+            Self::Jsonb => base.name == "jsonb",
+            Self::Ltree => base.name == "ltree",
+            Self::Array => matches!(base.kind, TypeKind::Array(_)),
+        }
+    }
 }
 
 const fn operator(
@@ -178,10 +275,10 @@ const fn operator(
 const OPERATORS: &[(Family, Operator)] = &[
     operator(Family::Any, "eq", " = ", OperandKind::Same),
     operator(Family::Any, "neq", " <> ", OperandKind::Same),
-    operator(Family::Any, "gt", " > ", OperandKind::Same),
-    operator(Family::Any, "gte", " >= ", OperandKind::Same),
-    operator(Family::Any, "lt", " < ", OperandKind::Same),
-    operator(Family::Any, "lte", " <= ", OperandKind::Same),
+    operator(Family::Ordered, "gt", " > ", OperandKind::Same),
+    operator(Family::Ordered, "gte", " >= ", OperandKind::Same),
+    operator(Family::Ordered, "lt", " < ", OperandKind::Same),
+    operator(Family::Ordered, "lte", " <= ", OperandKind::Same),
     operator(Family::Any, "in", " = any", OperandKind::SameList),
     operator(Family::Any, "nin", " <> all", OperandKind::SameList),
     operator(Family::Text, "like", " like ", OperandKind::Text),
@@ -199,6 +296,8 @@ const OPERATORS: &[(Family, Operator)] = &[
     operator(Family::Jsonb, "has_key", " ? ", OperandKind::Text),
     operator(Family::Jsonb, "has_keys_any", " ?| ", OperandKind::TextList),
     operator(Family::Jsonb, "has_keys_all", " ?& ", OperandKind::TextList),
+    operator(Family::Array, "contains", " @> ", OperandKind::Same),
+    operator(Family::Array, "contained_in", " <@ ", OperandKind::Same),
     operator(Family::Ltree, "ancestor", " @> ", OperandKind::Same),
     operator(Family::Ltree, "ancestor_any", " @> ", OperandKind::PlainList),
     operator(Family::Ltree, "descendant", " <@ ", OperandKind::Same),
@@ -207,6 +306,16 @@ const OPERATORS: &[(Family, Operator)] = &[
     operator(Family::Ltree, "matches_any", " ? ", OperandKind::Beside("lquery", true)),
     operator(Family::Ltree, "matches_fulltext", " @ ", OperandKind::Beside("ltxtquery", false)),
 ];
+
+/// The types to which values of type `ty` can be cast in a condition.
+pub fn casts(ty: &Arc<PgType>) -> Vec<Arc<PgType>> {
+    if ty.base().name == "jsonb" { vec![PgType::text()] } else { Vec::new() }
+}
+
+/// The type that the API calls `name` to which values of type `ty` can be cast.
+pub fn cast_to(ty: &Arc<PgType>, name: &str) -> Option<Arc<PgType>> {
+    casts(ty).into_iter().find(|to| to.graphql_name() == name)
+}
 
 impl Operator {
     /// The type of the right side for a column of type `ty`, and whether it is a list of such values.
@@ -218,7 +327,7 @@ impl Operator {
             OperandKind::TextList => (PgType::text(), true),
             OperandKind::Beside(name, list) => {
                 let schema = ty.base().schema.clone();
-                let beside = PgType { schema, name: name.to_owned(), kind: crate::catalog::TypeKind::Other };
+                let beside = PgType { schema, name: name.to_owned(), kind: TypeKind::Other };
                 (Arc::new(beside), list)
             }
         }
@@ -226,26 +335,14 @@ impl Operator {
 
     /// All operators for columns of type `ty`.
     pub fn all(ty: &Arc<PgType>) -> impl Iterator<Item = Self> {
-        OPERATORS
-            .iter()
-            .filter(|(_, operator)| Self::named(operator.name, ty).is_some())
-            .map(|(_, operator)| *operator)
+        OPERATORS.iter().filter(|(family, _)| family.has(ty)).map(|(_, operator)| *operator)
     }
 
     /// The operator `name` (without its leading `_`) for columns of type `ty`.
     pub fn named(name: &str, ty: &Arc<PgType>) -> Option<Self> {
-        let base = ty.base();
         OPERATORS
             .iter()
-            .find(|(family, operator)| {
-                operator.name == name
-                    && match family {
-                        Family::Any => true,
-                        Family::Text => base.kind == crate::catalog::TypeKind::Text,
-                        Family::Jsonb => base.name == "jsonb",
-                        Family::Ltree => base.name == "ltree",
-                    }
-            })
+            .find(|(family, operator)| operator.name == name && family.has(ty))
             .map(|(_, operator)| *operator)
     }
 }

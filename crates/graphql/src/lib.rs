@@ -6,7 +6,9 @@
 //!
 //! Invariant: knows no table of the messenger's, and no filter is applied after the database has answered.
 
+mod access;
 pub mod catalog;
+mod endpoint;
 mod engine;
 mod error;
 mod execute;
@@ -15,13 +17,18 @@ pub mod http;
 mod introspection;
 mod live;
 pub mod metadata;
+pub mod metadata_api;
 pub mod plan;
 mod plan_cache;
+pub mod rows;
 pub mod schema;
+mod sockets;
 pub mod sql;
 pub mod value;
 mod wire;
 pub mod ws;
 
-pub use engine::{Engine, EngineOptions};
+pub use access::LimitOptions;
+pub use endpoint::EndpointOptions;
+pub use engine::{Engine, EngineHealth, EngineOptions};
 pub use error::EngineError;

@@ -9,9 +9,10 @@ use base::session::Session;
 use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
 
+use crate::execute::Sharing;
 use crate::plan::{Document, Plan, plan};
 use crate::schema::RoleSchema;
-use crate::sql::{Statements, statements};
+use crate::sql::{Statements, shared, statements};
 use crate::value::Variables;
 
 /// How many documents are kept.
@@ -24,12 +25,13 @@ const MAX_PLANS: usize = 32;
 const MAX_CACHED_BYTES: usize = 32 * 1024;
 
 /// A plan with its statements.
-#[derive(Debug)]
 pub(crate) struct Prepared {
     /// The plan.
     pub plan: Plan,
     /// Its statements.
     pub statements: Statements,
+    /// Where requests of several callers can be one statement: those that are under way.
+    pub sharing: Option<Sharing>,
     /// The defaults of the document's variables.
     pub defaults: Vec<(String, serde_json::Value)>,
 }
@@ -74,10 +76,12 @@ impl PlanCache {
         Self { documents: Cache::new(MAX_DOCUMENTS) }
     }
 
-    /// The plan for a request: one that is there and whose assumptions hold, or a new one.
+    /// The plan for a request: one that is there and whose assumptions hold, or a new one. `permit` is asked about
+    /// a document that is not there yet, and `schema` for the role's API where a plan is to be made.
     pub(crate) fn prepare(
         &self,
-        schema: &RoleSchema,
+        schema: impl FnOnce() -> Arc<RoleSchema>,
+        permit: impl FnOnce(&Document) -> Result<(), GraphqlError>,
         session: &Session,
         request: &GraphqlRequest,
     ) -> Result<Arc<Prepared>, GraphqlError> {
@@ -90,13 +94,15 @@ impl PlanCache {
         let entry = match self.documents.get(&key) {
             Some(entry) => entry,
             None => {
-                Arc::new(Entry { document: Document::parse(&request.query)?, plans: RwLock::new(Vec::new()) })
+                let document = Document::parse(&request.query)?;
+                permit(&document)?;
+                Arc::new(Entry { document, plans: RwLock::new(Vec::new()) })
             }
         };
         if let Some(known) = entry.find(request) {
             return Ok(known);
         }
-        let made = Arc::new(make(schema, session, request, &entry.document)?);
+        let made = Arc::new(make(&schema(), session, request, &entry.document)?);
         entry.add(made.clone());
         if request.query.len() <= MAX_CACHED_BYTES {
             self.documents.insert(key.to_key(), entry);
@@ -159,6 +165,7 @@ fn make(
     let operation = request.operation_name.as_deref();
     let plan = plan(schema, document, operation, &request.variables, session)?;
     let statements = statements(&plan);
+    let sharing = shared(&plan).map(Sharing::new);
     let defaults = document.defaults(operation)?;
-    Ok(Prepared { plan, statements, defaults })
+    Ok(Prepared { plan, statements, sharing, defaults })
 }

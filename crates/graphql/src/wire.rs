@@ -35,19 +35,29 @@ struct ErrorBody<'a> {
 struct Extensions<'a> {
     path: &'a str,
     code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    internal: Option<&'a Value>,
+}
+
+/// How much of an error is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// What a client may see.
+    Public,
+    /// What the database said, too.
+    Internal,
 }
 
 /// The list of errors that stands under `errors`.
-pub(crate) fn errors(error: &GraphqlError) -> String {
-    let body = ErrorBody {
-        message: &error.message,
-        extensions: Extensions { path: &error.path, code: &error.code },
-    };
+pub(crate) fn errors(error: &GraphqlError, shown: Shown) -> String {
+    let internal = error.internal.as_deref().filter(|_| shown == Shown::Internal);
+    let extensions = Extensions { path: &error.path, code: &error.code, internal };
+    let body = ErrorBody { message: &error.message, extensions };
     serde_json::to_string(&[body]).unwrap_or_else(|_| "[]".to_owned())
 }
 
 /// `{"data":…}` or `{"errors":…}`.
-pub(crate) fn answer(result: &Result<bytes::Bytes, GraphqlError>) -> Vec<u8> {
+pub(crate) fn answer(result: &Result<bytes::Bytes, GraphqlError>, shown: Shown) -> Vec<u8> {
     match result {
         Ok(data) => {
             let mut body = Vec::with_capacity(data.len() + 9);
@@ -56,6 +66,6 @@ pub(crate) fn answer(result: &Result<bytes::Bytes, GraphqlError>) -> Vec<u8> {
             body.push(b'}');
             body
         }
-        Err(error) => format!("{{\"errors\":{}}}", errors(error)).into_bytes(),
+        Err(error) => format!("{{\"errors\":{}}}", errors(error, shown)).into_bytes(),
     }
 }

@@ -7,61 +7,62 @@ mod close;
 mod protocol;
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::extract::{ConnectInfo, State};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use base::project::{GraphqlError, GraphqlRequest};
 use base::session::Session;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use futures::stream::{AbortHandle, BoxStream, SelectAll, StreamExt, abortable};
 use tokio::time::Instant;
 
+use crate::engine::Caller;
 use crate::http::{Endpoint, refused_error};
+use crate::sockets::Place;
 use close::Close;
 use protocol::{Dialect, FromClient, InitPayload};
 
-/// The largest message from a client.
-const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
-
-/// How long a client may take to introduce itself.
-const INIT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How often the other side is asked for a sign of life.
-const PING_INTERVAL: Duration = Duration::from_secs(20);
-
-/// After this much silence the other side counts as gone.
-const SILENCE: Duration = Duration::from_secs(60);
+/// After this many times of asking without an answer the other side counts as gone.
+const SILENT_PINGS: u32 = 3;
 
 /// How long a message may take to leave.
 const SEND_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How many operations a socket may have at once.
-const MAX_OPERATIONS: usize = 128;
-
 pub(crate) async fn upgrade(
     State(endpoint): State<Endpoint>,
     headers: HeaderMap,
+    extensions: Extensions,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let upgrade = upgrade.protocols(Dialect::NAMES).max_message_size(MAX_MESSAGE_BYTES);
+    let upgrade = upgrade.protocols(Dialect::NAMES).max_message_size(endpoint.options.body_bytes);
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+    let place = endpoint.sockets.enter();
     upgrade.on_upgrade(move |socket| async move {
-        metrics::gauge!("graphql_sockets").increment(1.0);
         let dialect = socket.protocol().and_then(|name| name.to_str().ok()).and_then(Dialect::named);
         let mut connection = Connection {
             dialect: dialect.unwrap_or(Dialect::Transport),
             socket,
             endpoint,
             headers,
+            peer,
+            place,
             session: None,
+            revoked: futures::future::pending().boxed(),
             operations: HashMap::new(),
             started: 0,
             events: SelectAll::new(),
         };
-        let close = if dialect.is_some() { connection.run().await } else { Some(Close::SUBPROTOCOL) };
+        let close = match (&connection.place, dialect) {
+            (None, _) => Some(Close::TOO_MANY_SOCKETS),
+            (_, None) => Some(Close::SUBPROTOCOL),
+            _ => connection.run().await,
+        };
         connection.close(close).await;
-        metrics::gauge!("graphql_sockets").decrement(1.0);
     })
 }
 
@@ -88,7 +89,11 @@ struct Connection {
     socket: WebSocket,
     endpoint: Endpoint,
     headers: HeaderMap,
+    peer: Option<SocketAddr>,
+    place: Option<Place>,
     session: Option<Session>,
+    /// Ends when the session is revoked.
+    revoked: BoxFuture<'static, ()>,
     operations: HashMap<String, (u64, AbortHandle)>,
     started: u64,
     events: SelectAll<BoxStream<'static, Event>>,
@@ -99,7 +104,7 @@ impl Connection {
     async fn run(&mut self) -> Option<Close> {
         let opened = Instant::now();
         let mut last_heard = opened;
-        let mut ping = tokio::time::interval(PING_INTERVAL);
+        let mut ping = tokio::time::interval(self.endpoint.options.keep_alive);
         ping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let stop = self.endpoint.stop.clone();
         loop {
@@ -117,12 +122,13 @@ impl Connection {
                     return Some(if self.session.is_some() { Close::EXPIRED } else { Close::INIT_TIMEOUT });
                 }
                 _ = ping.tick() => {
-                    if last_heard.elapsed() > SILENCE {
+                    if last_heard.elapsed() > self.endpoint.options.keep_alive * SILENT_PINGS {
                         return None;
                     }
                     let sign = self.dialect.keep_alive().map(|text| Message::Text(text.into()));
                     self.send(sign.unwrap_or(Message::Ping(bytes::Bytes::new()))).await.ok()?;
                 }
+                () = &mut self.revoked => return Some(Close::REVOKED),
                 () = stop.cancelled() => return Some(Close::GOING_AWAY),
             }
         }
@@ -131,7 +137,7 @@ impl Connection {
     /// When the socket must close: when nobody has introduced themselves, or when their token ends.
     fn deadline(&self, opened: Instant) -> Instant {
         match &self.session {
-            None => opened + INIT_TIMEOUT,
+            None => opened + self.endpoint.options.init_timeout,
             Some(session) => {
                 let left =
                     session.expires_at().map(|end| end.saturating_sub(self.endpoint.clock.unix_seconds()));
@@ -189,6 +195,13 @@ impl Connection {
         }
         let session = self.endpoint.authenticator.session(&headers);
         let session = session.map_err(|refused| Close::forbidden(&refused_error(&refused).message))?;
+        let user = session.variable("x-hasura-user-id");
+        if !self.place.as_mut().is_some_and(|place| place.belongs_to(user)) {
+            return Err(Close::TOO_MANY_SOCKETS);
+        }
+        if let Some(revocations) = &self.endpoint.revocations {
+            self.revoked = revocations.revoked(&session);
+        }
         self.session = Some(session);
         self.send_text(Dialect::ack()).await
     }
@@ -198,10 +211,14 @@ impl Connection {
         if self.operations.contains_key(id) {
             return Err(Close::subscriber_exists(id));
         }
-        if self.operations.len() == MAX_OPERATIONS {
+        if self.operations.len() >= self.endpoint.options.operations {
             return Err(Close::TOO_MANY_OPERATIONS);
         }
-        let (states, abort) = abortable(self.endpoint.engine.watch(session, request));
+        let states = match self.endpoint.count(session, self.peer, 1) {
+            Ok(()) => self.endpoint.engine.watch_for(Caller::Client, session, request),
+            Err(refused) => futures::stream::once(async { Err(refused) }).boxed(),
+        };
+        let (states, abort) = abortable(states);
         self.started += 1;
         let operation = Operation { id: id.to_owned(), number: self.started };
         let last = Event { operation: operation.clone(), said: Said::Complete };
@@ -222,7 +239,8 @@ impl Connection {
             Said::Next(Err(error)) => {
                 // An error ends the operation; no `complete` follows it in the newer dialect.
                 self.operations.remove(&id);
-                self.send_text(self.dialect.error(&id, &error)).await
+                let shown = self.endpoint.shown(self.session.as_ref());
+                self.send_text(self.dialect.error(&id, &error, shown)).await
             }
             Said::Complete => {
                 self.operations.remove(&id);

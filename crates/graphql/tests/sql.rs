@@ -5,8 +5,8 @@ use std::sync::Arc;
 use base::session::Session;
 use db::testing::TestDatabase;
 use graphql::plan::{Document, plan};
-use graphql::schema::{RoleSchema, Tracked};
-use graphql::sql::{InsertSteps, Statements, WriteStatements, statements};
+use graphql::schema::{RoleSchema, Tracked, enum_tables};
+use graphql::sql::{InsertSteps, Statements, WriteStatements, shared, statements};
 use serde_json::{Map, Value, json};
 
 use crate::world::{ANN, metadata, user};
@@ -15,7 +15,7 @@ async fn schema(role: &str) -> RoleSchema {
     let migrations =
         db::migrate::MigrationSet::from_entries("fixture", [("1_fixture", include_str!("fixture/up.sql"))]);
     let database = TestDatabase::create(&[&migrations.unwrap()]).await;
-    let catalog = graphql::catalog::load(&database.pool().await).await.unwrap();
+    let catalog = graphql::catalog::load(&database.pool().await, &enum_tables(&metadata())).await.unwrap();
     RoleSchema::build(
         &Tracked::new(Arc::new(catalog), &metadata(), graphql::schema::SchemaOptions::default()),
         role,
@@ -27,9 +27,17 @@ fn written(schema: &RoleSchema, session: &Session, query: &str, variables: Value
     let plan = plan(schema, &Document::parse(query).unwrap(), None, &variables, session).unwrap();
     match statements(&plan) {
         Statements::Known(answer) => answer,
-        Statements::Read(statement) | Statements::Live(statement) => statement.sql.to_string(),
+        Statements::Read(statement)
+        | Statements::ReadRows(statement, _)
+        | Statements::Live(statement)
+        | Statements::Stream(statement) => statement.sql.to_string(),
         Statements::Write(fields) => {
-            fields.iter().map(|field| shown(&field.run)).collect::<Vec<_>>().join("\n;\n")
+            let mut all: Vec<_> = fields.iter().map(|field| shown(&field.run)).collect();
+            if let Some(shared) = shared(&plan) {
+                all.push(format!("-- shared\n{}", shared.write.sql));
+                all.extend(shared.read.map(|read| read.sql.to_string()));
+            }
+            all.join("\n;\n")
         }
     }
 }
@@ -73,6 +81,11 @@ async fn the_sql_is_as_it_was() {
         ("function", "{ books_longer_than(args: {least_pages: 3}) { title } }", json!({})),
         ("live", "subscription { loan { note } }", json!({})),
         (
+            "stream",
+            "subscription($from: Int!) { book_stream(batch_size: 5, cursor: {initial_value: {pages: $from}, ordering: DESC}, where: {author_id: {_eq: 1}}) { title } }",
+            json!({"from": 500}),
+        ),
+        (
             "insert",
             "mutation { insert_book_one(object: {title: \"t\"}, on_conflict: {constraint: book_pkey, update_columns: [title]}) { id title } }",
             json!({}),
@@ -100,6 +113,11 @@ async fn the_sql_is_as_it_was() {
             json!({}),
         ),
         (
+            "computed",
+            "{ author { label long_books(args: {least_pages: 3}, limit: 1) { title } } }",
+            json!({}),
+        ),
+        (
             "aggregate",
             "{ author(where: {books_aggregate: {count: {predicate: {_gt: 1}}}}, order_by: {books_aggregate: {max: {pages: desc}}}) { books_aggregate { aggregate { count sum { pages } } nodes { title } } } }",
             json!({}),
@@ -108,4 +126,13 @@ async fn the_sql_is_as_it_was() {
     for (name, query, variables) in cases {
         insta::assert_snapshot!(name, written(&schema, &Session::admin(), query, variables));
     }
+}
+
+#[tokio::test]
+async fn a_hidden_cell_is_hidden_in_the_sql() {
+    let schema = schema("press").await;
+    let session = Session::new("press", [("X-Hasura-Author-Id".to_owned(), "1".to_owned())], false);
+    let query =
+        "{ magazine(where: {price: {_gt: 3}}, order_by: {price: asc}, distinct_on: price) { title price } }";
+    insta::assert_snapshot!("hidden_cell", written(&schema, &session, query, json!({})));
 }

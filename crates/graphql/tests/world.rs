@@ -19,28 +19,40 @@ pub(crate) const BOB: &str = "00000000-0000-0000-0000-000000000002";
 pub(crate) struct World {
     pub(crate) engine: Engine,
     pub(crate) feed: Feed,
-    _database: TestDatabase,
+    pub(crate) database: TestDatabase,
 }
 
 pub(crate) fn metadata() -> Metadata {
-    let files = [("databases/databases.yaml", include_str!("fixture/databases.yaml"))];
+    let files = [
+        ("databases/databases.yaml", include_str!("fixture/databases.yaml")),
+        ("inherited_roles.yaml", include_str!("fixture/inherited_roles.yaml")),
+    ];
     MetadataFolder::from_files(files).metadata().expect("the fixture's metadata is good")
 }
 
 impl World {
     pub(crate) fn new() -> BoxFuture<'static, Self> {
-        Box::pin(Self::start())
+        Self::with(EngineOptions::default())
     }
 
-    async fn start() -> Self {
+    pub(crate) fn with(options: EngineOptions) -> BoxFuture<'static, Self> {
+        Box::pin(Self::start(options))
+    }
+
+    async fn start(options: EngineOptions) -> Self {
         let migrations =
             MigrationSet::from_entries("fixture", [("1_fixture", include_str!("fixture/up.sql"))]);
         let database = TestDatabase::create(&[&migrations.expect("the fixture is good")]).await;
         let pool = database.pool().await;
-        let (engine, feed) =
-            Engine::start(pool, &metadata(), EngineOptions::default()).await.expect("the engine starts");
-        assert_eq!(engine.inconsistencies(), Vec::<String>::new());
-        Self { engine, feed, _database: database }
+        let (engine, feed) = Engine::start(pool, &metadata(), options).await.expect("the engine starts");
+        // What the parents of a role do not agree on is told, and not allowed.
+        let disagreement = |role: &str| {
+            format!(
+                "permission of role {role} on table public.magazine: the roles that it inherits from do not agree on what it may update, so it may not"
+            )
+        };
+        assert_eq!(engine.inconsistencies(), [disagreement("house"), disagreement("press")]);
+        Self { engine, feed, database }
     }
 
     /// Waits until changes come by replication.

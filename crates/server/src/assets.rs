@@ -7,6 +7,8 @@ use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
+use crate::graphiql;
+
 #[derive(RustEmbed)]
 #[folder = "../../web/dist"]
 #[allow_missing = true]
@@ -15,6 +17,23 @@ struct Client;
 /// Scripts and styles come from here alone; pictures of people may be blobs that the client has fetched.
 const CONTENT_POLICY: &str = "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; \
     connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// A page of the build that is not the client's, under a policy of its own.
+pub(crate) fn page(request: &Request, name: &str, policy: &'static str) -> Response {
+    match Client::get(name) {
+        Some(file) => respond(request, &file, false, policy),
+        None => (StatusCode::NOT_FOUND, "the page is not part of this build").into_response(),
+    }
+}
+
+/// A file that pages of the build are made of.
+pub(crate) fn asset(request: &Request) -> Response {
+    let file = Client::get(request.uri().path().trim_start_matches('/'));
+    file.map_or_else(
+        || StatusCode::NOT_FOUND.into_response(),
+        |file| respond(request, &file, true, CONTENT_POLICY),
+    )
+}
 
 /// Serves the client wherever no other route does.
 pub(crate) fn fallback(router: Router) -> Router {
@@ -29,10 +48,11 @@ fn serve(request: &Request) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
-    match Client::get(path) {
-        Some(file) => respond(request, &file, path.starts_with("assets/")),
+    let file = Client::get(path).filter(|_| path != graphiql::PAGE);
+    match file {
+        Some(file) => respond(request, &file, path.starts_with("assets/"), CONTENT_POLICY),
         None if is_place(request.uri()) => match Client::get("index.html") {
-            Some(index) => respond(request, &index, false),
+            Some(index) => respond(request, &index, false, CONTENT_POLICY),
             None => (StatusCode::NOT_FOUND, "the web client is not part of this build").into_response(),
         },
         None => StatusCode::NOT_FOUND.into_response(),
@@ -44,7 +64,7 @@ fn is_place(uri: &Uri) -> bool {
     !uri.path().rsplit('/').next().is_some_and(|last| last.contains('.'))
 }
 
-fn respond(request: &Request, file: &EmbeddedFile, hashed: bool) -> Response {
+fn respond(request: &Request, file: &EmbeddedFile, hashed: bool, policy: &str) -> Response {
     let [head @ .., _, _] = file.metadata.sha256_hash();
     let tag = format!("\"{}\"", head.map(|byte| format!("{byte:02x}")).concat());
     // The names of assets change with what is in them.
@@ -65,7 +85,7 @@ fn respond(request: &Request, file: &EmbeddedFile, hashed: bool) -> Response {
     set(header::CONTENT_TYPE, file.metadata.mimetype());
     set(header::CACHE_CONTROL, cache);
     set(header::ETAG, &tag);
-    set(header::CONTENT_SECURITY_POLICY, CONTENT_POLICY);
+    set(header::CONTENT_SECURITY_POLICY, policy);
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(header::REFERRER_POLICY, "no-referrer");
     response

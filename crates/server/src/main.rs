@@ -4,20 +4,26 @@
 
 mod assets;
 mod config;
+mod cors;
 mod engine_alone;
+mod graphiql;
 mod health;
+mod keys;
 mod listener;
 mod metrics;
 mod project_files;
 mod routes;
 mod schema_file;
-mod secrets;
 mod serve;
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use config::{Command, CommandLine};
+
+/// Half of what a request costs beside the system's own calls is small pieces of memory.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let command_line = match CommandLine::read() {
@@ -38,9 +44,11 @@ fn run(command_line: CommandLine) -> anyhow::Result<()> {
     match command_line.command.unwrap_or(Command::Serve) {
         Command::Serve => runtime()?.block_on(Box::pin(serve::serve(command_line.config))),
         Command::Engine(engine) => {
-            serve::prepare_process(&command_line.config.server.log)?;
-            runtime()?.block_on(Box::pin(engine_alone::serve(engine)))
+            let log = engine.log_level.as_ref().unwrap_or(&command_line.config.server.log);
+            serve::prepare_process(log)?;
+            runtime()?.block_on(Box::pin(engine_alone::serve(*engine)))
         }
+        Command::Keys { command } => keys::run(&command_line.config, &command),
         Command::Schema => Ok(std::io::stdout().write_all(schema_file::text()?.as_bytes())?),
     }
 }

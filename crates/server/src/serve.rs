@@ -5,26 +5,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use app::auth::Auth;
+use app::auth::{Auth, SessionRows};
 use app::files::{Files, Limits, Store};
 use base::authenticate::{Authenticator, PUBLIC_ROLE};
 use base::clock::Clock;
-use base::jwt::JwtKey;
 use base::project::Project;
 use changes::Feed;
 use clients::mail::Mailer;
 use db::local::{LocalOptions, LocalPostgres};
 use db::{Address, Pool, PoolOptions};
+use graphql::Engine;
 use graphql::http::Endpoint;
-use graphql::{Engine, EngineOptions};
-use secrecy::SecretString;
+use graphql::metadata_api::Mode;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::keys::{self, Keys};
 use crate::listener::Listener;
-use crate::{metrics, project_files, routes, secrets};
+use crate::routes::AdminRoutes;
+use crate::{metrics, project_files, routes};
 
 /// An upload that was touched this long ago and is not finished was cut short.
 const UNFINISHED_UPLOAD_SECONDS: i64 = 60 * 60;
@@ -79,8 +80,14 @@ async fn serve_with(
     db::migrate::apply(address, &[&db::platform::migrations(), &accounts, &project_migrations]).await?;
     let pool = Pool::open(address.clone(), pool_options(config)).await?;
     let mut parts = Box::pin(Parts::start(config, keys, &pool, stop.clone())).await?;
-    let router =
-        routes::router(pool.clone(), parts.endpoint.clone(), parts.auth.clone(), parts.files.clone());
+    let router = routes::router(
+        pool.clone(),
+        parts.engine.clone(),
+        parts.endpoint.clone(),
+        parts.auth.clone(),
+        parts.files.clone(),
+        &admin_routes(config),
+    );
     announce(&listener)?;
     let serving = tokio::spawn(listener.serve(router, stop.clone()));
     let result = tokio::select! {
@@ -88,6 +95,7 @@ async fn serve_with(
         error = database_failed => Err(anyhow::Error::from(error)),
         () = parts.feed.died() => Err(anyhow::anyhow!("the change feed died")),
         _ = &mut parts.letters => Err(anyhow::anyhow!("the sender of letters died")),
+        Some(_) = parts.key_watch.join_next() => Err(anyhow::anyhow!("the watch over the keys died")),
     };
     tracing::info!("stopping");
     stop.cancel();
@@ -96,37 +104,13 @@ async fn serve_with(
     result.and(drained)
 }
 
-/// The keys that others know, too: given, or made at the first start and kept.
-struct Keys {
-    clock: Clock,
-    admin_secret: SecretString,
-    jwt: JwtKey,
-    /// Under which codes in letters are kept.
-    codes: SecretString,
-}
-
-impl Keys {
-    fn read(config: &Config) -> anyhow::Result<Self> {
-        let data_dir = &config.server.data_dir;
-        let clock = Clock::system();
-        let admin_secret = match &config.keys.nhost_admin_secret {
-            Some(secret) => secret.clone(),
-            None => secrets::kept(data_dir, "admin_secret")?,
-        };
-        let jwt_secret = match &config.keys.nhost_jwt_secret {
-            Some(secret) => secret.clone(),
-            None => secrets::kept(data_dir, "jwt_secret")?,
-        };
-        let jwt = JwtKey::parse(&jwt_secret, clock.clone()).context("NHOST_JWT_SECRET")?;
-        let codes = secrets::kept(data_dir, "code_key")?;
-        Ok(Self { clock, admin_secret, jwt, codes })
-    }
-}
-
 /// The parts that answer requests.
 struct Parts {
     feed: Feed,
     letters: JoinHandle<()>,
+    /// Who keeps the keys of access tokens current.
+    key_watch: JoinSet<()>,
+    engine: Engine,
     endpoint: Endpoint,
     auth: Auth,
     files: Files,
@@ -140,22 +124,26 @@ impl Parts {
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
         let data_dir = &config.server.data_dir;
-        let Keys { clock, admin_secret, jwt, codes } = keys;
+        let Keys { clock, admin_secret, jwt, jwt_file, codes } = keys;
+        let mut key_watch = clients::jwks::keep(&jwt, &stop).await?;
+        if let Some(path) = jwt_file {
+            key_watch.spawn(keys::watch(jwt.clone(), path, stop.clone()));
+        }
         let authenticator =
             Authenticator::new(Some(admin_secret), Some(jwt.clone()), Some(PUBLIC_ROLE.to_owned()));
 
         let metadata = project_files::metadata()?;
-        let (engine, feed) = Engine::start(pool.clone(), &metadata, EngineOptions::default()).await?;
-        let mut options = config.auth.options(config.server.listen, config.mail.is_on(), codes);
+        let (engine, feed) = Engine::start(pool.clone(), &metadata, config.graphql.engine()).await?;
+        let project: Arc<dyn Project> = Arc::new(engine.clone());
+        let mut options = config.auth_options(codes)?;
         options.relying_party =
             config.relying_party().map_err(|exit| anyhow::anyhow!("{}", exit.message()))?;
-        options.require_elevated_claim = config.webauthn.elevation();
         options.providers = config.providers.providers(&clock).context("a sign-in service")?;
-        let auth = Auth::start(pool.clone(), jwt, options).await?;
+        let auth = Auth::start(pool.clone(), jwt, Some(Arc::clone(&project)), options).await?;
         let mailer = config.mail.mailer(data_dir, &clock).await.context("letters cannot be sent")?;
         reload_at_hangup(mailer.clone())?;
         let letters = start_letters(config, mailer, &auth, &clock, &stop);
-        let project: Arc<dyn Project> = Arc::new(engine.clone());
+        let revocations = SessionRows::new(Arc::clone(&project));
         let store = Store::disk(&data_dir.join("files")).await?;
         let files = Files::new(project, authenticator.clone(), store, Limits::default());
         let before = clock.unix_seconds() - UNFINISHED_UPLOAD_SECONDS;
@@ -164,9 +152,17 @@ impl Parts {
             tracing::info!(files.swept = swept, "uploads that were cut short are forgotten");
         }
         tell_what_is_off(config);
-        let endpoint = Endpoint::new(engine, authenticator, clock, stop);
-        Ok(Self { feed, letters, endpoint, auth, files })
+        let endpoint = Endpoint::new(engine.clone(), authenticator, clock, stop);
+        let endpoint = endpoint.with(config.graphql.endpoint()).with_revocations(Arc::new(revocations));
+        Ok(Self { feed, letters, key_watch, engine, endpoint, auth, files })
     }
+}
+
+/// What administrators and developers find. The project's metadata is a part of the program: changing it while it
+/// runs must be switched on.
+fn admin_routes(config: &Config) -> AdminRoutes {
+    let metadata = if config.graphql.metadata_api { Mode::Change } else { Mode::Look };
+    AdminRoutes { metadata, graphiql: config.graphql.graphiql(config.server.env) }
 }
 
 /// Sends letters beside everything else, until `stop`.

@@ -1,6 +1,9 @@
 //! What holds of the whole: who may depend on whom, and the rules of the project's own schema.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where its ground is missing")]
+// A test is a deep nest of futures: of the engine, the pool and the changes.
+#![recursion_limit = "256"]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test ends where its ground is missing")]
 
 mod boundaries;
+mod engine;
 mod project;

@@ -3,6 +3,11 @@
 
 mod at_once;
 mod catching_up;
+mod follower;
+mod matrix;
+mod on_nhost;
+mod streams;
+mod world;
 
 use std::path::Path;
 
@@ -150,31 +155,38 @@ async fn a_direct_chat_is_one_however_many_open_it() {
     let session = session(SENDERS[0]);
     let sql = "select id from open_direct_chat($1, $2::text::json)";
     let refused = pool.query_one(sql, &[&stranger, &session]).await.unwrap_err();
-    assert_eq!(refused.sqlstate(), Some(&SqlState::INVALID_PARAMETER_VALUE));
-}
-
-#[tokio::test]
-async fn the_metadata_fits_the_database() {
-    let database = database().await;
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../nhost/metadata");
-    let metadata = graphql::metadata::MetadataFolder::read(&folder).unwrap().metadata().unwrap();
-    let starting =
-        graphql::Engine::start(database.pool().await, &metadata, graphql::EngineOptions::default());
-    let (engine, _feed) = Box::pin(starting).await.unwrap();
-    assert_eq!(engine.inconsistencies(), Vec::<String>::new());
+    assert_eq!(refused.sqlstate(), Some(&SqlState::INTEGRITY_CONSTRAINT_VIOLATION));
+    assert_eq!(rule(&refused), Some("no-such-person"));
 }
 
 #[tokio::test]
 async fn the_api_can_be_described_to_every_role() {
-    let database = database().await;
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../nhost/metadata");
-    let metadata = graphql::metadata::MetadataFolder::read(&folder).unwrap().metadata().unwrap();
-    let starting =
-        graphql::Engine::start(database.pool().await, &metadata, graphql::EngineOptions::default());
-    let (engine, _feed) = Box::pin(starting).await.unwrap();
+    let world = Box::pin(world::World::start()).await;
     for role in ["admin", "user", "public"] {
         let session = base::session::Session::new(role, [], false);
-        let request = base::project::GraphqlRequest::new("{ __schema { types { name } } }", ());
-        engine.execute(&session, &request).await.unwrap();
+        let ask = "{ __schema { types { name } } }";
+        world.run(&session, ask, serde_json::json!({})).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn the_page_for_authors_of_clients_names_every_answer_and_limit() {
+    let page = include_str!("../../../docs/rules.md");
+    let database = database().await;
+    let lines = "select format('| `%s` | %s |', code, message) from rule_errors \
+                 union all select format('| `%s` | %s |', name, value) from rule_limits";
+    let lines = database.pool().await.query(lines, &[]).await.unwrap();
+    let lines: Vec<String> = lines.iter().map(|row| row.get(0)).collect();
+    let missing: Vec<&String> = lines.iter().filter(|line| !page.contains(line.as_str())).collect();
+    assert_eq!(missing, Vec::<&String>::new());
+    let codes = page.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(codes, lines.len(), "docs/rules.md names what there is not");
+    // Every refusal has a code, and every code has a sentence.
+    let unknown = "select p.proname || ': ' || hit[1] from pg_proc p, regexp_matches(p.prosrc, 'public\\.refuse\\(''([^'']*)''', 'g') hit \
+                   where p.pronamespace = 'public'::regnamespace and hit[1] not in (select code from rule_errors) \
+                   union all select p.proname from pg_proc p where p.pronamespace = 'public'::regnamespace \
+                   and p.prosrc like '%raise exception%' and p.proname not in ('refuse', 'messages_number_insert')";
+    let unknown = database.pool().await.query(unknown, &[]).await.unwrap();
+    let unknown: Vec<String> = unknown.iter().map(|row| row.get(0)).collect();
+    assert_eq!(unknown, Vec::<String>::new());
 }

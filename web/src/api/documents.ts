@@ -78,22 +78,12 @@ export const markRead: Operation<null, { chatId: number; userId: string; seq: nu
   read: () => null,
 };
 
-/** People by their name, or a word of it: `start` and `wordStart` are patterns. */
-export const findPeople: Operation<
-  Person[],
-  { start: string; wordStart: string; userId: string; limit: number }
-> = {
-  query: `query FindPeople($start: String!, $wordStart: String!, $userId: uuid!, $limit: Int!) {
-    people(
-      where: {
-        id: { _neq: $userId }
-        _or: [{ displayName: { _ilike: $start } }, { displayName: { _ilike: $wordStart } }]
-      }
-      order_by: [{ displayName: asc }, { id: asc }]
-      limit: $limit
-    ) { id displayName }
+/** People by the beginning of their name or of a word in it, by their user name or whole e-mail address; 20 at most. */
+export const findPeople: Operation<Person[], { query: string }> = {
+  query: `query FindPeople($query: String!) {
+    search_people(args: { query: $query }) { id displayName }
   }`,
-  read: (data) => listOf(person)(row(data).people),
+  read: (data) => listOf(person)(row(data).search_people),
 };
 
 /** The direct chat with a person; it is made when there is none yet. */

@@ -40,6 +40,11 @@ const byServerCode: Readonly<Record<string, ProblemCode>> = {
   "parse-failed": "badInput",
   "validation-failed": "badInput",
   unexpected: "unavailable",
+  "searching-too-fast": "tooMany",
+  "opening-too-fast": "tooMany",
+  "sending-too-fast": "tooMany",
+  "sending-too-fast-everywhere": "tooMany",
+  blocked: "forbidden",
 };
 
 const byStatus: Readonly<Record<number, ProblemCode>> = {

@@ -9,7 +9,8 @@ import { openChat } from "./route";
 
 /** A pause in typing of this length starts the search. */
 const typingPause = 220;
-const limit = 20;
+/** The server finds nobody by less. */
+const shortest = 2;
 
 export type SearchView =
   | { readonly state: "idle" | "searching" }
@@ -28,7 +29,7 @@ export const search: ReadonlySignal<SearchView> = current;
 export function followSearch(userId: string): () => void {
   const stop = effect(() => {
     const name = searched.value.trim();
-    if (name === "") {
+    if (name.replace(/^@/, "").length < shortest) {
       current.value = { state: "idle" };
       return undefined;
     }
@@ -62,16 +63,10 @@ export async function writeTo(person: Person): Promise<void> {
 
 async function find(name: string, userId: string): Promise<SearchView> {
   try {
-    const start = startingWith(name);
-    const wordStart = `% ${start}`;
-    const people = await request(findPeople, { start, wordStart, userId, limit });
+    const found = await request(findPeople, { query: name });
+    const people = found.filter((person) => person.id !== userId);
     return { state: "found", people };
   } catch (error) {
     return { state: "failed", problem: toProblem(error).code };
   }
-}
-
-/** What a person types is text: `%` and `_` in it stand for themselves. */
-function startingWith(name: string): string {
-  return `${name.replace(/[\\%_]/g, "\\$&")}%`;
 }

@@ -15,15 +15,14 @@ use uuid::Uuid;
 
 use super::Auth;
 use super::error::AuthError;
-use super::fields::Email;
 use super::letters::Template;
 use super::network::Network;
 
 /// How long a code is good.
-const LIFETIME_SECONDS: f64 = 600.0;
+pub(super) const LIFETIME_SECONDS: f64 = 600.0;
 
 /// How many codes a person may get an hour: with each, twenty guesses.
-const CODES_PER_HOUR: i32 = 5;
+pub(super) const CODES_PER_HOUR: i32 = 5;
 
 /// How many guesses at a code one network has, and all together.
 const TRIES_PER_NETWORK: i32 = 5;
@@ -32,15 +31,34 @@ const TRIES: i32 = 20;
 /// What a code is for: one for something else is no good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
+    /// In the place of a password.
     SignIn,
+    /// To verify the address of an account.
+    Verify,
+    /// As the second factor.
+    SecondFactor,
 }
 
 impl Purpose {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::SignIn => "signin",
+            Self::Verify => "verify",
+            Self::SecondFactor => "mfa",
         }
     }
+
+    /// Whether whoever has the address takes the account over from whoever made it with an address that was never
+    /// verified. Not where the code goes to who has just shown the password.
+    fn takes_over(self) -> bool {
+        self == Self::SignIn
+    }
+}
+
+/// A code that was just made.
+pub(super) struct NewCode {
+    pub(super) code: String,
+    pub(super) mac: Vec<u8>,
 }
 
 /// A code that somebody typed: six or eight digits.
@@ -65,40 +83,48 @@ impl TryFrom<String> for TypedCode {
 }
 
 impl Auth {
-    /// Writes a letter with a new code, if there is such a person and they did not get too many. It takes as
-    /// long either way, and nobody is told.
-    pub(super) async fn send_code(&self, purpose: Purpose, email: &Email) -> Result<(), AuthError> {
+    /// Writes a letter with a new code, if there is such a person and they did not get too many: says whether. It
+    /// takes as long either way.
+    pub(super) async fn send_code(&self, purpose: Purpose, email: &str) -> Result<bool, AuthError> {
         let options = &self.0.options;
-        let code = generate(options.code_digits);
-        let mac = self.code_mac(purpose, email, &code)?.finalize().into_bytes();
+        let NewCode { code, mac } = self.new_code(purpose, email)?;
+        let template = Template::SigninOtp.name();
         let variables = Json(json!({
             "code": code, "ticket": code, "serverUrl": options.server_url, "clientUrl": options.client_url,
         }));
-        self.0
+        let row = self
+            .0
             .pool
-            .execute(
+            .query_one(
                 include_str!("sql/send_code.sql"),
                 &[
-                    &email.as_str(),
+                    &email,
                     &purpose.name(),
-                    &mac.as_slice(),
+                    &mac,
                     &LIFETIME_SECONDS,
                     &f64::from(options.letter_pause_seconds),
                     &CODES_PER_HOUR,
-                    &Template::SigninOtp.name(),
+                    &template,
                     &variables,
                 ],
             )
             .await?;
         self.0.letters_wait.notify_one();
-        Ok(())
+        Ok(row.try_get::<_, String>("template")? == template)
+    }
+
+    /// A code for somebody with this address, and what the database keeps of it.
+    pub(super) fn new_code(&self, purpose: Purpose, email: &str) -> Result<NewCode, AuthError> {
+        let code = generate(self.0.options.code_digits);
+        let mac = self.code_mac(purpose, email, &code)?.finalize().into_bytes().to_vec();
+        Ok(NewCode { code, mac })
     }
 
     /// The person whose code this is, which uses it up; their address is verified by it.
     pub(super) async fn use_code(
         &self,
         purpose: Purpose,
-        email: &Email,
+        email: &str,
         typed: &TypedCode,
         network: &Network,
     ) -> Result<Uuid, AuthError> {
@@ -107,7 +133,7 @@ impl Auth {
         let counted = pool
             .query_opt(
                 include_str!("sql/count_try.sql"),
-                &[&email.as_str(), &name, &network.as_str(), &TRIES_PER_NETWORK, &TRIES],
+                &[&email, &name, &network.as_str(), &TRIES_PER_NETWORK, &TRIES],
             )
             .await?
             .ok_or(AuthError::InvalidTicket)?;
@@ -117,16 +143,17 @@ impl Auth {
             .verify_slice(&stored)
             .map_err(|_| AuthError::InvalidTicket)?;
         let id: Uuid = counted.try_get("id")?;
-        let used = pool.query_opt(include_str!("sql/use_code.sql"), &[&id, &stored]).await?;
+        let used =
+            pool.query_opt(include_str!("sql/use_code.sql"), &[&id, &stored, &purpose.takes_over()]).await?;
         Ok(used.ok_or(AuthError::InvalidTicket)?.try_get("id")?)
     }
 
-    fn code_mac(&self, purpose: Purpose, email: &Email, code: &str) -> Result<Hmac<Sha256>, AuthError> {
+    fn code_mac(&self, purpose: Purpose, email: &str, code: &str) -> Result<Hmac<Sha256>, AuthError> {
         let key = self.0.options.code_key.expose_secret().as_bytes();
         let mut mac =
             Hmac::<Sha256>::new_from_slice(key).map_err(|error| AuthError::Hash(error.to_string()))?;
         // None of the parts contains the separator.
-        for part in [purpose.name(), &email.as_str().to_ascii_lowercase(), code] {
+        for part in [purpose.name(), &email.to_ascii_lowercase(), code] {
             mac.update(part.as_bytes());
             mac.update(b"\0");
         }

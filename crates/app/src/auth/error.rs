@@ -5,6 +5,7 @@
 //! An internal failure is logged here, once, and told to the client as one sentence without details.
 
 use axum::Json;
+use axum::extract::State;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -13,6 +14,7 @@ use base::jwt::TokenError;
 use db::tokio_postgres;
 use serde::Serialize;
 
+use super::Auth;
 use super::observe::Outcome;
 
 /// Why a request is refused.
@@ -81,18 +83,30 @@ pub enum AuthError {
     /// The password is shorter than the configured minimum.
     #[error("Password is too short")]
     PasswordTooShort,
+    /// The password is one that thieves know.
+    #[error("Password is in HIBP database")]
+    BreachedPassword,
     /// The address is unknown or the password wrong: nobody is told which.
     #[error("Incorrect email or password")]
     InvalidEmailPassword,
     /// The account is disabled.
     #[error("User is disabled")]
     DisabledUser,
+    /// What is asked for is only done for who has just signed in, or shows their password.
+    #[error("Sign in again, or show your password")]
+    StaleSession,
     /// The account's address must be verified first.
     #[error("User is not verified.")]
     UnverifiedUser,
     /// The refresh token is unknown, used up or too old.
     #[error("Invalid or expired refresh token")]
     InvalidRefreshToken,
+    /// The personal access token is unknown or too old.
+    #[error("Invalid or expired personal access token")]
+    InvalidPat,
+    /// Only who is anonymous can do this.
+    #[error("Logged in user is not anonymous")]
+    UserNotAnonymous,
     /// Nobody can make an account.
     #[error("Sign up is disabled.")]
     SignupDisabled,
@@ -123,6 +137,12 @@ pub enum AuthError {
     /// The settings of security keys cannot be used.
     #[error("the settings of WebAuthn: {0}")]
     ConfigureWebauthn(String),
+    /// The settings name custom claims that cannot be read.
+    #[error("AUTH_JWT_CUSTOM_CLAIMS: {0}")]
+    CustomClaims(String),
+    /// The project did not tell a person's claims.
+    #[error("reading a person's claims: {0}")]
+    ReadClaims(String),
     /// An access token could not be signed.
     #[error("signing an access token")]
     Sign(#[source] TokenError),
@@ -175,10 +195,14 @@ impl AuthError {
             Self::ProviderAlreadyLinked => (StatusCode::CONFLICT, "provider-account-already-linked"),
             Self::ElevationRequired => (StatusCode::FORBIDDEN, "elevated-claim-required"),
             Self::PasswordTooShort => (StatusCode::BAD_REQUEST, "password-too-short"),
+            Self::BreachedPassword => (StatusCode::BAD_REQUEST, "password-in-hibp-database"),
             Self::InvalidEmailPassword => (StatusCode::UNAUTHORIZED, "invalid-email-password"),
             Self::DisabledUser => (StatusCode::UNAUTHORIZED, "disabled-user"),
+            Self::StaleSession => (StatusCode::FORBIDDEN, "sign-in-again"),
             Self::UnverifiedUser => (StatusCode::UNAUTHORIZED, "unverified-user"),
             Self::InvalidRefreshToken => (StatusCode::UNAUTHORIZED, "invalid-refresh-token"),
+            Self::InvalidPat => (StatusCode::UNAUTHORIZED, "invalid-pat"),
+            Self::UserNotAnonymous => (StatusCode::BAD_REQUEST, "user-not-anonymous"),
             Self::SignupDisabled => (StatusCode::FORBIDDEN, "signup-disabled"),
             Self::ForbiddenAnonymous => (StatusCode::FORBIDDEN, "forbidden-anonymous"),
             Self::EmailAlreadyInUse => (StatusCode::CONFLICT, "email-already-in-use"),
@@ -188,10 +212,12 @@ impl AuthError {
             Self::Database(error) if error.is_connection_lost() || error.is_busy() => {
                 (StatusCode::SERVICE_UNAVAILABLE, "internal-server-error")
             }
+            Self::ReadClaims(_) => (StatusCode::SERVICE_UNAVAILABLE, "internal-server-error"),
             Self::Database(_)
             | Self::Row(_)
             | Self::Hash(_)
             | Self::Draw(_)
+            | Self::CustomClaims(_)
             | Self::Sign(_)
             | Self::Keep(_)
             | Self::ConfigureWebauthn(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal-server-error"),
@@ -266,6 +292,38 @@ fn describe(error: &AuthError) -> String {
         cause = source.source();
     }
     line
+}
+
+/// The codes that tell about accounts, which Nhost Auth hides where it is told to.
+const TELLING: [&str; 16] = [
+    "role-not-allowed",
+    "email-already-verified",
+    "user-not-anonymous",
+    "no-totp-secret",
+    "invalid-email-password",
+    "disabled-user",
+    "unverified-user",
+    "invalid-refresh-token",
+    "invalid-ticket",
+    "invalid-pat",
+    "disabled-mfa-totp",
+    "invalid-totp",
+    "signup-disabled",
+    "forbidden-anonymous",
+    "email-already-in-use",
+    "invalid-otp",
+];
+
+/// Puts one answer in the place of all that tell about accounts, where the settings say so.
+pub(super) async fn conceal(State(auth): State<Auth>, response: Response) -> Response {
+    let outcome = response.extensions().get::<Outcome>();
+    let tells = outcome.is_some_and(|outcome| TELLING.contains(&outcome.0));
+    if !(tells && auth.0.options.conceal_errors) {
+        return response;
+    }
+    let status = StatusCode::BAD_REQUEST;
+    let message = "The request payload is incorrect".to_owned();
+    (status, Json(ErrorBody { status: status.as_u16(), message, error: "invalid-request" })).into_response()
 }
 
 /// Answers a method that a path does not have.

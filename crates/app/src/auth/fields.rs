@@ -199,7 +199,7 @@ impl TryFrom<String> for UuidText {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let usual = Uuid::try_parse(&text).is_ok_and(|id| id.to_string() == text);
-        if usual { Ok(Self(text)) } else { Err("a refresh token is a UUID") }
+        if usual { Ok(Self(text)) } else { Err("a token is a UUID") }
     }
 }
 

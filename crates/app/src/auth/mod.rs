@@ -5,15 +5,20 @@
 //! needed is 401 `invalid-request` (Nhost: 400 in another shape), as clients expect.
 //! It exists only where the program stands alone, and is the only feature that may use the database itself.
 
+mod access;
 mod codes;
 mod cors;
+mod custom_claims;
+mod device;
 mod elevation;
 mod endpoints;
 mod error;
 mod fields;
 mod letters;
+mod limits;
 mod migrations;
 mod network;
+mod new_password;
 mod observe;
 mod options;
 mod passkeys;
@@ -22,6 +27,7 @@ mod providers;
 mod redirects;
 mod refresh_token;
 mod request;
+mod revocation;
 mod second_factor;
 mod sessions;
 mod tickets;
@@ -32,27 +38,35 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn_with_state, map_response_with_state};
 use axum::routing::{get, post};
-use base::jwt::JwtKey;
+use base::jwt::JwtKeys;
+use base::project::Project;
 use db::Pool;
 
+use custom_claims::CustomClaims;
 use endpoints::{
-    healthz, idtoken, jwks, mfa, signin_email_password, signin_provider, signin_without_password, signout,
-    signup_email_password, token, token_verify, user as me, user_email_change, user_password,
-    user_password_reset, verification_email, verify, version, webauthn_register, webauthn_signin,
+    anonymous, healthz, idtoken, jwks, mfa, pat, signin_email_password, signin_provider,
+    signin_without_password, signout, signup_email_password, token, token_verify, user as me, user_delete,
+    user_email_change, user_email_verify, user_password, user_password_reset, verification_email, verify,
+    version, webauthn_register, webauthn_signin,
 };
+use limits::Limits;
 use observe::observed;
 use passwords::Passwords;
 use redirects::Redirects;
 use tokio::sync::Notify;
 use webauthn_rs::Webauthn;
 
+pub use access::AddressRules;
 pub use elevation::Elevation;
 pub use error::{AuthError, RefusedToken};
+pub use limits::{Rate, RateLimits};
 pub use migrations::migrations;
 pub use options::Options;
 pub use passkeys::RelyingParty;
 pub use providers::Providers;
+pub use revocation::SessionRows;
 
 /// The sign-in service over one database. Cloning is cheap.
 #[derive(Clone)]
@@ -60,19 +74,27 @@ pub struct Auth(Arc<Shared>);
 
 struct Shared {
     pool: Pool,
-    jwt: JwtKey,
+    jwt: JwtKeys,
     passwords: Passwords,
     redirects: Redirects,
     /// What checks security keys, where they are on.
     webauthn: Option<Webauthn>,
+    limits: Limits,
+    custom_claims: Option<CustomClaims>,
     /// Told when a letter was put into the queue.
     letters_wait: Notify,
     options: Options,
 }
 
 impl Auth {
-    /// Makes the service ready: the configured roles exist afterwards.
-    pub async fn start(pool: Pool, jwt: JwtKey, options: Options) -> Result<Self, AuthError> {
+    /// Makes the service ready: the configured roles exist afterwards. Custom claims are read from `project`; without
+    /// one there are none.
+    pub async fn start(
+        pool: Pool,
+        jwt: JwtKeys,
+        project: Option<Arc<dyn Project>>,
+        options: Options,
+    ) -> Result<Self, AuthError> {
         observe::describe();
         letters::describe();
         let options = options.normalised();
@@ -81,8 +103,25 @@ impl Auth {
         let redirects = Redirects::new(&options.client_url, &options.allowed_redirect_urls);
         let passwords = Passwords::start().await?;
         let webauthn = options.relying_party.as_ref().map(RelyingParty::build).transpose()?;
+        let limits = Limits::new(options.rate_limits.clone(), jwt.clock());
+        let custom_claims = match project {
+            Some(project) if !options.custom_claims.is_empty() => {
+                Some(CustomClaims::start(project, &options.custom_claims).await?)
+            }
+            _ => None,
+        };
         let letters_wait = Notify::new();
-        Ok(Self(Arc::new(Shared { pool, jwt, passwords, redirects, webauthn, letters_wait, options })))
+        Ok(Self(Arc::new(Shared {
+            pool,
+            jwt,
+            passwords,
+            redirects,
+            webauthn,
+            limits,
+            custom_claims,
+            letters_wait,
+            options,
+        })))
     }
 }
 
@@ -97,8 +136,13 @@ pub fn router(auth: Auth) -> Router {
             "/signin/email-password",
             observed("signin_email_password", post(signin_email_password::handle)),
         )
+        .route("/signin/anonymous", observed("signin_anonymous", post(anonymous::sign_in)))
+        .route("/user/deanonymize", observed("user_deanonymize", post(anonymous::deanonymize)))
+        .route("/signin/pat", observed("signin_pat", post(pat::sign_in)))
+        .route("/pat", observed("pat", post(pat::create)))
         .route("/signin/mfa/totp", observed("signin_mfa_totp", post(mfa::sign_in)))
         .route("/mfa/totp/generate", observed("mfa_totp_generate", get(mfa::generate)))
+        .route("/mfa/email/send", observed("mfa_email_send", post(mfa::send_code)))
         .route("/mfa/recovery-codes", observed("mfa_recovery_codes", post(mfa::recovery_codes)))
         .route("/user/mfa", observed("user_mfa", post(mfa::switch)))
         .route("/signin/otp/email", observed("signin_otp_email", post(signin_without_password::send_code)))
@@ -118,6 +162,8 @@ pub fn router(auth: Auth) -> Router {
         .route("/user", observed("user", get(me::handle)))
         .route("/user/password", observed("user_password", post(user_password::handle)))
         .route("/user/password/reset", observed("user_password_reset", post(user_password_reset::handle)))
+        .route("/user/delete", observed("user_delete", post(user_delete::handle)))
+        .route("/user/email/verify", observed("user_email_verify", post(user_email_verify::handle)))
         .route("/user/email/change", observed("user_email_change", post(user_email_change::handle)))
         .route(
             "/user/email/send-verification-email",
@@ -129,7 +175,9 @@ pub fn router(auth: Auth) -> Router {
         .route("/version", get(version::handle))
         .route("/.well-known/jwks.json", get(jwks::handle))
         .method_not_allowed_fallback(error::method_not_allowed)
-        .layer(axum::middleware::from_fn_with_state(auth.clone(), elevation::guard))
+        .layer(from_fn_with_state(auth.clone(), elevation::guard))
+        .layer(from_fn_with_state(auth.clone(), limits::limited))
+        .layer(map_response_with_state(auth.clone(), error::conceal))
         .layer(DefaultBodyLimit::max(request::MAX_BODY_BYTES))
         .layer(cors::layer())
         .layer(axum::middleware::map_response(cors::empty_preflight))

@@ -17,16 +17,27 @@ use super::Auth;
 /// The header that proxies write addresses into.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
+/// What proxies leave on the requests that they pass on.
+const MARKS_OF_PROXIES: [&str; 4] = [FORWARDED_FOR, "forwarded", "via", "x-real-ip"];
+
 /// The most addresses of it that are looked at.
 const MAX_HOPS: usize = 16;
 
 /// Where a request comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Network(String);
+pub(super) struct Network {
+    name: String,
+    is_local: bool,
+}
 
 impl Network {
     pub(super) fn as_str(&self) -> &str {
-        &self.0
+        &self.name
+    }
+
+    /// Whether the request comes from this machine itself: no proxy has left its mark on it.
+    pub(super) fn is_local(&self) -> bool {
+        self.is_local
     }
 }
 
@@ -35,11 +46,11 @@ impl FromRequestParts<Auth> for Network {
 
     async fn from_request_parts(parts: &mut Parts, auth: &Auth) -> Result<Self, Infallible> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
-        Ok(Self(match peer {
-            Some(peer) => name(client(peer, &parts.headers, &auth.0.options.trusted_proxies)),
-            // Not over a socket: within the process.
-            None => "local".to_owned(),
-        }))
+        // Not over a socket: within the process.
+        let Some(peer) = peer else { return Ok(Self { name: "local".to_owned(), is_local: true }) };
+        let client = client(peer, &parts.headers, &auth.0.options.trusted_proxies);
+        let came_directly = !MARKS_OF_PROXIES.iter().any(|mark| parts.headers.contains_key(*mark));
+        Ok(Self { name: name(client), is_local: came_directly && client.is_loopback() })
     }
 }
 

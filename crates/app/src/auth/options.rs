@@ -2,11 +2,16 @@
 //!
 //! Nothing here reads the environment: the server fills this in, once, at start.
 
+use std::collections::BTreeMap;
+
+use clients::pwned::PwnedPasswords;
 use ipnet::IpNet;
 use secrecy::SecretString;
 use uuid::Uuid;
 
+use super::access::AddressRules;
 use super::elevation::Elevation;
+use super::limits::RateLimits;
 use super::passkeys::RelyingParty;
 use super::providers::Providers;
 
@@ -64,6 +69,21 @@ pub struct Options {
     pub code_digits: u8,
     /// The key under which codes are kept. By default a new one, so that codes end with the process.
     pub code_key: SecretString,
+    /// `AUTH_ANONYMOUS_USERS_ENABLED`: whether people may come in without saying who they are.
+    pub anonymous_users_enabled: bool,
+    /// `BRAIN_REUSED_TOKEN_ENDS_SESSION`: whether a refresh token that is shown after its use ends its session: two
+    /// have it, and one of them may be a thief. Or it is an old copy of the same program.
+    pub reused_token_ends_session: bool,
+    /// `AUTH_ACCESS_CONTROL_…`: which addresses may have an account.
+    pub address_rules: AddressRules,
+    /// `AUTH_CONCEAL_ERRORS`: errors that tell about accounts all become `invalid-request`.
+    pub conceal_errors: bool,
+    /// `AUTH_PASSWORD_HIBP_ENABLED`: the list of passwords that thieves know, where it is asked.
+    pub breached_passwords: Option<PwnedPasswords>,
+    /// `AUTH_JWT_CUSTOM_CLAIMS`: claims of the project's own, by name, as paths from the person's row.
+    pub custom_claims: BTreeMap<String, String>,
+    /// How often one network may ask, and one account be tried.
+    pub rate_limits: RateLimits,
     /// `BRAIN_TRUSTED_PROXIES`: whose word counts about where a request comes from.
     pub trusted_proxies: Vec<IpNet>,
     /// `AUTH_PROVIDER_…`: the services that people may sign in with.
@@ -99,6 +119,13 @@ impl Default for Options {
             mfa_issuer: "BrainMessenger".to_owned(),
             code_digits: 6,
             code_key: SecretString::from(format!("{}{}", Uuid::new_v4(), Uuid::new_v4())),
+            anonymous_users_enabled: false,
+            reused_token_ends_session: false,
+            address_rules: AddressRules::default(),
+            conceal_errors: false,
+            breached_passwords: None,
+            custom_claims: BTreeMap::new(),
+            rate_limits: RateLimits::default(),
             trusted_proxies: Vec::new(),
             providers: Providers::default(),
             relying_party: None,

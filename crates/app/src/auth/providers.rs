@@ -8,10 +8,12 @@ use db::tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
 use super::Auth;
+use super::device::Device;
 use super::endpoints::SignUpOptions;
 use super::error::AuthError;
 use super::fields::{DisplayName, Email};
 use super::redirects::Destination;
+use super::second_factor::Proof;
 use super::sessions::SessionPayload;
 use super::tickets::{Kind, TicketLetter};
 use super::user::Standing;
@@ -40,13 +42,16 @@ pub(super) struct Arrival<'a> {
     pub(super) wanted: SignUpOptions,
     /// Where the link in a letter leads, if there must be one.
     pub(super) destination: &'a Destination,
+    /// From where they come.
+    pub(super) device: &'a Device,
 }
 
 impl Auth {
     /// A session, or the ticket of the second factor, for somebody whom a service has told about.
     pub(super) async fn sign_in_identity(&self, arrival: Arrival<'_>) -> Result<SessionPayload, AuthError> {
-        let Arrival { provider, identity, .. } = &arrival;
+        let Arrival { provider, identity, device, .. } = &arrival;
         let email = arrival.email()?;
+        self.0.options.address_rules.check(email.as_str())?;
         let sql = include_str!("sql/find_identity.sql");
         let known = self.0.pool.query_opt(sql, &[provider, &identity.subject, &email.as_str()]).await?;
         let Some(row) = known else { return self.sign_up_identity(arrival, &email).await };
@@ -60,7 +65,7 @@ impl Auth {
             self.link_identity(user, provider, identity).await?;
         }
         standing.check(&self.0.options)?;
-        self.after_first_factor(user).await
+        self.after_first_factor(user, Proof::Service, device).await
     }
 
     async fn sign_up_identity(
@@ -72,7 +77,7 @@ impl Auth {
         if options.disable_signup {
             return Err(AuthError::SignupDisabled);
         }
-        let Arrival { provider, identity, wanted, destination } = arrival;
+        let Arrival { provider, identity, wanted, destination, device } = arrival;
         let roles = super::endpoints::Roles::choose(options, wanted.allowed_roles, wanted.default_role)?;
         let own_name = identity.name.as_deref().and_then(display_name);
         let name = wanted.display_name.or(own_name).map_or_else(|| email.as_str().to_owned(), |name| name.0);
@@ -119,7 +124,7 @@ impl Auth {
             .await?;
             return Err(AuthError::UnverifiedUser);
         }
-        self.after_first_factor(user).await
+        self.after_first_factor(user, Proof::Service, device).await
     }
 
     /// Links somebody of a service to an account whose owner has shown who they are on both sides.

@@ -11,7 +11,10 @@ use sha2::Sha256;
 use uuid::Uuid;
 
 use super::Auth;
+use super::codes::{Purpose, TypedCode};
+use super::device::Device;
 use super::error::AuthError;
+use super::network::Network;
 use super::sessions::SessionPayload;
 use super::tickets::{Kind, Ticket};
 use super::totp;
@@ -27,6 +30,37 @@ const TICKET_SECONDS: f64 = 300.0;
 const RECOVERY_CODES: usize = 10;
 const RECOVERY_BYTES: usize = 10;
 
+/// What is asked for beside a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Factor {
+    /// A code of an authenticator app.
+    Totp,
+    /// A code in a letter.
+    Email,
+}
+
+impl Factor {
+    /// A person's factor, from the column `active_mfa_type`, where a letter is `email`.
+    pub(super) fn from_row(row: &Row) -> Result<Option<Self>, AuthError> {
+        Ok(match row.try_get::<_, Option<&str>>("active_mfa_type")? {
+            Some("totp") => Some(Self::Totp),
+            Some("email") => Some(Self::Email),
+            _ => None,
+        })
+    }
+}
+
+/// What the first half of a sign-in has shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// That somebody knows the password.
+    Password,
+    /// That somebody reads the person's letters: another letter would show nothing more.
+    Mailbox,
+    /// That another service knows them.
+    Service,
+}
+
 /// What entitles to show a code.
 #[derive(Clone, Copy)]
 pub(super) enum Shown<'a> {
@@ -34,38 +68,85 @@ pub(super) enum Shown<'a> {
     Ticket(&'a Ticket),
     /// An access token.
     User(Uuid),
+    /// An access token, and the wish for codes in letters.
+    Wish(Uuid),
 }
 
 impl Auth {
     /// What a person gets who has shown the first factor: a session, or a ticket for the second half.
-    pub(super) async fn after_first_factor(&self, user: Uuid) -> Result<SessionPayload, AuthError> {
-        let sql = "select from auth.users where id = $1 and active_mfa_type = 'totp'";
-        if !self.0.options.mfa_enabled || self.0.pool.query_opt(sql, &[&user]).await?.is_none() {
-            return Ok(SessionPayload::session(self.begin_session(user).await?));
+    pub(super) async fn after_first_factor(
+        &self,
+        user: Uuid,
+        proof: Proof,
+        device: &Device,
+    ) -> Result<SessionPayload, AuthError> {
+        let factor = self.factor_to_ask(user, proof).await?;
+        let Some((factor, email)) = factor else {
+            return Ok(SessionPayload::session(self.begin_session(user, device).await?));
+        };
+        if factor == Factor::Email {
+            self.send_second_factor(&email).await?;
         }
         let ticket = Ticket::generate(Kind::MfaTotp);
         let sql = "insert into brain.tickets (ticket_hash, user_id, kind, expires_at)
             values ($1::text, $2, $3::text, now() + $4::float8 * interval '1 second')";
         self.0.pool.execute(sql, &[&ticket.stored(), &user, &Kind::MfaTotp.name(), &TICKET_SECONDS]).await?;
-        Ok(SessionPayload::challenge(&ticket))
+        Ok(SessionPayload::challenge(&ticket, factor))
     }
 
-    /// Takes a code of the app, or a recovery code where the second factor is on: the person, if it is good.
-    pub(super) async fn take_second_factor(&self, shown: Shown<'_>, code: &str) -> Result<Uuid, AuthError> {
+    async fn factor_to_ask(&self, user: Uuid, proof: Proof) -> Result<Option<(Factor, String)>, AuthError> {
+        if !self.0.options.mfa_enabled {
+            return Ok(None);
+        }
+        let row = self.0.pool.query_opt(include_str!("sql/find_factor.sql"), &[&user]).await?;
+        let Some(row) = row else { return Ok(None) };
+        let factor =
+            Factor::from_row(&row)?.filter(|factor| (*factor, proof) != (Factor::Email, Proof::Mailbox));
+        let email: Option<String> = row.try_get("email")?;
+        Ok(factor.zip(Some(email.unwrap_or_default())))
+    }
+
+    /// Sends a code, unless one that was sent a moment ago is still good.
+    pub(super) async fn send_second_factor(&self, email: &str) -> Result<(), AuthError> {
+        if self.send_code(Purpose::SecondFactor, email).await? {
+            return Ok(());
+        }
+        let sql = include_str!("sql/find_live_code.sql");
+        let alive = self.0.pool.query_opt(sql, &[&email, &Purpose::SecondFactor.name()]).await?;
+        alive.map(|_| ()).ok_or(AuthError::TooManyRequests(self.0.options.letter_pause_seconds))
+    }
+
+    /// Takes a code of the app or of a letter, or a recovery code where the second factor is on: the person, if it is
+    /// good.
+    pub(super) async fn take_second_factor(
+        &self,
+        shown: Shown<'_>,
+        code: &str,
+        network: &Network,
+    ) -> Result<Uuid, AuthError> {
         let (ticket, user) = match shown {
             Shown::Ticket(ticket) => (Some(ticket.stored()), None),
-            Shown::User(user) => (None, Some(user)),
+            Shown::User(user) | Shown::Wish(user) => (None, Some(user)),
         };
+        let wants_letters = matches!(shown, Shown::Wish(_));
         let row = self
             .0
             .pool
-            .query_opt(include_str!("sql/count_totp_try.sql"), &[&ticket, &user, &f64::from(WINDOW_SECONDS)])
+            .query_opt(
+                include_str!("sql/count_totp_try.sql"),
+                &[&ticket, &user, &f64::from(WINDOW_SECONDS), &wants_letters],
+            )
             .await?
             .ok_or(AuthError::InvalidTicket)?;
         if row.try_get::<_, i32>("tries")? > TRIES {
             return Err(AuthError::TooManyRequests(WINDOW_SECONDS));
         }
         let user: Uuid = row.try_get("id")?;
+        if let Some(email) = row.try_get::<_, Option<String>>("email")?
+            && let Ok(typed) = TypedCode::try_from(code.to_owned())
+        {
+            return self.take_code_of_letter(user, &email, &typed, ticket, network).await;
+        }
         let accepted = if let Some(step) = self.step(&row, code)? {
             let sql = include_str!("sql/accept_totp.sql");
             self.0.pool.query_opt(sql, &[&user, &step, &ticket]).await?
@@ -77,9 +158,33 @@ impl Auth {
         accepted.map(|_| user).ok_or(AuthError::InvalidTotp)
     }
 
+    /// The code first: of several uses of it one wins, and uses up the ticket.
+    async fn take_code_of_letter(
+        &self,
+        user: Uuid,
+        email: &str,
+        typed: &TypedCode,
+        ticket: Option<String>,
+        network: &Network,
+    ) -> Result<Uuid, AuthError> {
+        let used = self.use_code(Purpose::SecondFactor, email, typed, network).await;
+        used.map_err(|error| match error {
+            AuthError::InvalidTicket => AuthError::InvalidTotp,
+            error => error,
+        })?;
+        let sql = include_str!("sql/finish_email_factor.sql");
+        let finished = self.0.pool.query_opt(sql, &[&user, &ticket]).await?;
+        finished.map(|_| user).ok_or(AuthError::InvalidTicket)
+    }
+
     fn step(&self, row: &Row, code: &str) -> Result<Option<i64>, AuthError> {
         let secret: Option<String> = row.try_get("totp_secret")?;
-        let secret = secret.ok_or(AuthError::NoTotpSecret)?;
+        let secret = match secret {
+            Some(secret) => secret,
+            // Recovery codes are for them, too.
+            None if row.try_get::<_, bool>("has_email_factor")? => return Ok(None),
+            None => return Err(AuthError::NoTotpSecret),
+        };
         Ok(totp::step_of(&secret, code, self.0.jwt.now(), row.try_get("last_step")?))
     }
 

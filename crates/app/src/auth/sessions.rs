@@ -7,8 +7,10 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::Auth;
+use super::device::Device;
 use super::error::AuthError;
 use super::refresh_token::RefreshToken;
+use super::second_factor::Factor;
 use super::tickets::Ticket;
 use super::user::User;
 
@@ -49,6 +51,9 @@ pub(super) struct SessionPayload {
 #[derive(Serialize)]
 pub(super) struct Challenge {
     pub(super) ticket: String,
+    /// `email` where the code comes in a letter. Nhost Auth, which knows apps alone, has no such key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method: Option<&'static str>,
 }
 
 impl SessionPayload {
@@ -58,8 +63,9 @@ impl SessionPayload {
     }
 
     /// The second factor is asked for.
-    pub(super) fn challenge(ticket: &Ticket) -> Self {
-        Self { session: None, mfa: Some(Challenge { ticket: ticket.expose().to_owned() }) }
+    pub(super) fn challenge(ticket: &Ticket, factor: Factor) -> Self {
+        let method = (factor == Factor::Email).then_some("email");
+        Self { session: None, mfa: Some(Challenge { ticket: ticket.expose().to_owned(), method }) }
     }
 
     /// Neither: the address must be verified first.
@@ -70,28 +76,45 @@ impl SessionPayload {
 
 impl Auth {
     /// A new session of a person who has just shown who they are.
-    pub(super) async fn begin_session(&self, user: Uuid) -> Result<OpenSession, AuthError> {
-        self.begin_session_with(user, BTreeMap::new()).await
+    pub(super) async fn begin_session(&self, user: Uuid, device: &Device) -> Result<OpenSession, AuthError> {
+        self.begin_session_with(user, device, BTreeMap::new()).await
     }
 
     /// The same for a person who has just shown a security key while they were signed in: the access token says so
     /// until it is renewed.
-    pub(super) async fn begin_elevated_session(&self, user: Uuid) -> Result<OpenSession, AuthError> {
-        self.begin_session_with(user, BTreeMap::from([(ELEVATED.to_owned(), user.to_string())])).await
+    pub(super) async fn begin_elevated_session(
+        &self,
+        user: Uuid,
+        device: &Device,
+    ) -> Result<OpenSession, AuthError> {
+        let elevated = BTreeMap::from([(ELEVATED.to_owned(), user.to_string())]);
+        self.begin_session_with(user, device, elevated).await
     }
 
     async fn begin_session_with(
         &self,
         user: Uuid,
-        claims: BTreeMap<String, String>,
+        device: &Device,
+        own: BTreeMap<String, String>,
     ) -> Result<OpenSession, AuthError> {
+        let mut claims = self.custom_claims(user).await?;
+        claims.extend(own);
         let token = RefreshToken::generate();
         let lifetime = f64::from(self.0.options.refresh_token_expires_in);
         let sql = include_str!("sql/open_session.sql");
-        let row = self.0.pool.query_opt(sql, &[&user, &token.stored(), &lifetime]).await?;
+        let row =
+            self.0.pool.query_opt(sql, &[&user, &token.stored(), &lifetime, &device.metadata()]).await?;
         // Disabled or deleted while they showed it.
         let row = row.ok_or(AuthError::DisabledUser)?;
         self.open_session(&row, &token, claims)
+    }
+
+    /// The project's own claims of a person.
+    pub(super) async fn custom_claims(&self, user: Uuid) -> Result<BTreeMap<String, String>, AuthError> {
+        match &self.0.custom_claims {
+            Some(claims) => claims.of(user).await,
+            None => Ok(BTreeMap::new()),
+        }
     }
 
     /// The session of the person in `row`, a user's row with the column `refresh_token_id`, whose stored

@@ -8,6 +8,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::Auth;
+use super::codes::{CODES_PER_HOUR, LIFETIME_SECONDS, Purpose};
 use super::error::AuthError;
 use super::letters::Template;
 use super::redirects::Destination;
@@ -118,8 +119,13 @@ impl Auth {
             utf8_percent_encode(text, QUERY),
             link_type
         );
+        let code = match kind {
+            Kind::VerifyEmail => Some(self.new_code(Purpose::Verify, letter.email)?),
+            _ => None,
+        };
+        let typed = code.as_ref().map_or("", |code| code.code.as_str());
         let variables = Json(json!({
-            "link": link, "ticket": text, "redirectTo": redirect,
+            "link": link, "ticket": text, "redirectTo": redirect, "code": typed,
             "serverUrl": options.server_url, "clientUrl": options.client_url,
         }));
         let row = self
@@ -137,6 +143,9 @@ impl Auth {
                     &variables,
                     &letter.verified,
                     &letter.new_email,
+                    &code.as_ref().map(|code| &code.mac),
+                    &LIFETIME_SECONDS,
+                    &CODES_PER_HOUR,
                 ],
             )
             .await?;

@@ -101,10 +101,16 @@ impl Standing {
         if self.disabled {
             return Err(AuthError::DisabledUser);
         }
-        if options.email_verification_required && !self.email_verified {
+        // Who has no address has none to verify.
+        if options.email_verification_required && !self.email_verified && !self.is_anonymous {
             return Err(AuthError::UnverifiedUser);
         }
         Ok(())
+    }
+
+    /// Whether the person has not said who they are.
+    pub(super) fn is_anonymous(&self) -> bool {
+        self.is_anonymous
     }
 
     /// The same, for what anonymous people may not do.

@@ -8,7 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use base::clock::Clock;
-use base::jwt::JwtKey;
+use base::jwt::JwtKeys;
 use db::testing::TestDatabase;
 use db::{Pool, platform};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ pub(super) struct Service {
     pub(super) auth: Auth,
     pub(super) pool: Pool,
     pub(super) clock: Clock,
-    pub(super) jwt: JwtKey,
+    pub(super) jwt: JwtKeys,
     _database: TestDatabase,
 }
 
@@ -44,14 +44,14 @@ impl Service {
         let pool = database.pool().await;
         let clock = Clock::manual(1_700_000_000);
         let secret = "an access token key for tests alone".to_owned().into();
-        let jwt = JwtKey::parse(&secret, clock.clone()).unwrap();
-        let auth = Auth::start(pool.clone(), jwt.clone(), options).await.unwrap();
+        let jwt = JwtKeys::parse(&secret, clock.clone()).unwrap();
+        let auth = Auth::start(pool.clone(), jwt.clone(), None, options).await.unwrap();
         Self { router: router(auth.clone()), auth, pool, clock, jwt, _database: database }
     }
 
     /// The same database, served with other settings.
     pub(super) async fn reconfigure(&mut self, options: Options) {
-        let auth = Auth::start(self.pool.clone(), self.jwt.clone(), options).await.unwrap();
+        let auth = Auth::start(self.pool.clone(), self.jwt.clone(), None, options).await.unwrap();
         self.auth = auth.clone();
         self.router = router(auth);
     }

@@ -21,6 +21,36 @@ async fn tells_that_it_lives_its_version_and_its_keys() {
 }
 
 #[tokio::test]
+async fn public_keys_are_published_and_no_other_half_of_anything() {
+    let service = Service::start().await;
+    let pem = "-----BEGIN PRIVATE KEY-----\\nMC4CAQAwBQYDK2VwBCIEII9MgwVt68PY7GI+0Y+wBTq2oBsn/6Ym8pgMOwqOGtf9\\n-----END PRIVATE KEY-----";
+    let shared = "an access token key for tests alone";
+    let list = format!(
+        r#"[{{"type":"EdDSA","kid":"new","signing_key":"{pem}"}},{{"type":"HS256","key":"{shared}"}}]"#
+    );
+    let old = service.sign_up("a@b.c").await;
+    service.jwt.replace(&list.into()).unwrap();
+    let keys = service.get("/.well-known/jwks.json").await;
+    assert_eq!(keys.headers["cache-control"], "public, max-age=60");
+    let keys = keys.body["keys"].as_array().unwrap().clone();
+    assert_eq!(keys.len(), 1);
+    assert_eq!(
+        (&keys[0]["kid"], &keys[0]["kty"], &keys[0]["alg"]),
+        (&json!("new"), &json!("OKP"), &json!("EdDSA"))
+    );
+    assert!(keys[0].get("d").is_none(), "{keys:?}");
+    // Who came before the new key stays, and who comes after it is signed by it.
+    let new = service.sign_in("a@b.c", PASSWORD).await.body["session"].clone();
+    for session in [&old, &new] {
+        let bearer = format!("Bearer {}", session["accessToken"].as_str().unwrap());
+        assert_eq!(service.get_user(&bearer).await.status, StatusCode::OK);
+    }
+    let head =
+        |session: &Value| session["accessToken"].as_str().unwrap().split('.').next().unwrap().to_owned();
+    assert_ne!(head(&old), head(&new));
+}
+
+#[tokio::test]
 async fn a_method_that_a_path_does_not_have_is_refused_in_json() {
     let service = Service::start().await;
     service.get("/token").await.assert_error(405, "invalid-request", "method");
@@ -30,7 +60,8 @@ async fn a_method_that_a_path_does_not_have_is_refused_in_json() {
 #[tokio::test]
 async fn it_may_be_nested_at_two_addresses() {
     let service = Service::start().await;
-    let auth = Auth::start(service.pool.clone(), service.jwt.clone(), Options::default()).await.unwrap();
+    let auth =
+        Auth::start(service.pool.clone(), service.jwt.clone(), None, Options::default()).await.unwrap();
     let both = Router::new().nest("/v1", router(auth.clone())).nest("/v1/auth", router(auth));
     let body = json!({ "email": "a@b.c", "password": PASSWORD }).to_string();
     let answer = send(both.clone(), json_request("/v1/signup/email-password", body.clone())).await;

@@ -123,7 +123,7 @@ async fn the_second_factor_is_not_told() {
 async fn malformed_requests_are_refused() {
     let service = Service::start().await;
     service.post("/token", json!({})).await.assert_invalid("missing field `refreshToken`");
-    service.refresh(&json!("not a token")).await.assert_invalid("a refresh token is a UUID");
+    service.refresh(&json!("not a token")).await.assert_invalid("a token is a UUID");
     service.refresh(&json!("2C35B6F3-C4B9-48E3-978A-D4D0F1D42E24")).await.assert_invalid("a UUID");
     service.refresh(&json!(7)).await.assert_invalid("expected a string");
     let extra = json!({"refreshToken": "2c35b6f3-c4b9-48e3-978a-d4d0f1d42e24", "x": 1});

@@ -157,3 +157,41 @@ async fn malformed_requests_are_refused() {
         service.post(path, evil).await.assert_error(400, "redirectTo-not-allowed", "not allowed");
     }
 }
+
+const VERIFY_CODE: &str = "/user/email/verify";
+
+#[tokio::test]
+async fn the_code_of_the_letter_verifies_once_and_keeps_the_password() {
+    let service = strict_service().await;
+    let code = service.letter("email-verify", "a@b.c").await["code"].clone();
+    let show = || service.post(VERIFY_CODE, json!({ "email": "A@b.c", "otp": code }));
+    let answers = futures::future::join_all((0..6).map(|_| show())).await;
+    let sessions: Vec<_> = answers.iter().filter(|answer| answer.status == StatusCode::OK).collect();
+    assert_eq!(sessions.len(), 1, "{answers:?}");
+    assert_eq!(sessions[0].body["session"]["user"]["emailVerified"], true);
+    answers.iter().filter(|answer| answer.status != StatusCode::OK).for_each(|answer| {
+        answer.assert_error(401, "invalid-ticket", "Invalid ticket");
+    });
+    assert_eq!(service.sign_in("a@b.c", PASSWORD).await.status, StatusCode::OK);
+    // A code for one thing is none for another.
+    let service = strict_service().await;
+    let code = service.letter("email-verify", "a@b.c").await["code"].clone();
+    let sign_in = service.post("/signin/otp/email/verify", json!({ "email": "a@b.c", "otp": code })).await;
+    sign_in.assert_error(401, "invalid-ticket", "Invalid ticket");
+    service.post(VERIFY_CODE, json!({ "email": "a@b.c", "otp": "12" })).await.assert_invalid("6 or 8 digits");
+}
+
+#[tokio::test]
+async fn codes_that_verify_are_five_an_hour_and_their_letters_too() {
+    let service = strict_service().await;
+    let letters = "select count(*) from brain.letters where template = 'email-verify'";
+    for number in 2..=7 {
+        service.sql("update brain.tickets set created_at = created_at - interval '61 seconds'").await;
+        service.post(RESEND, json!({ "email": "a@b.c" })).await.assert_ok();
+        assert_eq!(service.count(letters).await, number.min(5));
+    }
+    // The code of the last letter is the one that counts.
+    let code = service.letter("email-verify", "a@b.c").await["code"].clone();
+    let answer = service.post(VERIFY_CODE, json!({ "email": "a@b.c", "otp": code })).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+}

@@ -58,6 +58,10 @@ impl Exclusives {
         Self { pool, options: Arc::clone(options) }
     }
 
+    pub(super) fn options(&self) -> &PoolOptions {
+        &self.options
+    }
+
     pub(super) async fn take(&self) -> Result<Loan, Error> {
         let since = Instant::now();
         let taken = self.pool.get().await.map_err(|error| match error {
@@ -106,6 +110,11 @@ impl PoolClient {
     pub(super) fn new(mut loan: Loan) -> Self {
         loan.clean = false;
         Self(loan)
+    }
+
+    /// Closes the connection instead of giving it back.
+    pub fn discard(self) {
+        drop(Object::take(self.0));
     }
 }
 

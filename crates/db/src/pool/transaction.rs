@@ -81,6 +81,17 @@ impl Transaction {
         self.leave(result)
     }
 
+    /// Runs statements of the program's own that take no parameters, by the simple protocol.
+    pub async fn batch(&mut self, sql: &'static str) -> Result<(), Error> {
+        let (loan, began) = self.enter()?;
+        let result = if began {
+            loan.wire.batch(sql).await
+        } else {
+            tokio::try_join!(biased; loan.wire.batch("begin"), loan.wire.batch(sql)).map(|((), ())| ())
+        };
+        self.leave(result)
+    }
+
     /// Makes it lasting. After `Ok`, the database has committed. [`Error::Commit`] when a statement had failed:
     /// PostgreSQL itself would roll such a transaction back and report success.
     pub async fn commit(mut self) -> Result<(), Error> {

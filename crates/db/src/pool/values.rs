@@ -59,6 +59,20 @@ pub(super) fn as_parameters<'a>(params: &'a [Text<'_>]) -> Vec<&'a (dyn ToSql + 
     params.iter().map(|param| param as &(dyn ToSql + Sync)).collect()
 }
 
+/// The bytes of a column of whatever type, in PostgreSQL's binary format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WireValue<'a>(pub &'a [u8]);
+
+impl<'a> FromSql<'a> for WireValue<'a> {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn StdError + Sync + Send>> {
+        Ok(Self(raw))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
 /// The bytes of a `json`, `jsonb` or text column, as PostgreSQL wrote them and unparsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RawJson<'a>(pub &'a [u8]);

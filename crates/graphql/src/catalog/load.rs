@@ -6,10 +6,11 @@ use std::sync::Arc;
 use db::pool::Pool;
 use serde::Deserialize;
 
+use super::enum_tables::{self, EnumTable, Enums};
 use super::types::kind_of;
 use super::{
-    Catalog, Column, ForeignKey, Function, FunctionArgument, PgType, QualifiedName, Table, TypeKind,
-    UniqueConstraint, Writable,
+    Catalog, Column, EnumType, ForeignKey, Function, FunctionArgument, PgType, QualifiedName, Table,
+    TypeKind, UniqueConstraint, Writable,
 };
 use crate::error::EngineError;
 
@@ -25,16 +26,16 @@ struct CatalogRow {
 
 #[derive(Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "the row of a query")]
-struct TableRow {
-    oid: u32,
-    schema: String,
-    name: String,
+pub(super) struct TableRow {
+    pub(super) oid: u32,
+    pub(super) schema: String,
+    pub(super) name: String,
     kind: String,
     logged: bool,
     identity_full: bool,
     identity: Vec<i16>,
-    columns: Vec<ColumnRow>,
-    keys: Vec<KeyRow>,
+    pub(super) columns: Vec<ColumnRow>,
+    pub(super) keys: Vec<KeyRow>,
     sources: Vec<u32>,
     insertable: bool,
     updatable: bool,
@@ -43,11 +44,11 @@ struct TableRow {
 }
 
 #[derive(Deserialize)]
-struct ColumnRow {
-    number: i16,
-    name: String,
+pub(super) struct ColumnRow {
+    pub(super) number: i16,
+    pub(super) name: String,
     #[serde(rename = "type")]
-    ty: u32,
+    pub(super) ty: u32,
     not_null: bool,
     has_default: bool,
     generated: bool,
@@ -55,10 +56,10 @@ struct ColumnRow {
 }
 
 #[derive(Deserialize)]
-struct KeyRow {
+pub(super) struct KeyRow {
     name: String,
-    kind: String,
-    columns: Vec<i16>,
+    pub(super) kind: String,
+    pub(super) columns: Vec<i16>,
     target: Option<u32>,
     target_columns: Option<Vec<i16>>,
 }
@@ -82,40 +83,51 @@ struct FunctionRow {
     argument_names: Option<Vec<String>>,
     argument_modes: Option<Vec<String>>,
     defaults: usize,
+    returns: u32,
     returns_table: Option<u32>,
     returns_set: bool,
     volatile: bool,
+    immutable: bool,
     comment: Option<String>,
 }
 
-/// Reads the database's catalog.
-pub async fn load(pool: &Pool) -> Result<Catalog, EngineError> {
+/// Reads the database's catalog. A column that refers to one of `enum_tables` has the type that its rows make.
+pub async fn load(pool: &Pool, enum_tables: &[EnumTable]) -> Result<Catalog, EngineError> {
     let rows = pool.query_text(include_str!("load_catalog.sql"), &[]).await?;
     let row = rows.first().ok_or(EngineError::CatalogAnswer("no row".to_owned()))?;
     let text: &str = row.try_get(0).map_err(|error| EngineError::CatalogAnswer(error.to_string()))?;
     let answer: CatalogRow =
         serde_json::from_str(text).map_err(|error| EngineError::CatalogAnswer(error.to_string()))?;
-    Ok(assemble(answer))
+    let types = Types::new(answer.types);
+    let mut refused_enums = Vec::new();
+    let enums = enum_tables::read(pool, enum_tables, &answer.tables, &types, &mut refused_enums).await?;
+    let mut catalog = assemble(answer.tables, answer.functions, &types, &enums);
+    catalog.refused_enums = refused_enums;
+    Ok(catalog)
 }
 
-fn assemble(answer: CatalogRow) -> Catalog {
-    let types = Types::new(answer.types);
+/// What tells one state of the catalog from another.
+pub async fn fingerprint(pool: &Pool) -> Result<String, EngineError> {
+    let sql = concat!("select md5(c.document) from (", include_str!("load_catalog.sql"), ") as c(document)");
+    let row = pool.query_one(sql, &[]).await?;
+    row.try_get(0).map_err(|error| EngineError::CatalogAnswer(error.to_string()))
+}
+
+fn assemble(tables: Vec<TableRow>, functions: Vec<FunctionRow>, types: &Types, enums: &Enums) -> Catalog {
     // A relationship may lead to a table that comes later, so positions are known before any table is made.
-    let positions: HashMap<u32, HashMap<i16, usize>> = answer
-        .tables
+    let positions: HashMap<u32, HashMap<i16, usize>> = tables
         .iter()
         .map(|table| {
             (table.oid, table.columns.iter().enumerate().map(|(at, column)| (column.number, at)).collect())
         })
         .collect();
     let mut catalog = Catalog::default();
-    for row in answer.tables {
-        insert_table(&mut catalog, row, &types, &positions);
+    for row in tables {
+        insert_table(&mut catalog, row, types, enums, &positions);
     }
-    for row in answer.functions {
-        let name = QualifiedName { schema: row.schema.clone(), name: row.name.clone() };
-        if let Some(function) = function(row, &types) {
-            catalog.functions.entry(name).or_default().push(Arc::new(function));
+    for row in functions {
+        if let Some(function) = function(row, types) {
+            catalog.insert_function(function);
         }
     }
     catalog
@@ -128,7 +140,31 @@ fn resolve(positions: &Positions, table: u32, numbers: &[i16]) -> Option<Vec<usi
     numbers.iter().map(|number| known.get(number).copied()).collect()
 }
 
-fn insert_table(catalog: &mut Catalog, row: TableRow, types: &Types, positions: &Positions) {
+/// The enum to whose values a column refers.
+fn enum_of(row: &TableRow, column: i16, enums: &Enums) -> Option<Arc<EnumType>> {
+    row.keys.iter().find_map(|key| {
+        let (value, found) = enums.get(&key.target?)?;
+        let refers = key.columns == [column] && key.target_columns.as_deref() == Some(&[*value]);
+        refers.then(|| found.clone())
+    })
+}
+
+fn insert_table(catalog: &mut Catalog, row: TableRow, types: &Types, enums: &Enums, positions: &Positions) {
+    let column_types: Vec<Arc<PgType>> = row
+        .columns
+        .iter()
+        .map(|column| {
+            let ty = types.get(column.ty, 0);
+            match enum_of(&row, column.number, enums) {
+                None => ty,
+                Some(found) => Arc::new(PgType {
+                    schema: ty.schema.clone(),
+                    name: ty.name.clone(),
+                    kind: TypeKind::Enum(found),
+                }),
+            }
+        })
+        .collect();
     let mut primary_key = Vec::new();
     let mut unique_constraints = Vec::new();
     let mut foreign_keys = Vec::new();
@@ -153,9 +189,9 @@ fn insert_table(catalog: &mut Catalog, row: TableRow, types: &Types, positions: 
         (false, true) => resolve(positions, row.oid, &row.identity).unwrap_or_default(),
     };
     let sources = if matches!(row.kind.as_str(), "v" | "m") { row.sources } else { vec![row.oid] };
-    let columns = row.columns.into_iter().map(|column| Column {
+    let columns = row.columns.into_iter().zip(column_types).map(|(column, ty)| Column {
         name: column.name,
-        ty: types.get(column.ty, 0),
+        ty,
         not_null: column.not_null,
         has_default: column.has_default,
         generated: column.generated,
@@ -204,21 +240,23 @@ fn function(row: FunctionRow, types: &Types) -> Option<Function> {
     Some(Function {
         name: QualifiedName { schema: row.schema, name: row.name },
         arguments,
+        returns: types.get(row.returns, 0),
         returns_table: row.returns_table,
         returns_set: row.returns_set,
         volatile: row.volatile,
+        immutable: row.immutable,
         comment: row.comment,
     })
 }
 
-struct Types(HashMap<u32, TypeRow>);
+pub(super) struct Types(HashMap<u32, TypeRow>);
 
 impl Types {
     fn new(rows: Vec<TypeRow>) -> Self {
         Self(rows.into_iter().map(|row| (row.oid, row)).collect())
     }
 
-    fn get(&self, oid: u32, depth: usize) -> Arc<PgType> {
+    pub(super) fn get(&self, oid: u32, depth: usize) -> Arc<PgType> {
         let Some(row) = self.0.get(&oid).filter(|_| depth < MAX_TYPE_DEPTH) else {
             // A type that is hidden from us still has a text form.
             return Arc::new(PgType {

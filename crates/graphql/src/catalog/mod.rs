@@ -3,6 +3,7 @@
 //!
 //! Must not: know metadata, roles or GraphQL. Next: [`crate::schema`] joins it with the metadata.
 
+mod enum_tables;
 mod load;
 mod types;
 
@@ -12,8 +13,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use load::load;
-pub use types::{PgType, TypeKind};
+pub use enum_tables::EnumTable;
+pub use load::{fingerprint, load};
+pub use types::{EnumType, EnumValue, PgType, TypeKind};
 
 /// A name with its schema, as `"public"."chats"`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -42,6 +44,8 @@ pub struct Catalog {
     by_name: HashMap<QualifiedName, TableId>,
     by_oid: HashMap<u32, TableId>,
     functions: HashMap<QualifiedName, Vec<Arc<Function>>>,
+    /// Why tables that were named as enums are none, a sentence each.
+    pub refused_enums: Vec<String>,
 }
 
 /// A table's place in its [`Catalog`].
@@ -133,12 +137,16 @@ pub struct Function {
     pub name: QualifiedName,
     /// Its input arguments, in order.
     pub arguments: Vec<FunctionArgument>,
+    /// What it returns, one of them where it returns a set.
+    pub returns: Arc<PgType>,
     /// PostgreSQL's number of the table whose row type it returns.
     pub returns_table: Option<u32>,
     /// Whether it returns a set of rows.
     pub returns_set: bool,
     /// Whether it may write.
     pub volatile: bool,
+    /// Whether its result depends on its arguments alone.
+    pub immutable: bool,
     /// Its comment.
     pub comment: Option<String>,
 }
@@ -182,7 +190,13 @@ impl Catalog {
         self.functions.get(name).map_or(&[], Vec::as_slice)
     }
 
-    fn insert_table(&mut self, table: impl FnOnce(TableId) -> Table) {
+    /// Adds a function.
+    pub fn insert_function(&mut self, function: Function) {
+        self.functions.entry(function.name.clone()).or_default().push(Arc::new(function));
+    }
+
+    /// Adds the table that `table` makes for its place.
+    pub fn insert_table(&mut self, table: impl FnOnce(TableId) -> Table) {
         let id = TableId(self.tables.len());
         let table = table(id);
         self.by_name.insert(table.name.clone(), id);

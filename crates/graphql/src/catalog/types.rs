@@ -41,8 +41,28 @@ pub enum TypeKind {
     Domain(Arc<PgType>),
     /// A row's type, with what the API calls it: not as the table, whose rows are objects there.
     Composite(String),
+    /// A text that is one of the values in a table.
+    Enum(Arc<EnumType>),
     /// Whatever PostgreSQL reads from text: dates, enums, ranges, networks.
     Other,
+}
+
+/// A type whose values are the rows of a table.
+#[derive(Debug, PartialEq, Eq)]
+pub struct EnumType {
+    /// What the API calls it.
+    pub name: String,
+    /// Its values, by name.
+    pub values: Vec<EnumValue>,
+}
+
+/// A value of an enum.
+#[derive(Debug, PartialEq, Eq)]
+pub struct EnumValue {
+    /// Its name.
+    pub name: String,
+    /// What it means.
+    pub description: Option<String>,
 }
 
 impl PgType {
@@ -92,8 +112,10 @@ impl PgType {
 
     /// What GraphQL calls the type: Hasura's names (`Int`, `String`, `bigint`, `timestamptz`).
     pub fn graphql_name(&self) -> &str {
-        if let TypeKind::Composite(name) = &self.kind {
-            return name;
+        match &self.kind {
+            TypeKind::Composite(name) => return name,
+            TypeKind::Enum(found) => return &found.name,
+            _ => {}
         }
         match (self.schema.as_str(), self.name.as_str()) {
             ("pg_catalog", "int4") => "Int",

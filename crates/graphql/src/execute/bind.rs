@@ -17,8 +17,16 @@ use crate::value::{Source, Variables, text};
 pub(crate) struct Values<'a> {
     pub(crate) session: &'a Session,
     pub(crate) variables: &'a Variables<'a>,
-    /// The transaction that woke a live query; 0 for everything else.
-    pub(crate) woken_by: u64,
+    pub(crate) moment: Moment<'a>,
+}
+
+/// What a live query's statement takes from the moment at which it is read.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Moment<'a> {
+    /// The transactions that must be visible to it.
+    pub(crate) woken_by: &'a [u64],
+    /// Where a stream stands.
+    pub(crate) position: &'a [Option<String>],
 }
 
 /// What earlier statements of the same mutation have written.
@@ -54,7 +62,14 @@ fn text_of<'a>(
         Source::Constant(constant) => constant.as_deref().map(Cow::Borrowed),
         Source::Session(name) => Some(Cow::Borrowed(session_variable(values.session, name)?)),
         Source::WholeSession => Some(Cow::Owned(session_json(values.session)?)),
-        Source::WokenBy => Some(Cow::Owned(values.woken_by.to_string())),
+        Source::WokenBy => {
+            let transactions = values.moment.woken_by.iter();
+            let transactions: Vec<_> = transactions.map(|number| Some(number.to_string())).collect();
+            Some(Cow::Owned(text::array(&transactions)))
+        }
+        Source::Position(place) => {
+            values.moment.position.get(*place).and_then(|value| value.as_deref()).map(Cow::Borrowed)
+        }
         Source::WrittenRows => {
             let rows: Vec<_> = earlier.rows.iter().map(|row| Some(row.clone())).collect();
             Some(Cow::Owned(text::array(&rows)))

@@ -8,18 +8,28 @@ use db::{Pool, Transaction};
 use futures::future::BoxFuture;
 
 use super::insert::insert_nested;
+use super::shared::{Entry, Sharing};
 use super::{Earlier, Values, bind, failed, json_of, unexpected};
 use crate::sql::{Statement, WriteField, WriteStatements};
 
 /// How often a request is tried when it met another one.
 const TRIES: usize = 3;
 
-/// Runs a mutation and gives its `data`. When it returns `Ok`, everything is committed.
+/// Runs a mutation and gives its `data`, together with others where its plan can be shared. When it returns `Ok`,
+/// everything is committed.
 pub(crate) async fn write(
     pool: &Pool,
     fields: &[WriteField],
+    sharing: Option<&Sharing>,
     values: Values<'_>,
 ) -> Result<Bytes, GraphqlError> {
+    let _turn = match sharing {
+        Some(sharing) => match sharing.enter(pool, values).await? {
+            Entry::Shared(data) => return Ok(data),
+            Entry::Alone(turn) => turn,
+        },
+        None => None,
+    };
     for tried in 1.. {
         let result = match fields {
             [field] => match &field.run {

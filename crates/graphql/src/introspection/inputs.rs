@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::outputs::columns;
-use super::sdl::{Sdl, has_columns, has_fields, is_name};
+use super::sdl::{Sdl, has_fields, is_name};
 use crate::catalog::ColumnIndex;
 use crate::plan::{OF_NUMBERS, OF_ORDERED, UPDATE_OPERATORS, function_named, update_operand};
-use crate::schema::{Field, Nesting, RoleTable};
+use crate::schema::{ComputedReturn, Field, Nesting, RoleTable};
 use crate::value::type_name;
 
 impl Sdl<'_> {
@@ -21,6 +21,7 @@ impl Sdl<'_> {
                 table.fields.iter().filter_map(|(name, field)| self.order(name, field)).collect();
             self.define("input", &format!("{of}_order_by"), &order);
             self.aggregate_inputs(table);
+            self.stream_inputs(table);
         }
         if let Some(rules) = &table.insert {
             self.insert_inputs(table, &rules.columns);
@@ -39,13 +40,18 @@ impl Sdl<'_> {
         ]);
         for (name, field) in table.fields.iter().filter(|(name, _)| is_name(name)) {
             let ty = match field {
-                Field::Column(column) => {
-                    let Some(column) = table.table.columns.get(*column) else { continue };
-                    self.column_type(column);
-                    let name = crate::value::type_name(&column.ty, false);
-                    // What is asked of an array is asked of its elements' type by name.
-                    format!("{}_comparison_exp", name.trim_matches(['[', ']', '!']))
+                Field::Column(cell) => {
+                    let Some(ty) = cell.ty(&table.table) else { continue };
+                    self.compared(ty)
                 }
+                Field::Computed(field, _) if field.callable.call().is_none() => continue,
+                Field::Computed(field, _) => match field.returns {
+                    ComputedReturn::Scalar => self.compared(&field.callable.function.returns),
+                    ComputedReturn::Rows(target) => match self.role.table(target) {
+                        Some(target) => format!("{}_bool_exp", target.type_name),
+                        None => continue,
+                    },
+                },
                 Field::Object(to) | Field::Array(to) => match self.role.table(to.target) {
                     Some(target) => format!("{}_bool_exp", target.type_name),
                     None => continue,
@@ -67,6 +73,17 @@ impl Sdl<'_> {
         match field {
             Field::Column(_) => Some(format!("{name}: order_by")),
             Field::Array(_) => None,
+            Field::Computed(field, _) => {
+                field.callable.call()?;
+                match field.returns {
+                    ComputedReturn::Scalar => Some(format!("{name}: order_by")),
+                    ComputedReturn::Rows(target) => {
+                        let target = self.role.table(target)?;
+                        let counted = target.select.as_ref().is_some_and(|rules| rules.aggregations);
+                        counted.then(|| format!("{name}_aggregate: {}_aggregate_order_by", target.type_name))
+                    }
+                }
+            }
             Field::Object(to) => {
                 let target = self.role.table(to.target).filter(|target| has_fields(target))?;
                 Some(format!("{name}: {}_order_by", target.type_name))
@@ -75,6 +92,23 @@ impl Sdl<'_> {
                 Some(format!("{name}: {}_aggregate_order_by", self.role.table(to.target)?.type_name))
             }
         }
+    }
+
+    fn stream_inputs(&mut self, table: &RoleTable) {
+        let of = &table.type_name;
+        let columns: Vec<_> = columns(table).collect();
+        let columns =
+            columns.into_iter().map(|(name, column)| format!("{name}: {}", self.column_type(column)));
+        let columns: BTreeSet<String> = columns.collect();
+        if columns.is_empty() {
+            return;
+        }
+        self.define("input", &format!("{of}_stream_cursor_value_input"), &columns);
+        let fields = [
+            format!("initial_value: {of}_stream_cursor_value_input!"),
+            "ordering: cursor_ordering".to_owned(),
+        ];
+        self.define("input", &format!("{of}_stream_cursor_input"), &BTreeSet::from(fields));
     }
 
     fn aggregate_inputs(&mut self, table: &RoleTable) {
@@ -98,7 +132,7 @@ impl Sdl<'_> {
         for (name, operand, list) in
             [("count", "Int", true), ("bool_and", "Boolean", false), ("bool_or", "Boolean", false)]
         {
-            if !list && !has_columns(table) {
+            if !list && !table.has_columns() {
                 continue;
             }
             let own_type = format!("{of}_aggregate_bool_exp_{name}");
@@ -107,7 +141,7 @@ impl Sdl<'_> {
                 format!("filter: {of}_bool_exp"),
                 format!("predicate: {operand}_comparison_exp!"),
             ]);
-            if has_columns(table) {
+            if table.has_columns() {
                 let columns = format!("{of}_select_column!");
                 fields.insert(if list {
                     format!("arguments: [{columns}]")

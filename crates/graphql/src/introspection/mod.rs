@@ -11,7 +11,7 @@ use apollo_compiler::collections::HashMap;
 use apollo_compiler::introspection::partial_execute;
 use apollo_compiler::request::coerce_variable_values;
 use apollo_compiler::response::JsonMap;
-use apollo_compiler::schema::{Implementers, Name};
+use apollo_compiler::schema::{ExtendedType, Implementers, Name};
 use apollo_compiler::validation::Valid;
 use base::project::GraphqlError;
 use serde_json::{Map, Value as Json};
@@ -29,8 +29,15 @@ impl Introspector {
     /// Describes the API of `role`. What it says must be a valid schema.
     pub(crate) fn new(role: &RoleSchema) -> Result<Self, String> {
         let text = sdl::text(role);
-        let schema = Schema::parse_and_validate(text, "schema.graphql");
-        let schema = schema.map_err(|invalid| invalid.errors.to_string())?;
+        let mut schema =
+            Schema::parse(text, "schema.graphql").map_err(|invalid| invalid.errors.to_string())?;
+        // Names come in the order of the alphabet everywhere, in the types that describe types, too.
+        for ty in schema.types.values_mut() {
+            if let ExtendedType::Enum(found) = ty {
+                found.make_mut().values.sort_keys();
+            }
+        }
+        let schema = schema.validate().map_err(|invalid| invalid.errors.to_string())?;
         let implementers = schema.implementers_map();
         Ok(Self { schema, implementers })
     }

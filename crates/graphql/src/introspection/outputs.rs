@@ -1,11 +1,12 @@
 //! What a table's rows and their numbers look like in answers.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use super::sdl::{Sdl, has_columns, is_name, list_arguments};
-use crate::catalog::{Column, TypeKind};
+use super::sdl::{Sdl, is_name, list_arguments, parenthesised};
+use crate::catalog::{Column, PgType, TypeKind};
 use crate::plan::{OF_NUMBERS, OF_ORDERED, function_named};
-use crate::schema::{Field, RoleTable};
+use crate::schema::{ComputedField, ComputedReturn, Field, RoleTable};
 
 impl Sdl<'_> {
     /// The types of answers about `table`.
@@ -36,12 +37,14 @@ impl Sdl<'_> {
         }
         let target = |to: &crate::schema::Relationship| self.role.table(to.target);
         Some(match field {
-            Field::Column(column) => {
-                let column = table.table.columns.get(*column)?;
+            Field::Column(cell) => {
+                let column = table.table.columns.get(cell.as_column()?)?;
                 let ty = self.column_type(column);
                 let path = if column.ty.base().kind == TypeKind::Json { "(path: String)" } else { "" };
-                format!("{name}{path}: {ty}{}", if column.not_null { "!" } else { "" })
+                let never_null = column.not_null && cell.seen_in.is_none();
+                format!("{name}{path}: {ty}{}", if never_null { "!" } else { "" })
             }
+            Field::Computed(field, _) => self.computed(name, field)?,
             Field::Object(to) => format!("{name}: {}", target(to)?.type_name),
             Field::Array(to) => {
                 let target = target(to)?;
@@ -54,22 +57,44 @@ impl Sdl<'_> {
         })
     }
 
+    fn computed(&mut self, name: &str, field: &ComputedField) -> Option<String> {
+        let args = self.function_arguments(&field.callable);
+        Some(match field.returns {
+            ComputedReturn::Scalar => {
+                let returns = &field.callable.function.returns;
+                let path = if returns.base().kind == TypeKind::Json { "path: String" } else { "" };
+                let ty = self.named(returns);
+                format!("{name}{}: {ty}", parenthesised(&[args, path.to_owned()]))
+            }
+            ComputedReturn::Rows(target) => {
+                let target = self.role.table(target)?;
+                format!("{name}{}: [{}!]", parenthesised(&[args, list_arguments(target)]), target.type_name)
+            }
+        })
+    }
+
     fn aggregate(&mut self, table: &RoleTable) {
         let of = &table.type_name;
         let fields = [format!("aggregate: {of}_aggregate_fields"), format!("nodes: [{of}!]!")];
         self.define("type", &format!("{of}_aggregate"), &BTreeSet::from(fields));
-        let columns_argument = if has_columns(table) {
+        let columns_argument = if table.has_columns() {
             format!("(columns: [{of}_select_column!] distinct: Boolean)")
         } else {
             String::new()
         };
         let mut numbers = BTreeSet::from([format!("count{columns_argument}: Int!")]);
         for function in OF_NUMBERS.iter().chain(OF_ORDERED) {
-            let fields: BTreeSet<String> = columns(table)
+            let mut fields: BTreeSet<String> = columns(table)
                 .filter(|(_, column)| function_named(function, &column.ty).is_some())
-                .map(|(name, column)| (name.to_owned(), column))
-                .map(|(name, column)| format!("{name}: {}", self.aggregated_type(function, column)))
+                .map(|(name, column)| format!("{name}: {}", self.aggregated_type(function, &column.ty)))
                 .collect();
+            for (name, field) in computed(table) {
+                let returns = &field.callable.function.returns;
+                if function_named(function, returns).is_some() {
+                    let args = parenthesised(&[self.function_arguments(&field.callable)]);
+                    fields.insert(format!("{name}{args}: {}", self.aggregated_type(function, returns)));
+                }
+            }
             if !fields.is_empty() {
                 self.define("type", &format!("{of}_{function}_fields"), &fields);
                 numbers.insert(format!("{function}: {of}_{function}_fields"));
@@ -79,16 +104,28 @@ impl Sdl<'_> {
     }
 
     /// `sum`, `max` and `min` keep their column's type, the others make a float of it.
-    fn aggregated_type(&mut self, function: &str, column: &Column) -> String {
-        let own = self.column_type(column);
+    fn aggregated_type(&mut self, function: &str, ty: &Arc<PgType>) -> String {
+        let own = self.named(ty);
         if matches!(function, "sum" | "max" | "min") { own } else { "Float".to_owned() }
     }
+}
+
+/// The computed values that the role sees, by their names.
+pub(super) fn computed(table: &RoleTable) -> impl Iterator<Item = (&str, &ComputedField)> {
+    table.fields.iter().filter_map(|(name, field)| match field {
+        Field::Computed(field, _) if is_name(name) && field.returns == ComputedReturn::Scalar => {
+            Some((name.as_str(), &**field))
+        }
+        _ => None,
+    })
 }
 
 /// The columns that the role sees, by their names.
 pub(super) fn columns(table: &RoleTable) -> impl Iterator<Item = (&str, &Column)> {
     table.fields.iter().filter_map(|(name, field)| match field {
-        Field::Column(column) if is_name(name) => Some((name.as_str(), table.table.columns.get(*column)?)),
+        Field::Column(cell) if is_name(name) => {
+            Some((name.as_str(), table.table.columns.get(cell.as_column()?)?))
+        }
         _ => None,
     })
 }

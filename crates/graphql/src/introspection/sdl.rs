@@ -4,16 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Arc;
 
-use crate::catalog::{Column, PgType, TypeKind};
-use crate::expression::Operator;
-use crate::schema::{RoleFunction, RoleSchema, RoleTable, RootField, TableAction};
-use crate::value::type_name;
+use crate::catalog::{Column, EnumType, PgType, TypeKind};
+use crate::expression::{Operator, casts};
+use crate::schema::{Callable, RoleSchema, RoleTable, RootField, TableAction};
+use crate::value::{comparison_name, type_name};
 
 /// The whole schema.
 pub(super) fn text(role: &RoleSchema) -> String {
-    let mut sdl = Sdl { role, text: String::new(), types: BTreeMap::new() };
-    sdl.types.insert("Int".to_owned(), PgType::int());
-    sdl.types.insert("Boolean".to_owned(), PgType::bool());
+    let mut sdl = Sdl { role, text: String::new(), types: BTreeMap::new(), compared: BTreeMap::new() };
     let mut tables: Vec<&Arc<RoleTable>> = role.tables().collect();
     tables.sort_by(|one, other| one.type_name.cmp(&other.type_name));
     for table in tables {
@@ -31,6 +29,8 @@ pub(super) struct Sdl<'a> {
     text: String,
     /// The types of columns that were met, by their names in the API.
     types: BTreeMap<String, Arc<PgType>>,
+    /// The types of which something can be asked, by the names of the inputs for it.
+    compared: BTreeMap<String, Arc<PgType>>,
 }
 
 impl Sdl<'_> {
@@ -62,6 +62,14 @@ impl Sdl<'_> {
         type_name(ty, false)
     }
 
+    /// The name of the input with what can be asked of values of a type; the type is noted.
+    pub(super) fn compared(&mut self, ty: &Arc<PgType>) -> String {
+        self.named(ty);
+        let name = comparison_name(ty);
+        self.compared.insert(name.clone(), ty.clone());
+        name
+    }
+
     fn roots(&mut self) {
         let role = self.role;
         let queries: BTreeSet<String> =
@@ -71,7 +79,14 @@ impl Sdl<'_> {
         // A schema without queries is none, so one that says nothing stands in.
         let nothing = BTreeSet::from(["no_queries_available: String!".to_owned()]);
         self.define("type", "query_root", if queries.is_empty() { &nothing } else { &queries });
-        self.define("type", "subscription_root", &queries);
+        let streams = role.streams.iter().filter_map(|(name, field)| self.root(name, field));
+        let mut subscriptions: BTreeSet<String> = streams.collect();
+        if !subscriptions.is_empty() {
+            let orderings = ["ASC", "DESC"].into_iter().map(str::to_owned).collect();
+            self.define("enum", "cursor_ordering", &orderings);
+        }
+        subscriptions.extend(queries.iter().cloned());
+        self.define("type", "subscription_root", &subscriptions);
         self.define("type", "mutation_root", &mutations);
         let mut roots = BTreeSet::from(["query: query_root".to_owned()]);
         if !queries.is_empty() {
@@ -94,9 +109,9 @@ impl Sdl<'_> {
         Some(match field {
             RootField::Table(action, table) => self.table_root(name, *action, table),
             RootField::Function(function) => {
-                let arguments = self.function_arguments(function);
+                let arguments = self.function_arguments(&function.callable);
                 let of = &function.table.type_name;
-                let (more, result) = if function.function.returns_set {
+                let (more, result) = if function.callable.function.returns_set {
                     (list_arguments(&function.table), format!("[{of}!]!"))
                 } else {
                     (String::new(), of.clone())
@@ -104,7 +119,7 @@ impl Sdl<'_> {
                 format!("{name}{}: {result}", parenthesised(&[arguments, more]))
             }
             RootField::FunctionAggregate(function) => {
-                let arguments = self.function_arguments(function);
+                let arguments = self.function_arguments(&function.callable);
                 let of = &function.table.type_name;
                 format!(
                     "{name}{}: {of}_aggregate!",
@@ -119,6 +134,9 @@ impl Sdl<'_> {
         match action {
             TableAction::Select => format!("{name}({}): [{of}!]!", list_arguments(table)),
             TableAction::Aggregate => format!("{name}({}): {of}_aggregate!", list_arguments(table)),
+            TableAction::Stream => format!(
+                "{name}(batch_size: Int! cursor: [{of}_stream_cursor_input]! where: {of}_bool_exp): [{of}!]!"
+            ),
             TableAction::SelectByPk | TableAction::DeleteByPk => {
                 format!("{name}({}): {of}", self.key_arguments(table))
             }
@@ -148,12 +166,12 @@ impl Sdl<'_> {
         columns.collect::<Vec<_>>().join(" ")
     }
 
-    fn function_arguments(&mut self, function: &RoleFunction) -> String {
+    pub(super) fn function_arguments(&mut self, callable: &Callable) -> String {
         let mut fields = BTreeSet::new();
         let mut needed = false;
-        for (place, name) in function.argument_names().enumerate() {
-            let Some(argument) = function.function.arguments.get(place) else { continue };
-            if Some(place) == function.session_argument || !is_name(&name) {
+        for (place, name) in callable.argument_names().enumerate() {
+            let Some(argument) = callable.function.arguments.get(place) else { continue };
+            if !callable.is_input(place) || !is_name(&name) {
                 continue;
             }
             let ty = self.named(&argument.ty);
@@ -163,37 +181,64 @@ impl Sdl<'_> {
         if fields.is_empty() {
             return String::new();
         }
-        let own_type = format!("{}_args", function.field_name);
+        let own_type = &callable.args_type;
         if !self.text.contains(&format!("input {own_type} {{")) {
-            self.define("input", &own_type, &fields);
+            self.define("input", own_type, &fields);
         }
         format!("args: {own_type}{}", if needed { "!" } else { "" })
     }
 
     /// Scalars that GraphQL does not have itself, and what can be asked of each type.
     fn scalars(&mut self) {
+        self.compared(&PgType::int());
+        self.compared(&PgType::bool());
+        self.comparisons();
         for (name, ty) in std::mem::take(&mut self.types) {
             if !is_name(&name) {
                 continue;
             }
-            if !matches!(name.as_str(), "Int" | "Float" | "String" | "Boolean" | "ID") {
+            if let TypeKind::Enum(found) = &ty.base().kind {
+                self.enum_type(found);
+            } else if !matches!(name.as_str(), "Int" | "Float" | "String" | "Boolean" | "ID") {
                 let _ = writeln!(self.text, "scalar {name}");
+            }
+        }
+    }
+
+    fn comparisons(&mut self) {
+        let mut done = BTreeSet::new();
+        // What can be asked of one type may bring in another one.
+        while let Some((name, ty)) = self.compared.pop_first() {
+            if !done.insert(name.clone()) {
+                continue;
             }
             let mut fields = BTreeSet::from(["_is_null: Boolean".to_owned()]);
             for operator in Operator::all(&ty) {
                 let (operand, list) = operator.operand_type(&ty);
-                let operand_name = type_name(&operand, list);
-                if self.is_known(operand.graphql_name()) || operand == ty {
-                    fields.insert(format!("_{}: {operand_name}", operator.name));
-                }
+                self.named(&operand);
+                fields.insert(format!("_{}: {}", operator.name, type_name(&operand, list)));
             }
-            self.define("input", &format!("{name}_comparison_exp"), &fields);
+            let casts = casts(&ty).into_iter();
+            let casts: BTreeSet<String> =
+                casts.map(|to| format!("{}: {}", to.graphql_name(), self.compared(&to))).collect();
+            if !casts.is_empty() {
+                let own_type = format!("{}_cast_exp", ty.graphql_name());
+                self.define("input", &own_type, &casts);
+                fields.insert(format!("_cast: {own_type}"));
+            }
+            self.define("input", &name, &fields);
         }
     }
 
-    fn is_known(&self, name: &str) -> bool {
-        matches!(name, "Int" | "Float" | "String" | "Boolean")
-            || self.text.contains(&format!("scalar {name}\n"))
+    /// A type whose values are the rows of a table.
+    fn enum_type(&mut self, ty: &EnumType) {
+        let _ = writeln!(self.text, "enum {} {{", ty.name);
+        for value in &ty.values {
+            // JSON's strings are GraphQL's, too (section 2.9.4).
+            let description = value.description.as_ref().and_then(|text| serde_json::to_string(text).ok());
+            let _ = writeln!(self.text, "  {} {}", description.unwrap_or_default(), value.name);
+        }
+        let _ = writeln!(self.text, "}}");
     }
 }
 
@@ -202,18 +247,13 @@ pub(super) fn list_arguments(table: &RoleTable) -> String {
     let of = &table.type_name;
     let order = if has_fields(table) { format!(" order_by: [{of}_order_by!]") } else { String::new() };
     let distinct =
-        if has_columns(table) { format!("distinct_on: [{of}_select_column!] ") } else { String::new() };
+        if table.has_columns() { format!("distinct_on: [{of}_select_column!] ") } else { String::new() };
     format!("{distinct}limit: Int offset: Int{order} where: {of}_bool_exp")
 }
 
 /// Whether anything of the table can be ordered by.
 pub(super) fn has_fields(table: &RoleTable) -> bool {
     table.fields.values().any(|field| !matches!(field, crate::schema::Field::Array(_)))
-}
-
-/// Whether the role sees a column.
-pub(super) fn has_columns(table: &RoleTable) -> bool {
-    table.fields.values().any(|field| matches!(field, crate::schema::Field::Column(_)))
 }
 
 fn conflict_argument(table: &RoleTable) -> String {
@@ -232,7 +272,7 @@ fn update_arguments(table: &RoleTable) -> String {
         .join(" ")
 }
 
-fn parenthesised(parts: &[String]) -> String {
+pub(super) fn parenthesised(parts: &[String]) -> String {
     let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
     if parts.is_empty() { String::new() } else { format!("({})", parts.join(" ")) }
 }

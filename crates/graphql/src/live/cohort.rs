@@ -1,25 +1,20 @@
 //! A cohort: everybody who watches the same query with the same values. It is read once for all of them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use base::project::{GraphqlError, GraphqlRequest};
 use base::session::Session;
 use bytes::Bytes;
 use changes::Interest;
 use db::Pool;
+use tokio::sync::watch;
 
 use super::CohortKey;
 use super::dependencies::dependencies;
-use crate::execute::{Earlier, Values, bind, read_live};
+use super::read::read_current;
+use crate::execute::{Earlier, Moment, Values, bind};
 use crate::plan_cache::Prepared;
 use crate::sql::{Statement, Statements};
-
-/// How long a database that is away is left alone before it is asked again.
-const PAUSE: Duration = Duration::from_millis(500);
-
-/// How long a commit that was announced may take to become visible before it is looked for again.
-const SOON: Duration = Duration::from_millis(1);
 
 /// What a cohort's members see.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +32,7 @@ pub(super) struct Cohort {
     pub(super) key: CohortKey,
     pub(super) interests: Vec<Interest>,
     prepared: Arc<Prepared>,
+    pool: Pool,
     session: Session,
     request: GraphqlRequest,
 }
@@ -44,38 +40,41 @@ pub(super) struct Cohort {
 impl Cohort {
     pub(super) fn new(
         prepared: Arc<Prepared>,
+        pool: Pool,
         session: &Session,
         request: &GraphqlRequest,
     ) -> Result<Self, GraphqlError> {
         let (values, interests) = {
             let variables = prepared.variables(request);
-            let values = Values { session, variables: &variables, woken_by: 0 };
+            let values = Values { session, variables: &variables, moment: Moment::default() };
             let bound = bind(&statement(&prepared)?.parameters, values, Earlier::default())?;
             let bound = bound.into_iter().map(|text| text.0.map(std::borrow::Cow::into_owned)).collect();
             (bound, dependencies(&prepared.plan, values)?)
         };
         let key = CohortKey { plan: Arc::as_ptr(&prepared) as usize, values };
-        Ok(Self { key, interests, prepared, session: session.clone(), request: request.clone() })
+        Ok(Self { key, interests, prepared, pool, session: session.clone(), request: request.clone() })
     }
 
-    /// Reads the query, such that the transaction `woken_by` is visible to it.
-    pub(super) async fn read(&self, pool: &Pool, woken_by: u64) -> State {
-        let variables = self.prepared.variables(&self.request);
-        let values = Values { session: &self.session, variables: &variables, woken_by };
-        loop {
-            let statement = match statement(&self.prepared) {
-                Ok(statement) => statement,
-                Err(error) => return State::Failed(error),
-            };
-            metrics::counter!("graphql_live_reads_total").increment(1);
-            match read_live(pool, statement, values).await {
-                Ok((data, true)) => return State::Known(data),
-                Ok((_, false)) => tokio::time::sleep(SOON).await,
-                // The database comes back, and those who watch wait for it.
-                Err(error) if error.code == "unavailable" => tokio::time::sleep(PAUSE).await,
-                Err(error) => return State::Failed(error),
-            }
+    /// Reads the query, such that the transactions `woken_by` are visible to it. Gives up when nobody waits for it.
+    pub(super) async fn read(&self, woken_by: &[u64], watched: &watch::Sender<State>) -> State {
+        match self.try_read(woken_by, watched).await {
+            Ok(data) => State::Known(data),
+            Err(error) => State::Failed(error),
         }
+    }
+
+    async fn try_read(
+        &self,
+        woken_by: &[u64],
+        watched: &watch::Sender<State>,
+    ) -> Result<Bytes, GraphqlError> {
+        let statement = statement(&self.prepared)?;
+        let variables = self.prepared.variables(&self.request);
+        let moment = Moment { woken_by, position: &[] };
+        let values = Values { session: &self.session, variables: &variables, moment };
+        let parameters = bind(&statement.parameters, values, Earlier::default())?;
+        let wanted = || !watched.is_closed();
+        Ok(read_current(&self.pool, statement, &parameters, wanted).await?.data)
     }
 }
 

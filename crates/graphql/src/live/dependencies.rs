@@ -8,8 +8,11 @@ use changes::{ANY_RELATION, Interest};
 
 use crate::catalog::{ColumnIndex, Table, TypeKind};
 use crate::execute::{Earlier, Values, bind};
-use crate::expression::{Comparison, Filter, Value};
-use crate::plan::{Action, Aggregate, AggregateField, From, OrderTarget, Output, Plan, Select};
+use crate::expression::{Cell, CellOf, Comparison, Filter, RowsNumber, Value, Way};
+use crate::plan::{
+    Action, Aggregate, AggregateColumn, AggregateField, AggregateNumber, From, OrderTarget, Output, Plan,
+    Select,
+};
 
 /// The interests of a plan with these values.
 pub(super) fn dependencies(plan: &Plan, values: Values<'_>) -> Result<Vec<Interest>, GraphqlError> {
@@ -18,6 +21,7 @@ pub(super) fn dependencies(plan: &Plan, values: Values<'_>) -> Result<Vec<Intere
         match &field.action {
             Action::Select(select) => walk.select(select, &[])?,
             Action::Aggregate(aggregate) => walk.aggregate(aggregate, &[])?,
+            Action::Stream(stream) => walk.select(&stream.rows, &[])?,
             _ => {}
         }
     }
@@ -34,11 +38,13 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn select(&mut self, select: &Select, outer: &Known) -> Result<(), GraphqlError> {
-        if matches!(select.from, From::Function(..)) {
-            // A function reads what it likes.
-            self.add(Interest { relation: ANY_RELATION, key: None });
+        if matches!(select.from, From::Function(_)) {
+            self.anything();
         }
         let known = self.rows(&select.table, &select.join, &select.filter, outer)?;
+        for cell in &select.distinct {
+            self.cell(cell, &known)?;
+        }
         for key in &select.order {
             self.order(&key.target, &known)?;
         }
@@ -46,7 +52,8 @@ impl Walk<'_> {
             match output {
                 Output::Related(inner) => self.select(inner, &known)?,
                 Output::Aggregate(inner) => self.aggregate(inner, &known)?,
-                Output::Column(_) | Output::Typename(_) => {}
+                Output::Cell(output) => self.cell(&output.cell, &known)?,
+                Output::Typename(_) => {}
             }
         }
         Ok(())
@@ -55,22 +62,68 @@ impl Walk<'_> {
     fn aggregate(&mut self, aggregate: &Aggregate, outer: &Known) -> Result<(), GraphqlError> {
         self.select(&aggregate.rows, outer)?;
         for (_, field) in &aggregate.fields {
-            if let AggregateField::Nodes(nodes) = field {
-                self.select(nodes, outer)?;
+            match field {
+                AggregateField::Nodes(nodes) => self.select(nodes, outer)?,
+                AggregateField::Numbers(numbers) => {
+                    numbers.iter().try_for_each(|(_, number)| self.number(number))?;
+                }
+                AggregateField::Typename(_) => {}
             }
         }
         Ok(())
     }
 
+    fn number(&mut self, number: &AggregateNumber) -> Result<(), GraphqlError> {
+        match number {
+            AggregateNumber::Typename(_) => Ok(()),
+            AggregateNumber::Count(count) => count.columns.iter().try_for_each(|cell| self.cell(cell, &[])),
+            AggregateNumber::Columns(_, columns) => columns.iter().try_for_each(|(_, column)| match column {
+                AggregateColumn::Cell { cell, .. } => self.cell(cell, &[]),
+                AggregateColumn::Typename(_) => Ok(()),
+            }),
+        }
+    }
+
+    /// Notes what a value depends on beside its row.
+    fn cell(&mut self, cell: &Cell, known: &Known) -> Result<(), GraphqlError> {
+        if matches!(&cell.of, CellOf::Call(made) if !made.function.immutable) {
+            self.anything();
+        }
+        cell.seen_in.as_ref().map_or(Ok(()), |filter| self.conditions(filter, known))
+    }
+
+    /// A function reads what it likes.
+    fn anything(&mut self) {
+        self.add(Interest { relation: ANY_RELATION, key: None });
+    }
+
     fn order(&mut self, target: &OrderTarget, outer: &Known) -> Result<(), GraphqlError> {
         match target {
-            OrderTarget::Column(_) => Ok(()),
+            OrderTarget::Cell(cell) => self.cell(cell, outer),
             OrderTarget::Related { table, join, filter, target } => {
                 let known = self.rows(table, join, filter, outer)?;
                 self.order(target, &known)
             }
-            OrderTarget::Aggregate { table, join, filter, .. } => {
-                self.rows(table, join, filter, outer).map(drop)
+            OrderTarget::Aggregate { table, way, filter, function: (_, cell) } => {
+                let known = self.reached(table, way, filter, outer)?;
+                cell.as_ref().map_or(Ok(()), |cell| self.cell(cell, &known))
+            }
+        }
+    }
+
+    /// Notes the rows of a table to which a way leads from a row of which `outer` is known.
+    fn reached(
+        &mut self,
+        table: &Table,
+        way: &Way,
+        filter: &Filter,
+        outer: &Known,
+    ) -> Result<Vec<(ColumnIndex, String)>, GraphqlError> {
+        match way {
+            Way::Join(join) => self.rows(table, join, filter, outer),
+            Way::Call(_) => {
+                self.anything();
+                self.rows(table, &[], filter, outer)
             }
         }
     }
@@ -107,11 +160,11 @@ impl Walk<'_> {
         match filter {
             Filter::And(all) => all.iter().try_for_each(|filter| self.fixed(filter, known)),
             Filter::Rooted(inner) => self.fixed(inner, known),
-            Filter::Compare { column, comparison: Comparison::Value(operator, value) }
+            Filter::Compare { cell, comparison: Comparison::Value(operator, value) }
                 if operator.name == "eq" =>
             {
-                if let Some(text) = self.canonical(value)? {
-                    known.push((*column, text));
+                if let (Some(column), Some(text)) = (cell.as_column(), self.canonical(value)?) {
+                    known.push((column, text));
                 }
                 Ok(())
             }
@@ -126,9 +179,16 @@ impl Walk<'_> {
                 all.iter().try_for_each(|filter| self.conditions(filter, known))
             }
             Filter::Not(inner) | Filter::Rooted(inner) => self.conditions(inner, known),
-            Filter::Compare { .. } => Ok(()),
-            Filter::Exists { table, join, filter } | Filter::Aggregate { table, join, filter, .. } => {
-                self.rows(table, join, filter, known).map(drop)
+            Filter::Compare { cell, .. } => self.cell(cell, known),
+            Filter::Exists { table, way, filter } => self.reached(table, way, filter, known).map(drop),
+            Filter::Aggregate { table, way, filter, number, .. } => {
+                let known = self.reached(table, way, filter, known)?;
+                match number {
+                    RowsNumber::Count { columns, .. } => {
+                        columns.iter().try_for_each(|cell| self.cell(cell, &known))
+                    }
+                    RowsNumber::All(cell) | RowsNumber::Any(cell) => self.cell(cell, &known),
+                }
             }
         }
     }

@@ -1,11 +1,13 @@
 //! Live queries: a subscription is a plan, its values, and the rows it depends on. A commit that can change it
 //! wakes it; it is asked again, and told only what is new.
 //!
-//! Those who ask the same with the same values are one [`cohort`], asked once for all. Nobody polls: what wakes
-//! comes from [`changes`].
+//! Those who ask the same with the same values are one [`cohort`], asked once for all. A [`stream`] is told rows
+//! rather than states, and moves on behind them. Nobody polls: what wakes comes from [`changes`].
 
 mod cohort;
 mod dependencies;
+mod read;
+mod stream;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +22,8 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::plan_cache::Prepared;
 use cohort::{Cohort, State};
+use read::Reads;
+pub(crate) use stream::Place;
 
 /// How many live queries are asked at once; the others wait, so that requests find the database free.
 const CONCURRENT_READS: usize = 32;
@@ -33,6 +37,7 @@ struct Inner {
     interests: Interests,
     cohorts: Mutex<HashMap<CohortKey, watch::Sender<State>>>,
     reads: Semaphore,
+    shared_reads: Reads,
 }
 
 /// What makes two subscriptions the same: the plan, and every value that goes into it.
@@ -45,17 +50,21 @@ struct CohortKey {
 impl LiveQueries {
     pub(crate) fn new(pool: Pool, interests: Interests) -> Self {
         let cohorts = Mutex::new(HashMap::new());
-        Self(Arc::new(Inner { pool, interests, cohorts, reads: Semaphore::new(CONCURRENT_READS) }))
+        let reads = Semaphore::new(CONCURRENT_READS);
+        Self(Arc::new(Inner { pool, interests, cohorts, reads, shared_reads: Reads::default() }))
     }
 
-    /// Watches a subscription: a stream of its states, which ends after an error.
+    /// Watches a subscription: a stream of its states, which ends after an error. `limited` is the pool to read
+    /// it with, where it is not the usual one.
     pub(crate) fn watch(
         &self,
         prepared: Arc<Prepared>,
+        limited: Option<Pool>,
         session: &Session,
         request: &GraphqlRequest,
     ) -> BoxStream<'static, Result<Bytes, GraphqlError>> {
-        match Cohort::new(prepared, session, request) {
+        let pool = limited.unwrap_or_else(|| self.0.pool.clone());
+        match Cohort::new(prepared, pool, session, request) {
             Ok(cohort) => states(self.join(cohort)),
             Err(error) => futures::stream::once(async { Err(error) }).boxed(),
         }
@@ -78,11 +87,11 @@ impl LiveQueries {
     async fn keep(self, cohort: Cohort, sender: watch::Sender<State>) {
         // Registered before the first read, so that nothing falls between the two.
         let mut wakes = self.0.interests.register(cohort.interests.clone());
-        let mut wake = changes::Wake::default();
+        let mut wake = wakes.woken().await;
         loop {
             let state = {
                 let _turn = self.0.reads.acquire().await;
-                cohort.read(&self.0.pool, wake.transaction).await
+                cohort.read(&wake.transactions, &sender).await
             };
             let failed = matches!(state, State::Failed(_));
             sender.send_if_modified(|last| {

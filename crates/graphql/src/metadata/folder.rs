@@ -1,17 +1,35 @@
 //! Reads the metadata folder that Hasura's command line writes: `databases/databases.yaml`, from which
-//! `"!include file"` strings lead to the rest.
+//! `"!include file"` strings lead to the rest, and `inherited_roles.yaml`.
 //!
 //! Invariant: never reads outside the folder, and an include chain ends.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::Metadata;
+use super::{Document, Metadata};
 
 /// How deep includes may lead.
 const MAX_INCLUDE_DEPTH: usize = 8;
+
+/// The files beside the databases, and the keys of the document under which they stand. A file without a key holds
+/// several.
+const PARTS: [(&str, &str); 13] = [
+    ("remote_schemas.yaml", "remote_schemas"),
+    ("query_collections.yaml", "query_collections"),
+    ("allow_list.yaml", "allowlist"),
+    ("actions.yaml", ""),
+    ("cron_triggers.yaml", "cron_triggers"),
+    ("rest_endpoints.yaml", "rest_endpoints"),
+    ("api_limits.yaml", "api_limits"),
+    ("graphql_schema_introspection.yaml", "graphql_schema_introspection"),
+    ("inherited_roles.yaml", "inherited_roles"),
+    ("network.yaml", "network"),
+    ("backend_configs.yaml", "backend_configs"),
+    ("metrics_config.yaml", "metrics_config"),
+    ("opentelemetry.yaml", "opentelemetry"),
+];
 
 /// What is wrong with a metadata folder.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +47,12 @@ pub enum MetadataError {
     ParseFile {
         /// Which file, inside the folder.
         path: String,
+        /// Why.
+        reason: String,
+    },
+    /// A document is not of the form that it must have.
+    #[error("metadata: {reason}")]
+    ParseDocument {
         /// Why.
         reason: String,
     },
@@ -57,13 +81,27 @@ impl MetadataFolder {
 
     /// The metadata of the first database in the folder.
     pub fn metadata(&self) -> Result<Metadata, MetadataError> {
-        let path = Path::new("databases/databases.yaml");
-        let databases = self.load(path, 0)?;
-        let Value::Array(mut databases) = databases else { return Err(MetadataError::NoDatabase) };
-        if databases.is_empty() {
+        self.document()?.metadata()
+    }
+
+    /// The whole folder as one document.
+    pub fn document(&self) -> Result<Document, MetadataError> {
+        let Value::Array(sources) = self.load(Path::new("databases/databases.yaml"), 0)? else {
+            return Err(MetadataError::NoDatabase);
+        };
+        if sources.is_empty() {
             return Err(MetadataError::NoDatabase);
         }
-        serde_json::from_value(databases.swap_remove(0)).map_err(|error| parse_error(path, &error))
+        let mut document = Map::new();
+        document.insert("version".to_owned(), Value::from(3));
+        document.insert("sources".to_owned(), Value::Array(sources));
+        for (file, key) in PARTS {
+            let path = Path::new(file);
+            if self.files.contains_key(path) {
+                add_part(&mut document, key, self.load(path, 0)?);
+            }
+        }
+        Document::new(Value::Object(document))
     }
 
     fn load(&self, path: &Path, depth: usize) -> Result<Value, MetadataError> {
@@ -95,6 +133,32 @@ impl MetadataFolder {
             ),
             other => other,
         })
+    }
+}
+
+/// Adds what a file says, if it says anything.
+fn add_part(document: &mut Map<String, Value>, key: &str, value: Value) {
+    match value {
+        Value::Object(keys) if key.is_empty() => {
+            for (key, value) in keys {
+                add_part(document, &key, value);
+            }
+        }
+        Value::Null => {}
+        Value::Array(list) if list.is_empty() => {}
+        Value::Object(map) if map.values().all(is_empty) => {}
+        value => {
+            document.insert(key.to_owned(), value);
+        }
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(list) => list.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        _ => false,
     }
 }
 
@@ -164,6 +228,41 @@ mod tests {
         assert_eq!(metadata.tables.len(), 1);
         assert_eq!(metadata.tables[0].table.to_string(), "public.chats");
         assert!(metadata.tables[0].select_permissions[0].permission.columns.contains("anything"));
+    }
+
+    #[test]
+    fn the_files_beside_the_databases_are_read() {
+        let folder = MetadataFolder::from_files([
+            ("databases/databases.yaml", "- name: default\n  tables: []\n"),
+            ("allow_list.yaml", "- collection: c\n  scope:\n    global: false\n    roles: [user]\n"),
+            ("api_limits.yaml", "depth_limit:\n  global: 5\n  per_role:\n    user: 3\n"),
+            ("graphql_schema_introspection.yaml", "disabled_for_roles: [public]\n"),
+            (
+                "query_collections.yaml",
+                "- name: c\n  definition:\n    queries:\n    - name: q\n      query: '{ a }'\n",
+            ),
+            ("actions.yaml", "actions: []\ncustom_types:\n  enums: []\n"),
+            ("network.yaml", "{}"),
+        ]);
+        let metadata = folder.metadata().unwrap();
+        assert_eq!(metadata.api_limits.depth_limit.as_ref().and_then(|limit| limit.of("user")), Some(3));
+        assert_eq!(metadata.api_limits.depth_limit.and_then(|limit| limit.of("public")), Some(5));
+        assert_eq!(metadata.introspection.disabled_for_roles, ["public"]);
+        assert_eq!(metadata.query_collections[0].definition.queries[0].query, "{ a }");
+        assert!(!metadata.allow_list[0].scope.global);
+        let json = metadata.document.to_json();
+        let keys: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(
+            keys,
+            [
+                "version",
+                "sources",
+                "query_collections",
+                "allowlist",
+                "api_limits",
+                "graphql_schema_introspection"
+            ]
+        );
     }
 
     #[test]

@@ -3,19 +3,26 @@
 //!
 //! Next: [`crate::schema`] joins it with the catalog.
 
+mod access;
+mod document;
 mod folder;
 mod permission;
 mod table;
 
 use serde::Deserialize;
 
+pub use access::{
+    AllowedCollection, AllowedScope, ApiLimits, CollectedQuery, CollectionDefinition, IntrospectionMetadata,
+    Limit, QueryCollection, RateRule, UniqueParams,
+};
+pub use document::{DEFAULT_SOURCE, Document, list_in, name_in};
 pub use folder::{MetadataError, MetadataFolder};
 pub use permission::{
     Columns, DeletePermission, InsertPermission, RolePermission, SelectPermission, UpdatePermission,
 };
 pub use table::{
-    ColumnConfig, CustomRootFields, ForeignKeyOn, ManualConfiguration, RelationshipMetadata, RootFieldName,
-    TableConfiguration, TableMetadata, Using,
+    ColumnConfig, ComputedFieldDefinition, ComputedFieldMetadata, CustomRootFields, ForeignKeyOn,
+    ManualConfiguration, RelationshipMetadata, RootFieldName, TableConfiguration, TableMetadata, Using,
 };
 
 use crate::catalog::QualifiedName;
@@ -29,6 +36,33 @@ pub struct Metadata {
     /// The tracked functions.
     #[serde(default)]
     pub functions: Vec<FunctionMetadata>,
+    /// The roles that inherit from others.
+    #[serde(default)]
+    pub inherited_roles: Vec<InheritedRole>,
+    /// Collections of documents.
+    #[serde(default)]
+    pub query_collections: Vec<QueryCollection>,
+    /// The collections that are allowed, where only those are.
+    #[serde(default, rename = "allowlist")]
+    pub allow_list: Vec<AllowedCollection>,
+    /// Limits of requests.
+    #[serde(default)]
+    pub api_limits: ApiLimits,
+    /// For whom introspection is closed.
+    #[serde(default, rename = "graphql_schema_introspection")]
+    pub introspection: IntrospectionMetadata,
+    /// All of it, as it is exported.
+    #[serde(skip)]
+    pub document: Document,
+}
+
+/// A role that inherits from others.
+#[derive(Clone, Debug, Deserialize)]
+pub struct InheritedRole {
+    /// The role.
+    pub role_name: String,
+    /// Those from which it inherits.
+    pub role_set: Vec<String>,
 }
 
 /// A tracked function.

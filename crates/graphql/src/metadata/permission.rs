@@ -30,6 +30,19 @@ impl Default for Columns {
     }
 }
 
+impl PartialEq for Columns {
+    /// Their order says nothing.
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::All, Self::All) => true,
+            (Self::Some(one), Self::Some(other)) => {
+                one.iter().all(|name| other.contains(name)) && other.iter().all(|name| one.contains(name))
+            }
+            _ => false,
+        }
+    }
+}
+
 impl Columns {
     /// Whether `name` is among them.
     pub fn contains(&self, name: &str) -> bool {
@@ -62,6 +75,9 @@ pub struct SelectPermission {
     /// Which columns.
     #[serde(default)]
     pub columns: Columns,
+    /// Which computed values; those that are rows follow their own table's permissions.
+    #[serde(default)]
+    pub computed_fields: Columns,
     /// Which rows.
     #[serde(default)]
     pub filter: Value,
@@ -73,7 +89,7 @@ pub struct SelectPermission {
 }
 
 /// What a role may insert.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct InsertPermission {
     /// What must hold of the new row.
     #[serde(default)]
@@ -90,7 +106,7 @@ pub struct InsertPermission {
 }
 
 /// What a role may update.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct UpdatePermission {
     /// Which columns.
     #[serde(default)]
@@ -109,7 +125,7 @@ pub struct UpdatePermission {
 }
 
 /// What a role may delete.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct DeletePermission {
     /// Which rows.
     #[serde(default)]

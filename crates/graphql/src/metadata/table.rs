@@ -17,6 +17,9 @@ pub struct TableMetadata {
     /// Which one.
     #[serde(deserialize_with = "name_or_qualified")]
     pub table: QualifiedName,
+    /// Whether its rows are the values of an enum.
+    #[serde(default)]
+    pub is_enum: bool,
     /// Its names in the API.
     #[serde(default)]
     pub configuration: TableConfiguration,
@@ -26,6 +29,9 @@ pub struct TableMetadata {
     /// Relationships to many rows.
     #[serde(default)]
     pub array_relationships: Vec<RelationshipMetadata>,
+    /// Fields that functions make of each row.
+    #[serde(default)]
+    pub computed_fields: Vec<ComputedFieldMetadata>,
     /// Who may read.
     #[serde(default)]
     pub select_permissions: Vec<RolePermission<SelectPermission>>,
@@ -104,6 +110,29 @@ impl RootFieldName {
             Self::Commented { name } => name.as_deref(),
         }
     }
+}
+
+/// A field that a function makes of each row.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ComputedFieldMetadata {
+    /// Its name.
+    pub name: String,
+    /// The function.
+    pub definition: ComputedFieldDefinition,
+    /// Its description in the API.
+    pub comment: Option<String>,
+}
+
+/// The function of a computed field.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ComputedFieldDefinition {
+    /// Which one.
+    #[serde(deserialize_with = "name_or_qualified")]
+    pub function: QualifiedName,
+    /// The argument that takes the row; the first where nothing is said.
+    pub table_argument: Option<String>,
+    /// The argument that takes the session as JSON and does not show.
+    pub session_argument: Option<String>,
 }
 
 /// A relationship of a table.

@@ -8,8 +8,9 @@ use super::planner::{Planner, invalid, word};
 use super::select::is_long_number;
 use super::selection::Selected;
 use super::tree::{Aggregate, AggregateColumn, AggregateField, AggregateNumber, Count, From, Rows, Select};
-use crate::catalog::{ColumnIndex, PgType, TypeKind};
-use crate::schema::{Field, Relationship, RoleFunction, RoleTable};
+use crate::catalog::{PgType, TypeKind};
+use crate::expression::Cell;
+use crate::schema::{ComputedReturn, Field, Relationship, RoleFunction, RoleTable};
 use std::sync::Arc;
 
 /// Aggregate functions of numbers: Hasura's name, which is PostgreSQL's too.
@@ -51,8 +52,7 @@ impl<'a> Planner<'a> {
         path: &str,
     ) -> Result<Aggregate, GraphqlError> {
         let mut arguments = Arguments::new(field, path)?;
-        let values = self.function_arguments(function, &mut arguments, path)?;
-        let from = From::Function(function.function.clone(), values);
+        let from = From::Function(self.call(&function.callable, &mut arguments, path)?);
         let rows = self.row_source(from, &function.table, path, &mut arguments)?;
         arguments.finish()?;
         self.aggregate_of(rows, &function.table, field, path)
@@ -152,13 +152,13 @@ impl<'a> Planner<'a> {
         input: &super::input::Input<'a>,
         table: &RoleTable,
         at: &str,
-    ) -> Result<Vec<ColumnIndex>, GraphqlError> {
+    ) -> Result<Vec<Cell>, GraphqlError> {
         let own_type = format!("{}_select_column", table.type_name);
         let mut columns = Vec::new();
         for item in self.items(input, &format!("{own_type}!"), at)? {
             let name = self.enum_name(&item, &own_type, at)?;
             match table.fields.get(&name) {
-                Some(Field::Column(column)) => columns.push(*column),
+                Some(Field::Column(cell)) => columns.push(cell.clone()),
                 _ => return Err(invalid(at, format!("unexpected value {name:?} for enum: '{own_type}'"))),
             }
         }
@@ -174,6 +174,8 @@ impl<'a> Planner<'a> {
     ) -> Result<Vec<(Word, AggregateColumn)>, GraphqlError> {
         let type_name = format!("{}_{function}_fields", table.type_name);
         Arguments::new(field, path)?.finish()?;
+        let unknown =
+            |name: &str, at: &str| invalid(at, format!("field {name:?} not found in type: '{type_name}'"));
         let mut columns = Vec::new();
         for inner in self.selected(&field.selections, &type_name, path)? {
             let at = format!("{path}.selectionSet.{}", inner.name);
@@ -181,18 +183,19 @@ impl<'a> Planner<'a> {
                 columns.push((word(inner.key, &at)?, AggregateColumn::Typename(word(&type_name, &at)?)));
                 continue;
             }
-            let column = match table.fields.get(inner.name) {
-                Some(Field::Column(column)) => {
-                    table.table.columns.get(*column).map(|found| (*column, &found.ty))
+            let mut arguments = Arguments::new(&inner, &at)?;
+            let cell = match table.fields.get(inner.name) {
+                Some(Field::Column(cell)) => cell.clone(),
+                Some(Field::Computed(field, seen_in)) if field.returns == ComputedReturn::Scalar => {
+                    self.computed_cell(field, seen_in.as_ref(), &mut arguments, &at)?
                 }
-                _ => None,
+                _ => return Err(unknown(inner.name, &at)),
             };
-            let (column, ty) =
-                column.filter(|(_, ty)| function_named(function, ty).is_some()).ok_or_else(|| {
-                    invalid(&at, format!("field {:?} not found in type: '{type_name}'", inner.name))
-                })?;
+            arguments.finish()?;
+            let ty = cell.ty(&table.table).filter(|ty| function_named(function, ty).is_some());
+            let ty = ty.ok_or_else(|| unknown(inner.name, &at))?;
             let as_string = self.schema.options.stringify_numbers && is_long_number(ty);
-            columns.push((word(inner.key, &at)?, AggregateColumn::Column { column, as_string }));
+            columns.push((word(inner.key, &at)?, AggregateColumn::Cell { cell, as_string }));
         }
         if columns.is_empty() {
             return Err(invalid(path, format!("missing selection set for {:?}", field.name)));

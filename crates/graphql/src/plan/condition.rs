@@ -5,10 +5,11 @@ use base::project::GraphqlError;
 
 use super::input::Input;
 use super::planner::{Planner, invalid};
-use crate::catalog::{ColumnIndex, PgType};
-use crate::expression::{Comparison, Filter, Operator, RowsNumber, Value};
-use crate::schema::{Field, Relationship, RoleTable};
-use crate::value::type_name;
+use super::select::readable;
+use crate::catalog::{ColumnIndex, PgType, TableId};
+use crate::expression::{Cell, Comparison, Filter, Operator, RowsNumber, Value, Way, cast_to};
+use crate::schema::{ComputedReturn, Field, Relationship, RoleTable};
+use crate::value::{comparison_name, type_name};
 use std::sync::Arc;
 
 impl<'a> Planner<'a> {
@@ -24,10 +25,13 @@ impl<'a> Planner<'a> {
             "_and" | "_or" => Some(format!("[{own_type}!]")),
             "_not" => Some(own_type.clone()),
             key => match table.fields.get(key)? {
-                Field::Column(column) => {
-                    let ty = &table.table.columns.get(*column)?.ty;
-                    Some(format!("{}_comparison_exp", ty.graphql_name()))
-                }
+                Field::Column(cell) => Some(comparison_name(cell.ty(&table.table)?)),
+                Field::Computed(field, _) => match field.returns {
+                    ComputedReturn::Scalar => Some(comparison_name(&field.callable.function.returns)),
+                    ComputedReturn::Rows(target) => {
+                        Some(format!("{}_bool_exp", self.schema.table(target)?.type_name))
+                    }
+                },
                 Field::Object(to) | Field::Array(to) => {
                     Some(format!("{}_bool_exp", self.schema.table(to.target)?.type_name))
                 }
@@ -75,32 +79,44 @@ impl<'a> Planner<'a> {
         let unknown =
             || invalid(at, format!("field {key:?} not found in type: '{}_bool_exp'", table.type_name));
         match table.fields.get(key).ok_or_else(unknown)? {
-            Field::Column(column) => self.comparisons(*column, entry, table, at),
+            Field::Column(cell) => self.comparisons(cell, entry, table, at),
+            Field::Computed(field, seen_in) => match field.returns {
+                ComputedReturn::Scalar => {
+                    let cell = field.cell(seen_in.clone()).ok_or_else(unknown)?;
+                    self.comparisons(&cell, entry, table, at)
+                }
+                ComputedReturn::Rows(target) => {
+                    let way = Way::Call(field.callable.call().ok_or_else(unknown)?);
+                    self.exists(target, way, entry, at)
+                }
+            },
             Field::Aggregate(to) => self.aggregate_conditions(to, entry, at),
             Field::Object(to) | Field::Array(to) => {
-                let target = self.schema.table(to.target).ok_or_else(unknown)?;
-                let rules = target.select.as_ref().ok_or_else(unknown)?;
-                let asked = self.deeper(at, || self.condition(entry, target, at))?;
-                Ok(Filter::Exists {
-                    table: target.table.clone(),
-                    join: to.join.clone(),
-                    filter: Box::new(rules.filter.clone().and(asked)),
-                })
+                self.exists(to.target, Way::Join(to.join.clone()), entry, at)
             }
         }
     }
 
+    /// There is a row, among those that the role may read, that fulfils what is asked.
+    fn exists(&self, target: TableId, way: Way, entry: &Input<'a>, at: &str) -> Result<Filter, GraphqlError> {
+        let target = self.schema.table(target).ok_or_else(|| invalid(at, "no such table"))?;
+        let rules = readable(target, at)?;
+        let asked = self.deeper(at, || self.condition(entry, target, at))?;
+        let filter = Box::new(rules.filter.clone().and(asked));
+        Ok(Filter::Exists { table: target.table.clone(), way, filter })
+    }
+
     fn comparisons(
         &self,
-        column: ColumnIndex,
+        cell: &Cell,
         input: &Input<'a>,
         table: &RoleTable,
         at: &str,
     ) -> Result<Filter, GraphqlError> {
-        let ty = &table.table.columns.get(column).ok_or_else(|| invalid(at, "no such column"))?.ty;
+        let ty = cell.ty(&table.table).ok_or_else(|| invalid(at, "no such column"))?;
         let all = self.comparison_list(ty, input, at)?;
-        let mut all: Vec<_> =
-            all.into_iter().map(|comparison| Filter::Compare { column, comparison }).collect();
+        let compare = |comparison| Filter::Compare { cell: cell.clone(), comparison };
+        let mut all: Vec<_> = all.into_iter().map(compare).collect();
         Ok(if all.len() == 1 { all.remove(0) } else { Filter::And(all) })
     }
 
@@ -111,9 +127,10 @@ impl<'a> Planner<'a> {
         input: &Input<'a>,
         at: &str,
     ) -> Result<Vec<Comparison>, GraphqlError> {
-        let own_type = format!("{}_comparison_exp", ty.graphql_name());
+        let own_type = comparison_name(ty);
         let expected = |key: &str| match key.strip_prefix('_')? {
             "is_null" => Some("Boolean".to_owned()),
+            "cast" => (ty.base().name == "jsonb").then(|| "jsonb_cast_exp".to_owned()),
             name => {
                 let (ty, list) = Operator::named(name, ty)?.operand_type(ty);
                 Some(type_name(&ty, list))
@@ -123,6 +140,10 @@ impl<'a> Planner<'a> {
         for (key, entry) in self.entries(input, &own_type, at, &expected)? {
             let at = format!("{at}.{key}");
             let name = key.trim_start_matches('_');
+            if name == "cast" {
+                all.extend(self.casts(ty, &entry, &at)?);
+                continue;
+            }
             all.push(if name == "is_null" {
                 if self.is_null(&entry) {
                     return Err(invalid(&at, "unexpected null value for type \"Boolean\""));
@@ -137,6 +158,20 @@ impl<'a> Planner<'a> {
         Ok(all)
     }
 
+    /// `{String: {_like: "%"}}`: what is asked of a value as other types.
+    fn casts(&self, ty: &Arc<PgType>, input: &Input<'a>, at: &str) -> Result<Vec<Comparison>, GraphqlError> {
+        let own_type = format!("{}_cast_exp", ty.graphql_name());
+        let expected = |key: &str| cast_to(ty, key).map(|to| comparison_name(&to));
+        let mut casts = Vec::new();
+        for (key, entry) in self.entries(input, &own_type, at, &expected)? {
+            if let Some(to) = cast_to(ty, &key) {
+                let asked = self.comparison_list(&to, &entry, &format!("{at}.{key}"))?;
+                casts.push(Comparison::Cast(to, asked));
+            }
+        }
+        Ok(casts)
+    }
+
     /// The condition that the primary key has the values of the arguments or entries in `key`.
     pub(super) fn key_condition(
         &self,
@@ -147,7 +182,11 @@ impl<'a> Planner<'a> {
         for (column, input, at) in key {
             let ty = &table.table.columns.get(*column).ok_or_else(|| invalid(at, "no such column"))?.ty;
             let value = self.value(input, ty, false, at)?;
-            filter = filter.and(equals(*column, value, ty));
+            let cell = match table.fields.get(table.column_name(*column)) {
+                Some(Field::Column(cell)) => cell.clone(),
+                _ => Cell::column(*column),
+            };
+            filter = filter.and(equals(cell, value, ty));
         }
         Ok(filter)
     }
@@ -204,20 +243,21 @@ impl<'a> Planner<'a> {
         }
         let number = match (name, columns.first()) {
             ("count", _) => RowsNumber::Count { columns, distinct },
-            ("bool_and", Some(column)) => RowsNumber::All(*column),
-            ("bool_or", Some(column)) => RowsNumber::Any(*column),
+            ("bool_and", Some(cell)) => RowsNumber::All(cell.clone()),
+            ("bool_or", Some(cell)) => RowsNumber::Any(cell.clone()),
             _ => return Err(invalid(at, "missing required field \"arguments\"")),
         };
         let comparisons = comparisons.ok_or_else(|| invalid(at, "missing required field \"predicate\""))?;
         let table = target.table.clone();
-        Ok(Filter::Aggregate { table, join: to.join.clone(), filter: Box::new(filter), number, comparisons })
+        let way = Way::Join(to.join.clone());
+        Ok(Filter::Aggregate { table, way, filter: Box::new(filter), number, comparisons })
     }
 }
 
-fn equals(column: ColumnIndex, value: Value, ty: &Arc<PgType>) -> Filter {
+fn equals(cell: Cell, value: Value, ty: &Arc<PgType>) -> Filter {
     // Every type has equality in the table of operators, so this is never empty.
     Operator::named("eq", ty).map_or(Filter::Or(Vec::new()), |operator| Filter::Compare {
-        column,
+        cell,
         comparison: Comparison::Value(operator, value),
     })
 }

@@ -50,6 +50,28 @@ impl Document {
         Ok(defaults(self.operation(name)?))
     }
 
+    /// The fields of a fragment.
+    pub fn fragment(&self, name: &str) -> Option<&[ast::Selection]> {
+        self.fragments.get(name).map(|fragment| &*fragment.selection_set)
+    }
+
+    /// What the document asks, written in one way: without layout, comments and `__typename`.
+    pub fn normal_form(&self) -> String {
+        let mut parts: Vec<String> = Vec::with_capacity(self.operations.len() + self.fragments.len());
+        for operation in &self.operations {
+            let mut operation = (**operation).clone();
+            without_typename(&mut operation.selection_set);
+            parts.push(operation.serialize().no_indent().to_string());
+        }
+        for fragment in self.fragments.values() {
+            let mut fragment = (**fragment).clone();
+            without_typename(&mut fragment.selection_set);
+            parts.push(fragment.serialize().no_indent().to_string());
+        }
+        parts.sort_unstable();
+        parts.join(" ")
+    }
+
     /// The operation to run: the one named, or the only one there is.
     pub fn operation(&self, name: Option<&str>) -> Result<&ast::OperationDefinition, GraphqlError> {
         match (name, self.operations.as_slice()) {
@@ -63,6 +85,22 @@ impl Document {
                 .find(|operation| operation.name.as_ref().is_some_and(|other| other == name))
                 .map(|operation| &**operation)
                 .ok_or_else(|| invalid("$", format!("no such operation found in the document: {name:?}"))),
+        }
+    }
+}
+
+/// Takes `__typename` away: clients add it where they please. Parsing has bounded the depth.
+fn without_typename(selections: &mut Vec<ast::Selection>) {
+    selections.retain(|selection| {
+        !matches!(selection, ast::Selection::Field(field) if field.name == "__typename" && field.alias.is_none())
+    });
+    for selection in selections {
+        match selection {
+            ast::Selection::Field(field) => without_typename(&mut field.make_mut().selection_set),
+            ast::Selection::InlineFragment(fragment) => {
+                without_typename(&mut fragment.make_mut().selection_set);
+            }
+            ast::Selection::FragmentSpread(_) => {}
         }
     }
 }

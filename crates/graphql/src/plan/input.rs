@@ -237,6 +237,11 @@ impl<'a> Planner<'a> {
             // The digits as they were written: a numeric column keeps them all.
             return Ok(Source::Constant(Some(number.as_str().to_owned())));
         }
+        if matches!(ty.base().kind, TypeKind::Enum(_))
+            && !matches!(value, ast::Value::Enum(_) | ast::Value::Null)
+        {
+            return Err(wrong_kind(at, "an enum value", ty.base().graphql_name(), literal_kind(value)));
+        }
         let json = literal_json(value).ok_or_else(|| invalid(at, "unexpected variable"))?;
         text::of_json(&json, ty).map(Source::Constant).map_err(|misfit| misfit_error(misfit, at))
     }

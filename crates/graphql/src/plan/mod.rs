@@ -15,6 +15,7 @@ mod order;
 mod planner;
 mod select;
 mod selection;
+mod stream;
 mod tree;
 mod update;
 
@@ -23,8 +24,8 @@ pub use document::Document;
 pub(crate) use input::misfit_error;
 pub use planner::plan;
 pub use tree::{
-    Action, Aggregate, AggregateColumn, AggregateField, AggregateNumber, Answer, Assignment, Change,
-    ColumnOutput, Conflict, Count, Delete, Direction, From, Insert, InsertRow, ManyOutput, NestedInsert,
-    Operation, OrderBy, OrderTarget, Output, Plan, RootPlan, Rows, Select, Update,
+    Action, Aggregate, AggregateColumn, AggregateField, AggregateNumber, Answer, Assignment, CellOutput,
+    Change, Conflict, Count, Delete, Direction, From, Insert, InsertRow, ManyOutput, NestedInsert, Operation,
+    OrderBy, OrderTarget, Output, Plan, RootPlan, Rows, Select, Stream, Update,
 };
 pub(crate) use update::{OPERATORS as UPDATE_OPERATORS, operand_type as update_operand};

@@ -7,8 +7,8 @@ use super::input::Input;
 use super::planner::{Planner, invalid};
 use super::select::readable;
 use super::tree::{Direction, OrderBy, OrderTarget};
-use crate::catalog::ColumnIndex;
-use crate::schema::{Field, Relationship, RoleTable};
+use crate::expression::{Cell, Way};
+use crate::schema::{ComputedReturn, Field, Relationship, RoleTable};
 use std::sync::Arc;
 
 /// What is compared, and which way.
@@ -33,13 +33,25 @@ impl<'a> Planner<'a> {
 
     fn order_keys(&self, input: &Input<'a>, table: &Arc<RoleTable>, at: &str) -> Result<Keys, GraphqlError> {
         let own_type = format!("{}_order_by", table.type_name);
-        let expected = |key: &str| match table.fields.get(key)? {
+        let unknown =
+            |key: &str, at: &str| invalid(at, format!("field {key:?} not found in type: '{own_type}'"));
+        let field_type = |field: &Field| match field {
             Field::Column(_) => Some("order_by".to_owned()),
+            Field::Computed(field, _) if field.returns == ComputedReturn::Scalar => {
+                Some("order_by".to_owned())
+            }
+            Field::Array(_) | Field::Computed(..) => None,
             Field::Object(to) => Some(format!("{}_order_by", self.schema.table(to.target)?.type_name)),
-            Field::Array(_) => None,
             Field::Aggregate(to) => {
                 Some(format!("{}_aggregate_order_by", self.schema.table(to.target)?.type_name))
             }
+        };
+        let expected = |key: &str| {
+            if let Some(field) = table.fields.get(key) {
+                return field_type(field);
+            }
+            let (target, _) = self.computed_rows(table, key)?;
+            Some(format!("{}_aggregate_order_by", target.type_name))
         };
         let mut keys = Vec::new();
         for (key, entry) in self.entries(input, &own_type, at, &expected)? {
@@ -49,12 +61,23 @@ impl<'a> Planner<'a> {
                 continue;
             }
             match table.fields.get(&key) {
-                Some(Field::Column(column)) => {
-                    keys.push((OrderTarget::Column(*column), self.direction(&entry, &at)?));
+                Some(Field::Column(cell)) => {
+                    keys.push((OrderTarget::Cell(cell.clone()), self.direction(&entry, &at)?));
+                }
+                Some(Field::Computed(field, seen_in)) => {
+                    let cell = field.cell(seen_in.clone()).ok_or_else(|| unknown(&key, &at))?;
+                    keys.push((OrderTarget::Cell(cell), self.direction(&entry, &at)?));
                 }
                 Some(Field::Object(to)) => keys.extend(self.order_through(to, &entry, &at)?),
-                Some(Field::Aggregate(to)) => keys.extend(self.order_aggregate(to, &entry, &at)?),
-                _ => return Err(invalid(&at, format!("field {key:?} not found in type: '{own_type}'"))),
+                Some(Field::Aggregate(to)) => {
+                    let target = self.schema.table(to.target).ok_or_else(|| unknown(&key, &at))?;
+                    keys.extend(self.order_aggregate(target, &Way::Join(to.join.clone()), &entry, &at)?);
+                }
+                Some(Field::Array(_)) => return Err(unknown(&key, &at)),
+                None => {
+                    let (target, way) = self.computed_rows(table, &key).ok_or_else(|| unknown(&key, &at))?;
+                    keys.extend(self.order_aggregate(target, &way, &entry, &at)?);
+                }
             }
         }
         Ok(keys)
@@ -76,9 +99,26 @@ impl<'a> Planner<'a> {
         Ok(through.collect())
     }
 
-    /// `{count: desc, max: {pages: asc}}` of the rows of a relationship.
-    fn order_aggregate(&self, to: &Relationship, entry: &Input<'a>, at: &str) -> Result<Keys, GraphqlError> {
-        let target = self.schema.table(to.target).ok_or_else(|| invalid(at, "no such table"))?;
+    /// The rows of the computed field `x` for the key `x_aggregate`, where they can be counted.
+    fn computed_rows(&self, table: &RoleTable, key: &str) -> Option<(&Arc<RoleTable>, Way)> {
+        let Some(Field::Computed(field, _)) = table.fields.get(key.strip_suffix("_aggregate")?) else {
+            return None;
+        };
+        let ComputedReturn::Rows(target) = field.returns else { return None };
+        let target = self.schema.table(target)?;
+        let counted = target.select.as_ref().is_some_and(|rules| rules.aggregations);
+        let call = field.callable.call().filter(|_| counted)?;
+        Some((target, Way::Call(call)))
+    }
+
+    /// `{count: desc, max: {pages: asc}}` of the rows to which a way leads.
+    fn order_aggregate(
+        &self,
+        target: &RoleTable,
+        way: &Way,
+        entry: &Input<'a>,
+        at: &str,
+    ) -> Result<Keys, GraphqlError> {
         let rules = readable(target, at)?;
         let own_type = format!("{}_aggregate_order_by", target.type_name);
         let expected = |key: &str| {
@@ -90,7 +130,7 @@ impl<'a> Planner<'a> {
         };
         let key = |function| OrderTarget::Aggregate {
             table: target.table.clone(),
-            join: to.join.clone(),
+            way: way.clone(),
             filter: rules.filter.clone(),
             function,
         };
@@ -104,8 +144,8 @@ impl<'a> Planner<'a> {
                 keys.push((key(("count", None)), self.direction(&inner, &at)?));
                 continue;
             }
-            for (column, function, direction) in self.order_columns(&name, target, &inner, &at)? {
-                keys.push((key((function, Some(column))), direction));
+            for (cell, function, direction) in self.order_columns(&name, target, &inner, &at)? {
+                keys.push((key((function, Some(cell))), direction));
             }
         }
         Ok(keys)
@@ -118,7 +158,7 @@ impl<'a> Planner<'a> {
         target: &RoleTable,
         input: &Input<'a>,
         at: &str,
-    ) -> Result<Vec<(ColumnIndex, &'static str, Direction)>, GraphqlError> {
+    ) -> Result<Vec<(Cell, &'static str, Direction)>, GraphqlError> {
         let own_type = format!("{}_{name}_order_by", target.type_name);
         let mut columns = Vec::new();
         for (key, entry) in self.entries(input, &own_type, at, &|_| Some("order_by".to_owned()))? {
@@ -127,10 +167,10 @@ impl<'a> Planner<'a> {
                 continue;
             }
             let unknown = || invalid(&at, format!("field {key:?} not found in type: '{own_type}'"));
-            let Some(Field::Column(column)) = target.fields.get(&key) else { return Err(unknown()) };
-            let ty = &target.table.columns.get(*column).ok_or_else(unknown)?.ty;
+            let Some(Field::Column(cell)) = target.fields.get(&key) else { return Err(unknown()) };
+            let ty = cell.ty(&target.table).ok_or_else(unknown)?;
             let function = function_named(name, ty).ok_or_else(unknown)?;
-            columns.push((*column, function, self.direction(&entry, &at)?));
+            columns.push((cell.clone(), function, self.direction(&entry, &at)?));
         }
         Ok(columns)
     }

@@ -1,6 +1,7 @@
 //! One planning: what it reads from, what it has assumed so far, and how far it may go.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 
 use apollo_compiler::ast;
 use base::project::GraphqlError;
@@ -144,15 +145,18 @@ impl<'a> Planner<'a> {
     }
 
     fn root_fields(&self) -> Result<Vec<RootPlan>, GraphqlError> {
-        let (type_name, known) = match self.operation.operation_type {
-            ast::OperationType::Query => ("query_root", &self.schema.queries),
-            ast::OperationType::Subscription => ("subscription_root", &self.schema.queries),
+        let none = HashMap::new();
+        let (type_name, known, more) = match self.operation.operation_type {
+            ast::OperationType::Query => ("query_root", &self.schema.queries, &none),
+            ast::OperationType::Subscription => {
+                ("subscription_root", &self.schema.queries, &self.schema.streams)
+            }
             ast::OperationType::Mutation
                 if !self.schema.mutations.values().any(|field| self.is_open(field)) =>
             {
                 return Err(invalid("$", "no mutations exist"));
             }
-            ast::OperationType::Mutation => ("mutation_root", &self.schema.mutations),
+            ast::OperationType::Mutation => ("mutation_root", &self.schema.mutations, &none),
         };
         let selected = self.selected(&[&self.operation.selection_set], type_name, "$")?;
         let mut fields = Vec::with_capacity(selected.len());
@@ -160,10 +164,14 @@ impl<'a> Planner<'a> {
             let path = format!("$.selectionSet.{}", field.name);
             let action = if field.name == "__typename" {
                 Action::Typename(word(type_name, &path)?)
-            } else if matches!(field.name, "__schema" | "__type") && type_name == "query_root" {
+            } else if matches!(field.name, "__schema" | "__type")
+                && type_name == "query_root"
+                && self.schema.introspection
+            {
                 Action::Introspection(self.introspect(field.key, &path)?)
             } else {
-                let root = known.get(field.name).filter(|root| self.is_open(root)).ok_or_else(|| {
+                let root = known.get(field.name).or_else(|| more.get(field.name));
+                let root = root.filter(|root| self.is_open(root)).ok_or_else(|| {
                     invalid(&path, format!("field {:?} not found in type: '{type_name}'", field.name))
                 })?;
                 self.action(root, &field, &path)?
@@ -207,7 +215,9 @@ impl<'a> Planner<'a> {
             TableAction::Delete | TableAction::DeleteByPk => {
                 table.delete.as_ref().map(|rules| rules.trusted_only)
             }
-            TableAction::Select | TableAction::SelectByPk | TableAction::Aggregate => None,
+            TableAction::Select | TableAction::SelectByPk | TableAction::Aggregate | TableAction::Stream => {
+                None
+            }
         };
         self.trusted || trusted_only != Some(true)
     }
@@ -231,6 +241,7 @@ impl<'a> Planner<'a> {
             TableAction::Select => Action::Select(Box::new(self.select_many(table, field, path)?)),
             TableAction::SelectByPk => Action::Select(Box::new(self.select_by_pk(table, field, path)?)),
             TableAction::Aggregate => Action::Aggregate(Box::new(self.aggregate(table, field, path)?)),
+            TableAction::Stream => Action::Stream(Box::new(self.stream(table, field, path)?)),
             TableAction::Insert => self.insert_many(table, field, path)?,
             TableAction::InsertOne => self.insert_one(table, field, path)?,
             TableAction::Update => self.update_where(table, field, path)?,

@@ -7,11 +7,13 @@ use super::arguments::Arguments;
 use super::input::Input;
 use super::planner::{Planner, invalid, word};
 use super::selection::Selected;
-use super::tree::{ColumnOutput, Direction, From, OrderBy, OrderTarget, Output, Rows, Select};
+use super::tree::{CellOutput, Direction, From, OrderBy, OrderTarget, Output, Rows, Select};
 use crate::catalog::{ColumnIndex, PgType, TypeKind};
-use crate::expression::{Filter, Value};
-use crate::schema::{Field, Relationship, RoleFunction, RoleTable, SelectRules};
-use crate::value::{Source, type_name};
+use crate::expression::{Argument, Call, Cell, CellOf, Filter};
+use crate::schema::{
+    Callable, ComputedField, ComputedReturn, Field, Relationship, RoleFunction, RoleTable, SelectRules,
+};
+use crate::value::type_name;
 use std::sync::Arc;
 
 impl<'a> Planner<'a> {
@@ -51,9 +53,8 @@ impl<'a> Planner<'a> {
         path: &str,
     ) -> Result<Select, GraphqlError> {
         let mut arguments = Arguments::new(field, path)?;
-        let values = self.function_arguments(function, &mut arguments, path)?;
-        let from = From::Function(function.function.clone(), values);
-        let rows = if function.function.returns_set { Rows::Many } else { Rows::One };
+        let from = From::Function(self.call(&function.callable, &mut arguments, path)?);
+        let rows = if function.callable.function.returns_set { Rows::Many } else { Rows::One };
         let select = match rows {
             Rows::Many => self.rows(from, &function.table, field, path, &mut arguments)?,
             Rows::One => {
@@ -83,53 +84,51 @@ impl<'a> Planner<'a> {
         Ok(key)
     }
 
-    /// The arguments of a function, by place; `None` for one that takes its default.
-    pub(super) fn function_arguments(
+    /// A function with the arguments that a client gives for it in `args`.
+    pub(super) fn call(
         &self,
-        function: &RoleFunction,
+        callable: &Callable,
         arguments: &mut Arguments<'a>,
         path: &str,
-    ) -> Result<Vec<Option<Value>>, GraphqlError> {
-        let args_type = format!("{}_args", function.field_name);
-        let given = arguments.take(self, "args", &format!("{args_type}!"))?;
-        let names: Vec<String> = function.argument_names().collect();
+    ) -> Result<Arc<Call>, GraphqlError> {
+        let function = &callable.function;
+        let names: Vec<String> = callable.argument_names().collect();
+        let needed = callable.needs_input();
+        let args_type = &callable.args_type;
+        let given = arguments.take(self, "args", &format!("{args_type}{}", if needed { "!" } else { "" }))?;
         let (entries, at) = match given {
-            None => (Vec::new(), format!("{path}.args.args")),
-            Some((input, at)) => {
+            Some((input, at)) if needed || !self.is_null(&input) => {
                 let expected = |key: &str| {
                     let place = names.iter().position(|name| name == key)?;
-                    let argument = function.function.arguments.get(place)?;
-                    (Some(place) != function.session_argument).then(|| type_name(&argument.ty, false))
+                    let argument = function.arguments.get(place)?;
+                    callable.is_input(place).then(|| type_name(&argument.ty, false))
                 };
-                (self.entries(&input, &args_type, &at, &expected)?, at)
+                (self.entries(&input, args_type, &at, &expected)?, at)
             }
+            _ => (Vec::new(), format!("{path}.args.args")),
         };
-        let mut values = Vec::new();
-        for ((place, argument), name) in function.function.arguments.iter().enumerate().zip(&names) {
-            if Some(place) == function.session_argument {
-                values.push(Some(Value { source: Source::WholeSession, ty: PgType::json(), list: false }));
+        let mut values: Vec<Argument> = Vec::new();
+        for ((place, argument), name) in function.arguments.iter().enumerate().zip(&names) {
+            if let Some(filled) = callable.filled(place) {
+                values.push(filled);
                 continue;
             }
             match entries.iter().find(|(key, _)| key == name) {
                 Some((_, input)) => {
                     // Where a name is lacking all are told by their places, so none in between may be missing.
-                    let by_place = function.function.arguments.iter().any(|argument| argument.name.is_none());
-                    if by_place && values.iter().any(Option::is_none) {
+                    let by_place = function.arguments.iter().any(|argument| argument.name.is_none());
+                    if by_place && values.iter().any(|value| matches!(value, Argument::Default)) {
                         let message = "Only last set of positional arguments can be omitted";
                         return Err(GraphqlError::new("not-supported", at, message));
                     }
-                    values.push(Some(self.nullable_value(
-                        input,
-                        &argument.ty,
-                        false,
-                        &format!("{at}.{name}"),
-                    )?));
+                    let at = format!("{at}.{name}");
+                    values.push(Argument::Value(self.nullable_value(input, &argument.ty, false, &at)?));
                 }
-                None if argument.has_default => values.push(None),
+                None if argument.has_default => values.push(Argument::Default),
                 None => return Err(invalid(&at, format!("missing required field {name:?}"))),
             }
         }
-        Ok(values)
+        Ok(Arc::new(Call { function: function.clone(), arguments: values }))
     }
 
     /// Rows with the arguments that every list has, and what of each.
@@ -222,11 +221,52 @@ impl<'a> Planner<'a> {
         let unknown =
             || invalid(at, format!("field {:?} not found in type: '{}'", inner.name, table.type_name));
         match table.fields.get(inner.name).ok_or_else(unknown)? {
-            Field::Column(column) => self.column_output(table, *column, inner, at),
+            Field::Column(cell) => {
+                let arguments = Arguments::new(inner, at)?;
+                self.cell_output(table, cell.clone(), arguments, inner, at)
+            }
+            Field::Computed(field, seen_in) => self.computed(table, field, seen_in.as_ref(), inner, at),
             Field::Aggregate(to) => Ok(Output::Aggregate(Box::new(self.aggregate_related(to, inner, at)?))),
             Field::Object(to) => self.related(to, Rows::One, inner, at),
             Field::Array(to) => self.related(to, Rows::Many, inner, at),
         }
+    }
+
+    /// What a function makes of the row: a value, or rows of another table with the arguments of a list.
+    fn computed(
+        &self,
+        table: &RoleTable,
+        field: &ComputedField,
+        seen_in: Option<&Arc<Filter>>,
+        inner: &Selected<'a>,
+        at: &str,
+    ) -> Result<Output, GraphqlError> {
+        let mut arguments = Arguments::new(inner, at)?;
+        match field.returns {
+            ComputedReturn::Scalar => {
+                let cell = self.computed_cell(field, seen_in, &mut arguments, at)?;
+                self.cell_output(table, cell, arguments, inner, at)
+            }
+            ComputedReturn::Rows(target) => {
+                let target = self.schema.table(target).ok_or_else(|| invalid(at, "no such table"))?;
+                let from = From::Function(self.call(&field.callable, &mut arguments, at)?);
+                let select = self.rows(from, target, inner, at, &mut arguments)?;
+                arguments.finish()?;
+                Ok(Output::Related(Box::new(select)))
+            }
+        }
+    }
+
+    /// A computed value, with what a client gives for it.
+    pub(super) fn computed_cell(
+        &self,
+        field: &ComputedField,
+        seen_in: Option<&Arc<Filter>>,
+        arguments: &mut Arguments<'a>,
+        at: &str,
+    ) -> Result<Cell, GraphqlError> {
+        let call = self.call(&field.callable, arguments, at)?;
+        Ok(Cell { of: CellOf::Call(call), seen_in: seen_in.cloned() })
     }
 
     fn related(
@@ -250,18 +290,18 @@ impl<'a> Planner<'a> {
         Ok(Output::Related(Box::new(select)))
     }
 
-    fn column_output(
+    fn cell_output(
         &self,
         table: &RoleTable,
-        column: ColumnIndex,
+        cell: Cell,
+        mut arguments: Arguments<'a>,
         inner: &Selected<'a>,
         at: &str,
     ) -> Result<Output, GraphqlError> {
         if inner.selections.iter().any(|selection| !selection.is_empty()) {
             return Err(invalid(at, "unexpected subselection set for non-object field"));
         }
-        let ty = &table.table.columns.get(column).ok_or_else(|| invalid(at, "no such column"))?.ty;
-        let mut arguments = Arguments::new(inner, at)?;
+        let ty = cell.ty(&table.table).ok_or_else(|| invalid(at, "no such column"))?;
         let mut path = None;
         if ty.base().kind == TypeKind::Json
             && let Some((input, at)) = arguments.take(self, "path", "String")?
@@ -271,12 +311,12 @@ impl<'a> Planner<'a> {
         }
         arguments.finish()?;
         let as_string = self.schema.options.stringify_numbers && is_long_number(ty);
-        Ok(Output::Column(ColumnOutput { column, path, as_string }))
+        Ok(Output::Cell(CellOutput { cell, path, as_string }))
     }
 }
 
 /// Rows without anything yet.
-fn bare(from: From, rows: Rows, table: &RoleTable) -> Select {
+pub(super) fn bare(from: From, rows: Rows, table: &RoleTable) -> Select {
     Select {
         from,
         table: table.table.clone(),
@@ -294,20 +334,24 @@ fn bare(from: From, rows: Rows, table: &RoleTable) -> Select {
 
 /// PostgreSQL wants the columns of `distinct on` first in the order. An order that begins otherwise contradicts.
 fn order_distinct(select: &mut Select, path: &str) -> Result<(), GraphqlError> {
+    let distinct: Vec<ColumnIndex> = select.distinct.iter().filter_map(Cell::as_column).collect();
     let mut ordered = Vec::new();
-    for key in select.order.iter().take(select.distinct.len()) {
-        match &key.target {
-            OrderTarget::Column(column) if select.distinct.contains(column) => ordered.push(*column),
-            _ => {
-                let message = "\"distinct_on\" columns must match initial \"order_by\" columns";
-                return Err(invalid(&format!("{path}.args"), message));
-            }
-        }
+    for key in select.order.iter().take(distinct.len()) {
+        let column = match &key.target {
+            OrderTarget::Cell(cell) => cell.as_column(),
+            _ => None,
+        };
+        let Some(column) = column.filter(|column| distinct.contains(column)) else {
+            let message = "\"distinct_on\" columns must match initial \"order_by\" columns";
+            return Err(invalid(&format!("{path}.args"), message));
+        };
+        ordered.push(column);
     }
-    let missing: Vec<_> =
-        select.distinct.iter().filter(|column| !ordered.contains(column)).copied().collect();
-    for (place, column) in missing.into_iter().enumerate() {
-        let key = OrderBy { target: OrderTarget::Column(column), direction: Direction::Asc };
+    let missing =
+        select.distinct.iter().filter(|cell| !cell.as_column().is_some_and(|at| ordered.contains(&at)));
+    let missing: Vec<Cell> = missing.cloned().collect();
+    for (place, cell) in missing.into_iter().enumerate() {
+        let key = OrderBy { target: OrderTarget::Cell(cell), direction: Direction::Asc };
         select.order.insert(ordered.len() + place, key);
     }
     Ok(())

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use db::sql::Word;
 
-use crate::catalog::{ColumnIndex, Function, Table};
-use crate::expression::{Filter, Value};
+use crate::catalog::{ColumnIndex, Table};
+use crate::expression::{Call, Cell, Filter, Value, Way};
 use crate::value::variables::Assumption;
 
 /// A document and a role, made ready to run.
@@ -56,6 +56,8 @@ pub enum Action {
     Select(Box<Select>),
     /// Counts and sums rows.
     Aggregate(Box<Aggregate>),
+    /// Reads the rows behind a cursor, batch by batch.
+    Stream(Box<Stream>),
     /// Inserts rows, and those that belong to them.
     Insert(Box<Insert>, Answer),
     /// Changes rows.
@@ -78,7 +80,7 @@ pub struct Select {
     /// Which rows: the role's filter and the request's.
     pub filter: Filter,
     /// Of rows that are alike in these columns, only the first.
-    pub distinct: Vec<ColumnIndex>,
+    pub distinct: Vec<Cell>,
     /// In which order.
     pub order: Vec<OrderBy>,
     /// How many at most, by the request.
@@ -93,13 +95,27 @@ pub struct Select {
     pub fields: Vec<(Word, Output)>,
 }
 
+/// The rows behind a cursor, in the cursor's order, read batch by batch.
+///
+/// A stream stands behind the last row sent. The row's place is its cursor and, since cursors may be equal, its
+/// primary key; at the start there is the cursor alone.
+#[derive(Debug)]
+pub struct Stream {
+    /// A batch: those rows of which [`Source::Position`](crate::value::Source::Position) says that they are next.
+    pub rows: Select,
+    /// The columns that make a row's place, the cursor first, and which way each is ordered.
+    pub cursor: Vec<(Cell, Direction)>,
+    /// Where the cursor starts.
+    pub start: Value,
+}
+
 /// Where rows come from.
 #[derive(Clone, Debug)]
 pub enum From {
     /// The table itself.
     Table,
-    /// A function that returns rows of the table: its arguments by place, `None` for a default.
-    Function(Arc<Function>, Vec<Option<Value>>),
+    /// A function that returns rows of the table, by itself or for the outer row.
+    Function(Arc<Call>),
     /// What the mutation wrote.
     Written,
 }
@@ -116,8 +132,8 @@ pub enum Rows {
 /// A field of a row.
 #[derive(Debug)]
 pub enum Output {
-    /// A column, or the part of a JSON column that the path leads to.
-    Column(ColumnOutput),
+    /// A value, or the part of a JSON value that the path leads to.
+    Cell(CellOutput),
     /// Rows that belong to this one.
     Related(Box<Select>),
     /// Rows that belong to this one, counted and summed.
@@ -126,11 +142,11 @@ pub enum Output {
     Typename(Word),
 }
 
-/// A column in an answer.
+/// A row's value in an answer.
 #[derive(Debug)]
-pub struct ColumnOutput {
-    /// The column.
-    pub column: ColumnIndex,
+pub struct CellOutput {
+    /// The value.
+    pub cell: Cell,
     /// The way into a JSON value.
     pub path: Option<Value>,
     /// Whether a number is answered as a string.
@@ -172,20 +188,20 @@ pub enum AggregateNumber {
 #[derive(Clone, Debug, Default)]
 pub struct Count {
     /// In these columns; with none, rows.
-    pub columns: Vec<ColumnIndex>,
+    pub columns: Vec<Cell>,
     /// Whether what is alike counts once.
     pub distinct: bool,
 }
 
-/// A column in an aggregate function.
+/// A value in an aggregate function.
 #[derive(Debug)]
 pub enum AggregateColumn {
     /// The name of the type.
     Typename(Word),
-    /// The function of this column.
-    Column {
-        /// The column.
-        column: ColumnIndex,
+    /// The function of this value.
+    Cell {
+        /// The value.
+        cell: Cell,
         /// Whether a number is answered as a string.
         as_string: bool,
     },
@@ -203,8 +219,8 @@ pub struct OrderBy {
 /// What is compared when ordering.
 #[derive(Clone, Debug)]
 pub enum OrderTarget {
-    /// A column of the row.
-    Column(ColumnIndex),
+    /// A value of the row.
+    Cell(Cell),
     /// Something of the one row that belongs to it.
     Related {
         /// The other table.
@@ -220,12 +236,12 @@ pub enum OrderTarget {
     Aggregate {
         /// The other table.
         table: Arc<Table>,
-        /// Pairs of this row's column and the other's.
-        join: Vec<(ColumnIndex, ColumnIndex)>,
+        /// The way to its rows.
+        way: Way,
         /// Which rows of it the role may see.
         filter: Filter,
-        /// The function, and its column; a count of rows has none.
-        function: (&'static str, Option<ColumnIndex>),
+        /// The function, and its value; a count of rows has none.
+        function: (&'static str, Option<Cell>),
     },
 }
 
@@ -379,9 +395,19 @@ impl Select {
         }
     }
 
-    /// Whether it reads other tables than its own.
+    /// Whether its rows have an order or a number, which needs a query of its own below whatever is made of them.
+    pub fn is_ordered_or_bounded(&self) -> bool {
+        let bounded = self.limit.is_some() || self.permission_limit.is_some() || self.offset.is_some();
+        bounded || !self.order.is_empty() || !self.distinct.is_empty()
+    }
+
+    /// Whether it reads more than its own rows.
     pub fn reads_related(&self) -> bool {
-        self.fields.iter().any(|(_, output)| matches!(output, Output::Related(_) | Output::Aggregate(_)))
+        self.fields.iter().any(|(_, output)| match output {
+            Output::Related(_) | Output::Aggregate(_) => true,
+            Output::Cell(output) => output.cell.reads_more(),
+            Output::Typename(_) => false,
+        })
     }
 }
 

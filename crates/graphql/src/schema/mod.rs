@@ -4,18 +4,23 @@
 //! Pure: from a catalog and metadata to plain data. Next: [`crate::plan`] reads requests against it.
 
 mod build;
+mod callable;
+mod inheritance;
 mod names;
 mod permission_filter;
+mod rules;
 mod tracked;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
+pub use callable::{Callable, ComputedField, ComputedReturn};
 pub use tracked::{Tracked, TrackedTable};
 
-use crate::catalog::{ColumnIndex, Function, Table, TableId};
-use crate::expression::{Filter, Value};
+use crate::catalog::{ColumnIndex, EnumTable, Table, TableId};
+use crate::expression::{Cell, Filter, Value};
 use crate::introspection::Introspector;
+use crate::metadata::Metadata;
 
 /// What the API looks like, where Hasura leaves a choice.
 #[derive(Clone, Copy, Debug)]
@@ -33,17 +38,31 @@ impl Default for SchemaOptions {
     }
 }
 
+/// The tables whose rows the metadata takes for the values of a type.
+pub fn enum_tables(metadata: &Metadata) -> Vec<EnumTable> {
+    let tables = metadata.tables.iter().filter(|table| table.is_enum);
+    let enums = tables.map(|table| EnumTable {
+        table: table.table.clone(),
+        type_name: names::TableNames::new(&table.table, &table.configuration).enum_type(),
+    });
+    enums.collect()
+}
+
 /// The API of one role.
 #[derive(Debug)]
 pub struct RoleSchema {
     /// The role.
     pub role: String,
-    /// The root fields of queries and subscriptions.
+    /// The root fields of queries, which subscriptions have too.
     pub queries: HashMap<String, RootField>,
+    /// The root fields that subscriptions alone have.
+    pub streams: HashMap<String, RootField>,
     /// The root fields of mutations.
     pub mutations: HashMap<String, RootField>,
     /// What the API looks like, where there is a choice.
     pub options: SchemaOptions,
+    /// Whether it may be asked about itself.
+    pub introspection: bool,
     tables: HashMap<TableId, Arc<RoleTable>>,
     introspector: OnceLock<Result<Introspector, String>>,
 }
@@ -68,6 +87,8 @@ pub enum TableAction {
     SelectByPk,
     /// Counts and sums rows.
     Aggregate,
+    /// Reads the rows behind a cursor, batch by batch.
+    Stream,
     /// Inserts rows.
     Insert,
     /// Inserts one row.
@@ -110,8 +131,10 @@ pub struct RoleTable {
 /// A field of a table's object type.
 #[derive(Clone, Debug)]
 pub enum Field {
-    /// A column.
-    Column(ColumnIndex),
+    /// A column, in the rows where the role sees it.
+    Column(Cell),
+    /// What a function makes of a row; a value is null but in the rows where the role sees it.
+    Computed(Arc<ComputedField>, Option<Arc<Filter>>),
     /// A relationship to one row.
     Object(Relationship),
     /// A relationship to many rows.
@@ -201,13 +224,9 @@ pub struct DeleteRules {
 #[derive(Debug)]
 pub struct RoleFunction {
     /// The function.
-    pub function: Arc<Function>,
+    pub callable: Arc<Callable>,
     /// The table whose rows it returns.
     pub table: Arc<RoleTable>,
-    /// The place of the argument that takes the session.
-    pub session_argument: Option<usize>,
-    /// The name of its root field.
-    pub field_name: String,
 }
 
 impl RoleSchema {
@@ -232,23 +251,15 @@ impl RoleSchema {
     }
 }
 
-impl RoleFunction {
-    /// What the API calls the arguments: those without a name by their place.
-    pub fn argument_names(&self) -> impl Iterator<Item = String> {
-        let mut unnamed = 0;
-        self.function.arguments.iter().map(move |argument| {
-            argument.name.clone().unwrap_or_else(|| {
-                unnamed += 1;
-                format!("arg_{unnamed}")
-            })
-        })
-    }
-}
-
 impl RoleTable {
     /// The place of the column that the API calls `name`.
     pub fn column_named(&self, name: &str) -> Option<ColumnIndex> {
         self.column_names.iter().position(|other| other == name)
+    }
+
+    /// Whether the role sees a column.
+    pub fn has_columns(&self) -> bool {
+        self.fields.values().any(|field| matches!(field, Field::Column(_)))
     }
 
     /// What the API calls a column.

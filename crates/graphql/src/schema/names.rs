@@ -17,6 +17,11 @@ impl TableNames {
         Self { type_name, custom: configuration.custom_root_fields.clone() }
     }
 
+    /// The type whose values are the table's rows.
+    pub(super) fn enum_type(&self) -> String {
+        format!("{}_enum", self.type_name)
+    }
+
     pub(super) fn select(&self) -> String {
         self.pick(self.custom.select.as_ref(), "", "")
     }
@@ -27,6 +32,10 @@ impl TableNames {
 
     pub(super) fn select_aggregate(&self) -> String {
         self.pick(self.custom.select_aggregate.as_ref(), "", "_aggregate")
+    }
+
+    pub(super) fn select_stream(&self) -> String {
+        self.pick(self.custom.select_stream.as_ref(), "", "_stream")
     }
 
     pub(super) fn insert(&self) -> String {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use super::ComputedReturn;
 use super::tracked::{Tracked, TrackedTable};
-use crate::catalog::{ColumnIndex, QualifiedName, TableId};
-use crate::expression::{ColumnOperand, Comparison, Filter, Operator, Value};
+use crate::catalog::{ColumnIndex, PgType, QualifiedName, TableId};
+use crate::expression::{Cell, CellOf, ColumnOperand, Comparison, Filter, Operator, Value, Way, cast_to};
 use crate::value::{Source, text};
 
 const SESSION_PREFIX: &str = "x-hasura-";
@@ -67,13 +68,26 @@ impl<'a> PermissionReader<'a> {
         if let Some(relationship) = tracked.relationship(key) {
             let target = self.table(relationship.target)?.table.clone();
             let filter = Box::new(self.condition(value, relationship.target)?);
-            return Ok(Filter::Exists { table: target, join: relationship.join.clone(), filter });
+            return Ok(Filter::Exists { table: target, way: Way::Join(relationship.join.clone()), filter });
+        }
+        if let Some(field) = tracked.computed_fields.get(key) {
+            let call = field.callable.call().ok_or_else(|| format!("{key} needs arguments"))?;
+            return match field.returns {
+                ComputedReturn::Scalar => {
+                    self.comparisons(&Cell { of: CellOf::Call(call), seen_in: None }, value, table)
+                }
+                ComputedReturn::Rows(target) => Ok(Filter::Exists {
+                    table: self.table(target)?.table.clone(),
+                    way: Way::Call(call),
+                    filter: Box::new(self.condition(value, target)?),
+                }),
+            };
         }
         let column = tracked
             .table
             .column_index(key)
-            .ok_or_else(|| format!("there is no column or relationship {key}"))?;
-        self.comparisons(column, value, table)
+            .ok_or_else(|| format!("there is no column, relationship or computed field {key}"))?;
+        self.comparisons(&Cell::column(column), value, table)
     }
 
     fn conditions(&self, json: &Json, table: TableId) -> Result<Vec<Filter>, String> {
@@ -92,44 +106,68 @@ impl<'a> PermissionReader<'a> {
         let table =
             self.tracked.catalog.table_named(&name).ok_or_else(|| format!("there is no table {name}"))?;
         let filter = Box::new(self.condition(json.get("_where").unwrap_or(&Json::Null), table.id)?);
-        Ok(Filter::Exists { table: table.clone(), join: Vec::new(), filter })
+        Ok(Filter::Exists { table: table.clone(), way: Way::Join(Vec::new()), filter })
     }
 
-    fn comparisons(&self, column: ColumnIndex, json: &Json, table: TableId) -> Result<Filter, String> {
-        let Json::Object(operators) = json else { return self.comparison(column, "eq", json, table) };
-        let mut all = Vec::new();
-        for (key, value) in operators {
-            let name = key.strip_prefix(['_', '$']).ok_or_else(|| format!("unknown operator {key}"))?;
-            all.push(self.comparison(column, name, value, table)?);
-        }
+    fn comparisons(&self, cell: &Cell, json: &Json, table: TableId) -> Result<Filter, String> {
+        let ty = cell.ty(&self.table(table)?.table).ok_or("no such column")?.clone();
+        let mut all: Vec<Filter> = self
+            .comparison_list(&ty, json, table)?
+            .into_iter()
+            .map(|comparison| Filter::Compare { cell: cell.clone(), comparison })
+            .collect();
         Ok(if all.len() == 1 { all.remove(0) } else { Filter::And(all) })
+    }
+
+    /// What is asked of a value of type `ty` in rows of `table`.
+    fn comparison_list(
+        &self,
+        ty: &Arc<PgType>,
+        json: &Json,
+        table: TableId,
+    ) -> Result<Vec<Comparison>, String> {
+        let Json::Object(operators) = json else { return Ok(vec![self.comparison(ty, "eq", json, table)?]) };
+        let all = operators.iter().map(|(key, value)| {
+            let name = key.strip_prefix(['_', '$']).ok_or_else(|| format!("unknown operator {key}"))?;
+            self.comparison(ty, name, value, table)
+        });
+        all.collect()
     }
 
     fn comparison(
         &self,
-        column: ColumnIndex,
+        ty: &Arc<PgType>,
         name: &str,
         json: &Json,
         table: TableId,
-    ) -> Result<Filter, String> {
+    ) -> Result<Comparison, String> {
         let tracked = self.table(table)?;
-        let ty = &tracked.table.columns.get(column).ok_or("no such column")?.ty;
+        if name == "cast" {
+            let (to, json) = match json {
+                Json::Object(entries) if entries.len() == 1 => entries.iter().next(),
+                _ => None,
+            }
+            .ok_or("_cast takes one type")?;
+            let to = cast_to(ty, to).ok_or_else(|| format!("there is no cast to {to}"))?;
+            let asked = self.comparison_list(&to, json, table)?;
+            return Ok(Comparison::Cast(to, asked));
+        }
         if name == "is_null" {
             let null = json.as_bool().ok_or("_is_null takes true or false")?;
-            return Ok(Filter::Compare { column, comparison: Comparison::IsNull(null) });
+            return Ok(Comparison::IsNull(null));
         }
         if let Some(operator) = name.strip_prefix('c').and_then(|name| Operator::named(spelling(name), ty)) {
             // `_contains` and `_contained_in` begin with a c as well, and are found below.
             if Operator::named(name, ty).is_none() {
                 let operand = self.column_operand(json, tracked)?;
-                return Ok(Filter::Compare { column, comparison: Comparison::Column(operator, operand) });
+                return Ok(Comparison::Column(operator, operand));
             }
         }
         let operator =
             Operator::named(spelling(name), ty).ok_or_else(|| format!("unknown operator _{name}"))?;
         let (ty, list) = operator.operand_type(ty);
         let value = Value { source: source(json, &ty, list)?, ty, list };
-        Ok(Filter::Compare { column, comparison: Comparison::Value(operator, value) })
+        Ok(Comparison::Value(operator, value))
     }
 
     fn column_operand(&self, json: &Json, table: &TrackedTable) -> Result<ColumnOperand, String> {
@@ -154,7 +192,7 @@ fn spelling(name: &str) -> &str {
     if name == "ne" { "neq" } else { name }
 }
 
-fn source(json: &Json, ty: &Arc<crate::catalog::PgType>, list: bool) -> Result<Source, String> {
+fn source(json: &Json, ty: &Arc<PgType>, list: bool) -> Result<Source, String> {
     if let Json::String(text) = json
         && text.to_ascii_lowercase().starts_with(SESSION_PREFIX)
     {

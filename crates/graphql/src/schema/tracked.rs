@@ -4,12 +4,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::inheritance;
 use super::names::{TableNames, plain_name};
-use super::{Refers, Relationship, SchemaOptions};
-use crate::catalog::{Catalog, ColumnIndex, Function, QualifiedName, Table, TableId};
+use super::{Callable, ComputedField, ComputedReturn, Refers, Relationship, SchemaOptions};
+use crate::catalog::{Catalog, ColumnIndex, QualifiedName, Table, TableId};
 use crate::metadata::{
-    ExposedAs, ForeignKeyOn, FunctionMetadata, Metadata, RelationshipMetadata, TableConfiguration,
-    TableMetadata, Using,
+    ComputedFieldMetadata, ExposedAs, ForeignKeyOn, FunctionMetadata, Metadata, RelationshipMetadata,
+    TableConfiguration, TableMetadata, Using,
 };
 
 /// What is tracked, for all roles.
@@ -17,6 +18,8 @@ use crate::metadata::{
 pub struct Tracked {
     pub(super) tables: HashMap<TableId, TrackedTable>,
     pub(super) functions: Vec<TrackedFunction>,
+    /// The roles from which each inherited role inherits directly; there is no circle among them.
+    pub(super) inherited_roles: HashMap<String, Vec<String>>,
     inconsistencies: Vec<String>,
     pub(super) catalog: Arc<Catalog>,
     pub(super) options: SchemaOptions,
@@ -31,17 +34,17 @@ pub struct TrackedTable {
     pub(super) column_names: Vec<String>,
     pub(super) object_relationships: HashMap<String, Relationship>,
     pub(super) array_relationships: HashMap<String, Relationship>,
+    pub(super) computed_fields: HashMap<String, Arc<ComputedField>>,
     pub(super) metadata: TableMetadata,
 }
 
 /// A tracked function.
 #[derive(Debug)]
 pub(super) struct TrackedFunction {
-    pub(super) function: Arc<Function>,
+    pub(super) callable: Arc<Callable>,
     pub(super) table: TableId,
     pub(super) field_name: String,
     pub(super) exposed_as: ExposedAs,
-    pub(super) session_argument: Option<usize>,
     pub(super) roles: Vec<String>,
 }
 
@@ -58,7 +61,8 @@ impl Tracked {
         let mut tracked = Self {
             tables: HashMap::new(),
             functions: Vec::new(),
-            inconsistencies: Vec::new(),
+            inherited_roles: HashMap::new(),
+            inconsistencies: catalog.refused_enums.clone(),
             catalog,
             options,
         };
@@ -67,7 +71,11 @@ impl Tracked {
         }
         for table in &metadata.tables {
             tracked.add_relationships(table);
+            tracked.add_computed_fields(table);
         }
+        let (inherited_roles, refused) = inheritance::inherited_roles(&metadata.inherited_roles);
+        tracked.inherited_roles = inherited_roles;
+        tracked.inconsistencies.extend(refused);
         for function in &metadata.functions {
             match tracked.function(function) {
                 Ok(found) => tracked.functions.push(found),
@@ -82,7 +90,7 @@ impl Tracked {
     /// What the metadata says and the database contradicts, permissions included, a sentence each.
     pub fn all_inconsistencies(&self) -> Vec<String> {
         let mut all = self.inconsistencies.clone();
-        all.extend(super::build::inconsistencies(self));
+        all.extend(super::rules::inconsistencies(self));
         all
     }
 
@@ -122,6 +130,7 @@ impl Tracked {
             column_names,
             object_relationships: HashMap::new(),
             array_relationships: HashMap::new(),
+            computed_fields: HashMap::new(),
             metadata: metadata.clone(),
             table,
         };
@@ -151,6 +160,52 @@ impl Tracked {
                 }
             }
         }
+    }
+
+    fn add_computed_fields(&mut self, metadata: &TableMetadata) {
+        let Some(table) = self.catalog.table_named(&metadata.table).cloned() else { return };
+        for field in &metadata.computed_fields {
+            let found = self.computed_field(&table, field);
+            let Some(tracked) = self.tables.get_mut(&table.id) else { continue };
+            match found {
+                Ok(found) => {
+                    tracked.computed_fields.insert(field.name.clone(), Arc::new(found));
+                }
+                Err(reason) => self
+                    .inconsistencies
+                    .push(format!("computed field {} of table {}: {reason}", field.name, table.name)),
+            }
+        }
+    }
+
+    fn computed_field(
+        &self,
+        table: &Table,
+        metadata: &ComputedFieldMetadata,
+    ) -> Result<ComputedField, String> {
+        let tracked = self.tables.get(&table.id).ok_or("its table is not tracked")?;
+        if tracked.column_names.contains(&metadata.name) || tracked.relationship(&metadata.name).is_some() {
+            return Err("the table has a column or relationship of this name".to_owned());
+        }
+        let definition = &metadata.definition;
+        let callable = Callable::find(
+            self.catalog.functions_named(&definition.function),
+            definition.session_argument.as_deref(),
+            Some((table, definition.table_argument.as_deref())),
+            format!("{}_{}_args", metadata.name, tracked.names.type_name),
+        )?;
+        let function = &callable.function;
+        if function.volatile {
+            return Err(format!("{} may write: it must be stable or immutable", function.name));
+        }
+        let returns = match function.returns_table.and_then(|oid| self.catalog.table_by_oid(oid)) {
+            Some(returned) if function.returns_set && self.tables.contains_key(&returned.id) => {
+                ComputedReturn::Rows(returned.id)
+            }
+            None if !function.returns_set && function.returns_table.is_none() => ComputedReturn::Scalar,
+            _ => return Err("it must return a value, or a set of rows of a tracked table".to_owned()),
+        };
+        Ok(ComputedField { callable, returns })
     }
 
     fn relationship(&self, table: &Table, metadata: &RelationshipMetadata) -> Result<Relationship, String> {
@@ -209,36 +264,27 @@ impl Tracked {
     }
 
     fn function(&self, metadata: &FunctionMetadata) -> Result<TrackedFunction, String> {
-        let [function] = self.catalog.functions_named(&metadata.function) else {
-            return Err("there must be exactly one function with this name".to_owned());
-        };
+        let field_name =
+            metadata.configuration.custom_name.clone().unwrap_or_else(|| plain_name(&metadata.function));
+        let callable = Callable::find(
+            self.catalog.functions_named(&metadata.function),
+            metadata.configuration.session_argument.as_deref(),
+            None,
+            format!("{field_name}_args"),
+        )?;
+        let function = &callable.function;
         let returns = function.returns_table.and_then(|oid| self.catalog.table_by_oid(oid));
         let returns = returns.ok_or("it does not return rows of a table")?;
         if !self.tables.contains_key(&returns.id) {
             return Err(format!("it returns rows of {}, which is not tracked", returns.name));
         }
-        let session_argument = match &metadata.configuration.session_argument {
-            None => None,
-            Some(name) => Some(
-                function
-                    .arguments
-                    .iter()
-                    .position(|argument| argument.name.as_ref() == Some(name))
-                    .ok_or_else(|| format!("it has no argument {name}"))?,
-            ),
-        };
         let by_volatility = if function.volatile { ExposedAs::Mutation } else { ExposedAs::Query };
         Ok(TrackedFunction {
             table: returns.id,
-            field_name: metadata
-                .configuration
-                .custom_name
-                .clone()
-                .unwrap_or_else(|| plain_name(&function.name)),
+            field_name,
             exposed_as: metadata.configuration.exposed_as.unwrap_or(by_volatility),
-            session_argument,
             roles: metadata.permissions.iter().map(|permission| permission.role.clone()).collect(),
-            function: function.clone(),
+            callable: Arc::new(callable),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Writer;
 use super::filter::Row;
-use crate::catalog::ColumnIndex;
+use crate::expression::Cell;
 use crate::plan::{Aggregate, AggregateColumn, AggregateField, AggregateNumber};
 
 impl Writer {
@@ -37,26 +37,26 @@ impl Writer {
     fn aggregate_column(&mut self, function: &'static str, column: &AggregateColumn, row: Row<'_>) {
         match column {
             AggregateColumn::Typename(name) => self.name_text(name),
-            AggregateColumn::Column { column, as_string } => {
+            AggregateColumn::Cell { cell, as_string } => {
                 self.literal("coalesce(to_json(").literal(function).literal("(");
-                self.row_column(row, *column);
+                self.cell(row, cell);
                 self.literal(if *as_string { ")::text)::text, 'null')" } else { "))::text, 'null')" });
             }
         }
     }
 
     /// `count(*)`, or of columns that are not null.
-    pub(super) fn count(&mut self, columns: &[ColumnIndex], distinct: bool, row: Row<'_>) {
+    pub(super) fn count(&mut self, columns: &[Cell], distinct: bool, row: Row<'_>) {
         if columns.is_empty() {
             self.literal("count(*)");
             return;
         }
         self.literal(if distinct { "count(distinct " } else { "count(" });
         match columns {
-            [column] => self.row_column(row, *column),
+            [cell] => self.cell(row, cell),
             several => {
                 self.literal("(");
-                self.separated(several, ", ", |writer, column| writer.row_column(row, *column));
+                self.separated(several, ", ", |writer, cell| writer.cell(row, cell));
                 self.literal(")");
             }
         }

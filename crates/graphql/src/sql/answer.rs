@@ -15,8 +15,8 @@ pub(super) const CHECK_COLUMN: &str = "permission check";
 pub(super) fn statements(action: &Action) -> WriteStatements {
     match action {
         Action::Typename(name) => WriteStatements::Fixed(name.clone()),
-        // Mutations have no introspection fields of their own.
-        Action::Introspection(_) => WriteStatements::Each(Vec::new()),
+        // Mutations have no introspection fields of their own, and no streams.
+        Action::Introspection(_) | Action::Stream(_) => WriteStatements::Each(Vec::new()),
         Action::Select(select) => {
             let mut writer = Writer::new();
             writer.literal("select ").select(select, None);
@@ -153,12 +153,9 @@ impl Writer {
         } else {
             self.literal("''");
         }
-        self.literal(", row(");
-        self.separated(&table.columns, ", ", |writer, column| {
-            writer.column(row.alias, &column.name);
-        });
-        self.literal(")::");
-        self.sql.qualified(&table.name.schema, &table.name.name).literal("::text");
+        self.literal(", ");
+        self.whole_row(row);
+        self.literal("::text");
         for column in also {
             self.literal(", ");
             self.row_column(row, *column);

@@ -1,8 +1,11 @@
 //! Conditions as SQL.
 
 use super::{Alias, Writer};
-use crate::catalog::{ColumnIndex, Table};
-use crate::expression::{ColumnOperand, Comparison, Filter, OperandKind, Operator, RowsNumber, Value};
+use crate::catalog::{ColumnIndex, Table, TypeKind};
+use crate::expression::{
+    Argument, Call, Cell, CellOf, ColumnOperand, Comparison, Filter, OperandKind, Operator, RowsNumber,
+    Value, Way,
+};
 
 /// The row that a condition is about, and the one that the whole of it started from.
 #[derive(Clone, Copy)]
@@ -33,58 +36,127 @@ impl Writer {
                 self.literal(")");
             }
             Filter::Rooted(inner) => self.condition(inner, row, row),
-            Filter::Compare { column, comparison } => {
-                self.literal("(");
-                self.row_column(row, *column);
-                self.comparison(comparison, row, root);
-                self.literal(")");
+            Filter::Compare { cell, comparison } => {
+                self.comparison(comparison, row, root, &|writer| writer.cell(row, cell));
             }
-            Filter::Exists { table, join, filter } => {
+            Filter::Exists { table, way, filter } => {
                 let inner = Row { table, alias: self.new_alias() };
                 self.literal("exists (select from ");
-                self.table(table, inner.alias);
-                self.literal(" where ");
-                self.join(join, row, inner);
-                if !filter.is_true() {
-                    self.literal(if join.is_empty() { "" } else { " and " });
-                    self.condition(filter, inner, root);
-                } else if join.is_empty() {
-                    self.literal("true");
-                }
+                self.reached(way, row, inner);
+                self.reached_condition(way, filter, row, inner, root);
                 self.literal(")");
             }
-            Filter::Aggregate { table, join, filter, number, comparisons } => {
+            Filter::Aggregate { table, way, filter, number, comparisons } => {
                 self.literal("(");
                 self.separated(comparisons, " and ", |writer, comparison| {
                     let inner = Row { table, alias: writer.new_alias() };
-                    writer.literal("((select ");
-                    writer.rows_number(number, inner);
-                    writer.literal(" from ");
-                    writer.table(table, inner.alias);
-                    writer.literal(" where ");
-                    writer.join(join, row, inner);
-                    writer.literal(" and ");
-                    writer.condition(filter, inner, root);
-                    writer.literal(")");
-                    writer.comparison(comparison, inner, root);
-                    writer.literal(")");
+                    writer.comparison(comparison, inner, root, &|writer| {
+                        writer.literal("(select ");
+                        writer.rows_number(number, inner);
+                        writer.literal(" from ");
+                        writer.reached(way, row, inner);
+                        writer.reached_condition(way, filter, row, inner, root);
+                        writer.literal(")");
+                    });
                 });
                 self.literal(if comparisons.is_empty() { "true)" } else { ")" });
             }
         }
     }
 
+    /// What stands behind `from` for the rows to which `way` leads from `outer`.
+    pub(super) fn reached(&mut self, way: &Way, outer: Row<'_>, inner: Row<'_>) {
+        match way {
+            Way::Join(_) => self.table(inner.table, inner.alias),
+            Way::Call(call) => {
+                self.call(call, Some(outer));
+                self.literal(" ").alias(inner.alias);
+            }
+        }
+    }
+
+    /// ` where …` for the rows to which `way` leads from `outer`, of which `filter` holds.
+    pub(super) fn reached_condition(
+        &mut self,
+        way: &Way,
+        filter: &Filter,
+        outer: Row<'_>,
+        inner: Row<'_>,
+        root: Row<'_>,
+    ) {
+        let joined = match way {
+            Way::Join(join) => join.as_slice(),
+            Way::Call(_) => &[],
+        };
+        self.literal(" where ");
+        self.join(joined, outer, inner);
+        if !filter.is_true() {
+            self.literal(if joined.is_empty() { "" } else { " and " });
+            self.condition(filter, inner, root);
+        } else if joined.is_empty() {
+            self.literal("true");
+        }
+    }
+
+    /// A value of a row; where the role may not see it, null.
+    pub(super) fn cell(&mut self, row: Row<'_>, cell: &Cell) {
+        if let Some(filter) = &cell.seen_in {
+            self.literal("case when ");
+            self.filter(filter, row);
+            self.literal(" then ");
+        }
+        match &cell.of {
+            CellOf::Column(column) => self.row_column(row, *column),
+            CellOf::Call(made) => self.call(made, Some(row)),
+        }
+        self.literal(if cell.seen_in.is_some() { " end" } else { "" });
+    }
+
+    /// `"schema"."function"(…)`, for `row` where it takes one.
+    pub(super) fn call(&mut self, call: &Call, row: Option<Row<'_>>) {
+        let function = &call.function;
+        self.sql.qualified(&function.name.schema, &function.name.name).literal("(");
+        let given = function.arguments.iter().zip(&call.arguments);
+        let given = given.filter(|(_, value)| !matches!(value, Argument::Default));
+        let by_place = function.arguments.iter().any(|argument| argument.name.is_none());
+        self.separated(given, ", ", |writer, (argument, value)| {
+            if let Some(name) = argument.name.as_ref().filter(|_| !by_place) {
+                writer.sql.identifier(name).literal(" => ");
+            }
+            match (value, row) {
+                (Argument::Value(value), _) => {
+                    writer.value(value);
+                }
+                (Argument::Row, Some(row)) => writer.whole_row(row),
+                (Argument::Row | Argument::Default, _) => {
+                    writer.literal("null");
+                }
+            }
+        });
+        self.literal(")");
+    }
+
+    /// A row as a value of its table's row type, whatever it comes from.
+    pub(super) fn whole_row(&mut self, row: Row<'_>) {
+        self.literal("row(");
+        self.separated(&row.table.columns, ", ", |writer, column| {
+            writer.column(row.alias, &column.name);
+        });
+        self.literal(")::");
+        self.sql.qualified(&row.table.name.schema, &row.table.name.name);
+    }
+
     fn rows_number(&mut self, number: &RowsNumber, row: Row<'_>) {
         match number {
             RowsNumber::Count { columns, distinct } => self.count(columns, *distinct, row),
-            RowsNumber::All(column) => {
+            RowsNumber::All(cell) => {
                 self.literal("bool_and(");
-                self.row_column(row, *column);
+                self.cell(row, cell);
                 self.literal(")");
             }
-            RowsNumber::Any(column) => {
+            RowsNumber::Any(cell) => {
                 self.literal("bool_or(");
-                self.row_column(row, *column);
+                self.cell(row, cell);
                 self.literal(")");
             }
         }
@@ -117,34 +189,57 @@ impl Writer {
         }
     }
 
-    /// What stands behind the left side of a comparison.
-    fn comparison(&mut self, comparison: &Comparison, row: Row<'_>, root: Row<'_>) {
+    /// What is asked of what `left` writes.
+    fn comparison(&mut self, comparison: &Comparison, row: Row<'_>, root: Row<'_>, left: &dyn Fn(&mut Self)) {
+        self.literal("(");
         match comparison {
-            Comparison::IsNull(true) => {
-                self.literal(" is null");
+            Comparison::IsNull(null) => {
+                left(self);
+                self.literal(if *null { " is null" } else { " is not null" });
             }
-            Comparison::IsNull(false) => {
-                self.literal(" is not null");
+            Comparison::Value(operator, value) => {
+                left(self);
+                self.operand(*operator, value);
             }
-            Comparison::Value(operator, value) => self.operand(*operator, value),
             Comparison::Column(operator, operand) => {
+                left(self);
                 self.literal(operator.sql);
                 match operand {
                     ColumnOperand::Current(other) => self.row_column(row, *other),
                     ColumnOperand::Root(other) => self.row_column(root, *other),
                 }
             }
+            Comparison::Cast(to, asked) => {
+                let cast = |writer: &mut Self| {
+                    writer.literal("(");
+                    left(writer);
+                    writer.literal(")::");
+                    writer.ty(to);
+                };
+                self.separated(asked, " and ", |writer, asked| writer.comparison(asked, row, root, &cast));
+                self.literal(if asked.is_empty() { "true" } else { "" });
+            }
         }
+        self.literal(")");
     }
 
     fn operand(&mut self, operator: Operator, value: &Value) {
         self.literal(operator.sql);
-        if operator.operand == OperandKind::SameList {
-            self.literal("(");
+        if operator.operand != OperandKind::SameList {
             self.value(value);
-            self.literal(")");
+            return;
+        }
+        self.literal("(");
+        if matches!(value.ty.base().kind, TypeKind::Array(_)) {
+            // An array of arrays is to PostgreSQL one array with more dimensions, so each comes as a text.
+            let each = self.new_alias();
+            self.literal("select ").alias(each).literal("::");
+            self.ty(value.ty.base());
+            self.literal(" from unnest((").sql.parameter(value.clone()).literal(")::text[]) ");
+            self.alias(each);
         } else {
             self.value(value);
         }
+        self.literal(")");
     }
 }

@@ -7,7 +7,10 @@ mod aggregate;
 mod answer;
 mod filter;
 mod insert;
+mod rows;
 mod select;
+mod shared;
+mod stream;
 mod update;
 
 use std::sync::Arc;
@@ -16,7 +19,10 @@ use db::sql::{SqlWriter, Word};
 
 use crate::catalog::{PgType, TypeKind};
 use crate::expression::Value;
-use crate::plan::{Action, Operation, Plan};
+use crate::plan::{Action, Operation, Plan, RootPlan};
+use crate::rows::RowsAnswer;
+
+pub use shared::{SharedInsert, SharedStatement};
 
 /// A statement with its parameters, which have yet to get their values.
 #[derive(Debug)]
@@ -34,10 +40,19 @@ pub enum Statements {
     Known(String),
     /// One statement, whose one row has the whole answer.
     Read(Statement),
-    /// The same, with a second column: whether the transaction that woke the query is visible to it.
+    /// One statement, of whose rows the answer is written here.
+    ReadRows(Statement, RowsAnswer),
+    /// As [`Statements::Read`], with a second column: whether the transactions that woke the query are visible to it.
     Live(Statement),
+    /// The same, with a third column: how many rows the batch has, and behind it where the stream stands after it.
+    Stream(Statement),
     /// Root fields, to be run one after another.
     Write(Vec<WriteField>),
+}
+
+/// The form of a plan's write in which requests of several callers are one statement, where there is one.
+pub fn shared(plan: &Plan) -> Option<SharedInsert> {
+    if plan.operation == Operation::Mutation { shared::shared(plan) } else { None }
 }
 
 /// A root field of a mutation.
@@ -95,9 +110,17 @@ pub fn statements(plan: &Plan) -> Statements {
     match plan.operation {
         Operation::Query => match known(plan) {
             Some(answer) => Statements::Known(answer),
-            None => Statements::Read(select::document(&plan.fields)),
+            None => match rows::document(&plan.fields) {
+                Some((statement, answer)) => Statements::ReadRows(statement, answer),
+                None => Statements::Read(select::document(&plan.fields)),
+            },
         },
-        Operation::Subscription => Statements::Live(select::live_document(&plan.fields)),
+        Operation::Subscription => match plan.fields.as_slice() {
+            [RootPlan { key, action: Action::Stream(stream), .. }] => {
+                Statements::Stream(stream::document(key, stream))
+            }
+            fields => Statements::Live(select::live_document(fields)),
+        },
         Operation::Mutation => Statements::Write(
             plan.fields
                 .iter()
@@ -114,16 +137,18 @@ pub fn statements(plan: &Plan) -> Statements {
 
 /// The answer of a plan that asks the database for nothing.
 fn known(plan: &Plan) -> Option<String> {
-    let entries = plan.fields.iter().map(|field| {
-        let key = field.key.as_str();
-        match &field.action {
-            Action::Typename(name) => Some(format!("\"{key}\":\"{}\"", name.as_str())),
-            Action::Introspection(json) => Some(format!("\"{key}\":{json}")),
-            _ => None,
-        }
-    });
-    let entries: Option<Vec<String>> = entries.collect();
+    let entries: Option<Vec<String>> = plan.fields.iter().map(known_entry).collect();
     entries.map(|entries| format!("{{{}}}", entries.join(",")))
+}
+
+/// The entry of a root field that asks the database for nothing.
+fn known_entry(field: &RootPlan) -> Option<String> {
+    let key = field.key.as_str();
+    match &field.action {
+        Action::Typename(name) => Some(format!("\"{key}\":\"{}\"", name.as_str())),
+        Action::Introspection(json) => Some(format!("\"{key}\":{json}")),
+        _ => None,
+    }
 }
 
 fn write_path(action: &Action) -> String {
@@ -139,6 +164,8 @@ struct Writer {
     next_alias: usize,
     /// Whether this statement shows what earlier ones wrote, rather than what it writes itself.
     shows_written_rows: bool,
+    /// Where it is made for several requests: their values, which then are columns and not parameters.
+    requests: Option<shared::Requests>,
 }
 
 /// A row's name in a statement: `t0`, `t1`, ….
@@ -147,7 +174,7 @@ struct Alias(usize);
 
 impl Writer {
     fn new() -> Self {
-        Self { sql: SqlWriter::new(), next_alias: 0, shows_written_rows: false }
+        Self { sql: SqlWriter::new(), next_alias: 0, shows_written_rows: false, requests: None }
     }
 
     fn finish(self) -> Statement {
@@ -176,10 +203,22 @@ impl Writer {
         self
     }
 
-    /// `($n)::type`: the cast tells PostgreSQL what the parameter's text is.
+    /// `($n)::type`, or where the statement is made for several requests the column that holds it.
     fn value(&mut self, value: &Value) -> &mut Self {
-        self.sql.literal("(").parameter(value.clone()).literal(")::");
-        self.ty(value.ty.base());
+        if self.request_value(value) {
+            return self;
+        }
+        self.parameter(value)
+    }
+
+    /// `($n)::type`: the cast tells PostgreSQL what the parameter's text is.
+    fn parameter(&mut self, value: &Value) -> &mut Self {
+        self.sql.literal("(").parameter(value.clone()).literal(")");
+        self.cast(value)
+    }
+
+    fn cast(&mut self, value: &Value) -> &mut Self {
+        self.literal("::").ty(value.ty.base());
         if value.list {
             self.sql.literal("[]");
         }

@@ -9,10 +9,10 @@ use db::sql::Word;
 
 use super::filter::Row;
 use super::{Statement, Writer};
-use crate::catalog::{Column, PgType, TypeKind};
-use crate::expression::Value;
+use crate::catalog::{PgType, Table, TypeKind};
+use crate::expression::{Cell, Value, Way};
 use crate::plan::{
-    Action, ColumnOutput, Direction, From, OrderBy, OrderTarget, Output, RootPlan, Rows, Select,
+    Action, CellOutput, Direction, From, OrderBy, OrderTarget, Output, RootPlan, Rows, Select,
 };
 use crate::value::Source;
 
@@ -26,14 +26,11 @@ pub(super) fn document(fields: &[RootPlan]) -> Statement {
     writer.finish()
 }
 
-/// The statement of a live query. The log tells of a commit a moment before other sessions see it; the second
-/// column says whether this one saw the commit that it was woken for.
+/// The statement of a live query, with a second column that says whether it saw the commits that it was woken for.
 pub(super) fn live_document(fields: &[RootPlan]) -> Statement {
     let mut writer = Writer::new();
     writer.document(fields);
-    writer.literal(", pg_catalog.pg_visible_in_snapshot(");
-    writer.value(&Value { source: Source::WokenBy, ty: PgType::xid8(), list: false });
-    writer.literal(", pg_catalog.pg_current_snapshot())");
+    writer.literal(", ").saw_what_woke_it();
     writer.finish()
 }
 
@@ -52,6 +49,8 @@ impl Writer {
             Action::Insert(..) | Action::Update(..) | Action::UpdateMany(..) | Action::Delete(..) => {
                 writer.null_text();
             }
+            // A stream is a statement of its own.
+            Action::Stream(_) => writer.null_text(),
         });
     }
 
@@ -77,12 +76,17 @@ impl Writer {
 
     /// The object of a row.
     pub(super) fn row_object(&mut self, select: &Select, row: Row<'_>) {
-        self.object(&select.fields, |writer, (_, output)| match output {
-            Output::Column(column) => writer.output_column(select, row, column),
-            Output::Aggregate(aggregate) => writer.aggregate(aggregate, Some(row)),
-            Output::Related(inner) => writer.select(inner, Some(row)),
-            Output::Typename(name) => writer.name_text(name),
-        });
+        self.object(&select.fields, |writer, (_, output)| writer.output(select, row, output));
+    }
+
+    /// An expression for the text of the JSON of a row's field.
+    pub(super) fn output(&mut self, select: &Select, row: Row<'_>, output: &Output) {
+        match output {
+            Output::Cell(output) => self.output_cell(select, row, output),
+            Output::Aggregate(aggregate) => self.aggregate(aggregate, Some(row)),
+            Output::Related(inner) => self.select(inner, Some(row)),
+            Output::Typename(name) => self.name_text(name),
+        }
     }
 
     /// An expression for the text of `select`'s answer; it is never null.
@@ -90,9 +94,9 @@ impl Writer {
         let row = Row { table: &select.table, alias: self.new_alias() };
         match select.rows {
             Rows::Many => {
-                self.literal("(select concat('[', string_agg(");
-                self.row_object(select, row);
-                self.literal(", ','), ']') from ");
+                self.literal("(select ");
+                self.list(select, row);
+                self.literal(" from ");
                 self.many_source(select, row, outer);
                 self.literal(")");
             }
@@ -100,7 +104,7 @@ impl Writer {
                 self.literal("coalesce((select ");
                 self.row_object(select, row);
                 self.literal(" from ");
-                self.source(select, row);
+                self.source(select, row, outer);
                 self.literal(" where ");
                 self.conditions(select, row, outer);
                 self.literal(" limit 1), 'null')");
@@ -108,12 +112,18 @@ impl Writer {
         }
     }
 
+    /// The aggregate that makes a list of rows.
+    pub(super) fn list(&mut self, select: &Select, row: Row<'_>) {
+        self.literal("concat('[', string_agg(");
+        self.row_object(select, row);
+        self.literal(", ','), ']')");
+    }
+
     /// Where a list's rows come from. Order and limit need a query of their own below the aggregate, which takes
     /// its rows as they come.
     pub(super) fn many_source(&mut self, select: &Select, row: Row<'_>, outer: Option<Row<'_>>) {
-        let bounded = select.limit.is_some() || select.permission_limit.is_some() || select.offset.is_some();
-        if select.order.is_empty() && select.distinct.is_empty() && !bounded {
-            self.source(select, row);
+        if !select.is_ordered_or_bounded() {
+            self.source(select, row, outer);
             self.literal(" where ");
             self.conditions(select, row, outer);
             return;
@@ -122,20 +132,33 @@ impl Writer {
         self.literal("(select ");
         if !select.distinct.is_empty() {
             self.literal("distinct on (");
-            self.separated(&select.distinct, ", ", |writer, column| writer.row_column(inner, *column));
+            self.separated(0..select.distinct.len(), ", ", Self::distinct_key);
             self.literal(") ");
         }
-        self.alias(inner.alias).literal(".* from ");
-        self.source(select, inner);
+        self.alias(inner.alias).literal(".*");
+        for (place, cell) in select.distinct.iter().enumerate() {
+            self.literal(", ");
+            self.cell(inner, cell);
+            self.literal(" as ");
+            self.distinct_key(place);
+        }
+        self.literal(" from ");
+        self.source(select, inner, outer);
         self.literal(" where ");
         self.conditions(select, inner, outer);
-        self.order(&select.order, inner);
+        self.order(select, inner);
         self.bounds(select);
         self.literal(") ");
         self.alias(row.alias);
     }
 
-    fn source(&mut self, select: &Select, row: Row<'_>) {
+    /// What tells rows apart has a name of its own, which no column has: PostgreSQL wants the same expression in
+    /// `distinct on` and in the order, and two that are written alike need not be the same to it.
+    fn distinct_key(&mut self, place: usize) {
+        self.literal("\"distinct key ").sql.number(place).literal("\"");
+    }
+
+    pub(super) fn source(&mut self, select: &Select, row: Row<'_>, outer: Option<Row<'_>>) {
         match &select.from {
             From::Table => self.table(&select.table, row.alias),
             From::Written if self.shows_written_rows => {
@@ -149,24 +172,14 @@ impl Writer {
             From::Written => {
                 self.literal("written ").alias(row.alias);
             }
-            From::Function(function, arguments) => {
-                self.sql.qualified(&function.name.schema, &function.name.name).literal("(");
-                let given = function.arguments.iter().zip(arguments);
-                let given = given.filter_map(|(argument, value)| Some((argument, value.as_ref()?)));
-                let by_place = function.arguments.iter().any(|argument| argument.name.is_none());
-                self.separated(given, ", ", |writer, (argument, value)| {
-                    if let Some(name) = argument.name.as_ref().filter(|_| !by_place) {
-                        writer.sql.identifier(name).literal(" => ");
-                    }
-                    writer.value(value);
-                });
-                self.literal(") ");
-                self.alias(row.alias);
+            From::Function(call) => {
+                self.call(call, outer);
+                self.literal(" ").alias(row.alias);
             }
         }
     }
 
-    fn conditions(&mut self, select: &Select, row: Row<'_>, outer: Option<Row<'_>>) {
+    pub(super) fn conditions(&mut self, select: &Select, row: Row<'_>, outer: Option<Row<'_>>) {
         if let Some(outer) = outer.filter(|_| !select.join.is_empty()) {
             self.join(&select.join, outer, row);
             if select.filter.is_true() {
@@ -174,7 +187,7 @@ impl Writer {
             }
             self.literal(" and ");
         }
-        if matches!(select.from, From::Function(..)) && select.rows == Rows::One {
+        if matches!(select.from, From::Function(_)) && select.rows == Rows::One {
             // A function without a result gives one row of nulls.
             self.literal("not (");
             self.alias(row.alias).literal(" is null) and ");
@@ -182,13 +195,16 @@ impl Writer {
         self.filter(&select.filter, row);
     }
 
-    fn order(&mut self, order: &[OrderBy], row: Row<'_>) {
-        if order.is_empty() {
+    fn order(&mut self, select: &Select, row: Row<'_>) {
+        if select.order.is_empty() {
             return;
         }
         self.literal(" order by ");
-        self.separated(order, ", ", |writer, key| {
-            writer.order_target(&key.target, row);
+        self.separated(&select.order, ", ", |writer, key| {
+            match distinct_place(select, key) {
+                Some(place) => writer.distinct_key(place),
+                None => writer.order_target(&key.target, row),
+            }
             writer.literal(match key.direction {
                 Direction::Asc => " asc",
                 Direction::AscNullsFirst => " asc nulls first",
@@ -200,34 +216,29 @@ impl Writer {
 
     fn order_target(&mut self, target: &OrderTarget, row: Row<'_>) {
         match target {
-            OrderTarget::Column(column) => self.row_column(row, *column),
+            OrderTarget::Cell(cell) => self.cell(row, cell),
             OrderTarget::Related { table, join, filter, target } => {
                 let inner = Row { table, alias: self.new_alias() };
+                let way = Way::Join(join.clone());
                 self.literal("(select ");
                 self.order_target(target, inner);
                 self.literal(" from ");
-                self.table(table, inner.alias);
-                self.literal(" where ");
-                self.join(join, row, inner);
-                self.literal(" and ");
-                self.filter(filter, inner);
+                self.reached(&way, row, inner);
+                self.reached_condition(&way, filter, row, inner, inner);
                 self.literal(" limit 1)");
             }
-            OrderTarget::Aggregate { table, join, filter, function: (function, column) } => {
+            OrderTarget::Aggregate { table, way, filter, function: (function, cell) } => {
                 let inner = Row { table, alias: self.new_alias() };
                 self.literal("(select ").literal(function).literal("(");
-                match column {
-                    Some(column) => self.row_column(inner, *column),
+                match cell {
+                    Some(cell) => self.cell(inner, cell),
                     None => {
                         self.literal("*");
                     }
                 }
                 self.literal(") from ");
-                self.table(table, inner.alias);
-                self.literal(" where ");
-                self.join(join, row, inner);
-                self.literal(" and ");
-                self.filter(filter, inner);
+                self.reached(way, row, inner);
+                self.reached_condition(way, filter, row, inner, inner);
                 self.literal(")");
             }
         }
@@ -253,30 +264,37 @@ impl Writer {
         }
     }
 
-    fn output_column(&mut self, select: &Select, row: Row<'_>, output: &ColumnOutput) {
-        let Some(column) = select.table.columns.get(output.column) else { return self.null_text() };
+    fn output_cell(&mut self, select: &Select, row: Row<'_>, output: &CellOutput) {
+        let Some(ty) = output.cell.ty(&select.table) else { return self.null_text() };
         // Only a table's own rows keep its promise, and a path may lead nowhere.
-        let never_null = column.not_null && output.path.is_none() && matches!(select.from, From::Table);
-        if never_null {
-            return self.json_text(row, column, output);
+        let promised = matches!(select.from, From::Table) && output.path.is_none();
+        if promised && is_never_null(&output.cell, &select.table) {
+            return self.json_text(row, ty, output);
         }
         self.literal("coalesce(");
-        self.json_text(row, column, output);
+        self.json_text(row, ty, output);
         self.literal("::text, 'null')");
     }
 
-    fn json_text(&mut self, row: Row<'_>, column: &Column, output: &ColumnOutput) {
+    pub(super) fn json_text(&mut self, row: Row<'_>, ty: &Arc<PgType>, output: &CellOutput) {
         if let Some(path) = &output.path {
-            self.literal("(");
-            self.column(row.alias, &column.name).literal(" #> ").value(path).literal(")");
+            self.literal("((");
+            self.cell(row, &output.cell);
+            self.literal(") #> ").value(path).literal(")");
         } else if output.as_string {
-            self.literal("to_json(");
-            self.column(row.alias, &column.name).literal("::text)");
-        } else if column.ty.writes_json() {
-            self.column(row.alias, &column.name);
+            self.literal("to_json((");
+            self.cell(row, &output.cell);
+            self.literal(")::text)");
+        } else if ty.writes_json() {
+            // A `case` binds weaker than a cast.
+            let masked = output.cell.seen_in.is_some();
+            self.literal(if masked { "(" } else { "" });
+            self.cell(row, &output.cell);
+            self.literal(if masked { ")" } else { "" });
         } else {
             self.literal("to_json(");
-            self.column(row.alias, &column.name).literal(")");
+            self.cell(row, &output.cell);
+            self.literal(")");
         }
     }
 
@@ -287,6 +305,18 @@ impl Writer {
     pub(super) fn null_text(&mut self) {
         self.literal("'null'");
     }
+}
+
+fn is_never_null(cell: &Cell, table: &Table) -> bool {
+    let column = cell.as_column().filter(|_| cell.seen_in.is_none());
+    column.and_then(|column| table.columns.get(column)).is_some_and(|column| column.not_null)
+}
+
+/// The place among what tells rows apart of what a key orders by.
+fn distinct_place(select: &Select, key: &OrderBy) -> Option<usize> {
+    let OrderTarget::Cell(cell) = &key.target else { return None };
+    let column = cell.as_column()?;
+    select.distinct.iter().position(|other| other.as_column() == Some(column))
 }
 
 /// What has a key in the answer.

@@ -27,8 +27,11 @@ pub enum Source {
         /// Where it stands in the request, for errors.
         at: String,
     },
-    /// The transaction that woke a live query, as `xid8`.
+    /// The transactions that woke a live query, as a list of `xid8`.
     WokenBy,
+    /// Where a stream stands: the value of its cursor column in the last row sent, or that of a column that orders
+    /// rows whose cursors are equal.
+    Position(usize),
     /// The rows that were written, as a list of PostgreSQL's composite values.
     WrittenRows,
     /// How many rows were written.
@@ -65,6 +68,14 @@ impl Template {
                 entries.iter().map(|(key, item)| (key.clone(), item.fill(variables))).collect()
             }
         }
+    }
+}
+
+/// The input type with what can be asked of values of type `ty`.
+pub fn comparison_name(ty: &Arc<PgType>) -> String {
+    match &ty.kind {
+        TypeKind::Array(element) => format!("{}_array_comparison_exp", element.graphql_name()),
+        _ => format!("{}_comparison_exp", ty.graphql_name()),
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use crate::catalog::{PgType, TypeKind};
+use crate::catalog::{EnumType, PgType, TypeKind};
 
 /// The largest number of rows that can be asked for.
 const MAX_COUNT: u64 = i32::MAX as u64;
@@ -55,6 +55,7 @@ pub fn of_json(value: &Json, ty: &Arc<PgType>) -> Result<Option<String>, Misfit>
                 "Expecting label path: a sequence of zero or more labels separated by dots, for example L1.L2.L3".to_owned(),
             ));
         }
+        (TypeKind::Enum(found), Json::String(name)) => enum_value(found, name)?,
         (_, Json::String(text)) => string(text)?,
         (_, other) => {
             return Err(Misfit::Kind(format!(
@@ -65,6 +66,24 @@ pub fn of_json(value: &Json, ty: &Arc<PgType>) -> Result<Option<String>, Misfit>
             )));
         }
     }))
+}
+
+fn enum_value(ty: &EnumType, name: &str) -> Result<String, Misfit> {
+    if ty.values.iter().any(|value| value.name == name) {
+        return Ok(name.to_owned());
+    }
+    let names: Vec<&str> = ty.values.iter().map(|value| value.name.as_str()).collect();
+    Err(Misfit::Kind(format!("expected {} for type {:?}, but found {name:?}", one_of(&names), ty.name)))
+}
+
+/// A list of names as Hasura's messages have it: `one of the values a, b, or c`.
+pub fn one_of(names: &[&str]) -> String {
+    match names {
+        [only] => format!("the value {only}"),
+        [first, second] => format!("one of the values {first} or {second}"),
+        [most @ .., last] => format!("one of the values {}, or {last}", most.join(", ")),
+        [] => "no value".to_owned(),
+    }
 }
 
 fn is_label_path(path: &str) -> bool {
@@ -128,6 +147,7 @@ fn wanted(ty: &PgType) -> &'static str {
         TypeKind::Float | TypeKind::Numeric => "a float",
         TypeKind::Bool => "a boolean",
         TypeKind::Array(_) => "a list",
+        TypeKind::Enum(_) => "an enum value",
         _ => "a string",
     }
 }

@@ -23,12 +23,16 @@ impl Close {
     pub(super) const UNAUTHORIZED: Self = Self::fixed(4401, "Unauthorized");
     /// The token has ended; come back with a new one.
     pub(super) const EXPIRED: Self = Self::fixed(4403, "Could not verify JWT: JWTExpired");
+    /// The session was ended, here or from another device; sign in anew.
+    pub(super) const REVOKED: Self = Self::fixed(4403, "the session has ended");
     /// The client speaks another protocol.
     pub(super) const SUBPROTOCOL: Self = Self::fixed(4406, "Subprotocol not acceptable");
     /// The client did not introduce itself in time.
     pub(super) const INIT_TIMEOUT: Self = Self::fixed(4408, "Connection initialisation timeout");
     /// The client introduced itself twice.
     pub(super) const TOO_MANY_INITS: Self = Self::fixed(4429, "Too many initialisation requests");
+    /// There are as many sockets as there may be, in all or of this person; come back later.
+    pub(super) const TOO_MANY_SOCKETS: Self = Self::fixed(4429, "too many connections");
     /// The client does not read; come back and read anew.
     pub(super) const TOO_SLOW: Self = Self::fixed(4503, "too slow, connect again");
 

@@ -10,7 +10,7 @@ use base::project::GraphqlError;
 use serde::Deserialize;
 
 use super::close::Close;
-use crate::wire::{self, RequestBody};
+use crate::wire::{self, RequestBody, Shown};
 
 /// A sub-protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,8 +129,8 @@ impl Dialect {
     }
 
     /// An operation's error, which ends it.
-    pub(super) fn error(self, id: &str, error: &GraphqlError) -> String {
-        let errors = wire::errors(error);
+    pub(super) fn error(self, id: &str, error: &GraphqlError, shown: Shown) -> String {
+        let errors = wire::errors(error, shown);
         match self {
             Self::Transport => format!(r#"{{"type":"error","id":{},"payload":{errors}}}"#, quoted(id)),
             Self::Older => {

@@ -1,8 +1,9 @@
 //! The settings of sign-in, under the names that Nhost Auth has for them.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use app::auth::{Elevation, Options, Providers};
+use app::auth::{AddressRules, Options};
 use clap::Args;
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -96,6 +97,43 @@ pub(crate) struct AuthConfig {
     /// How many digits codes in letters have
     #[arg(long, env = "BRAIN_CODE_DIGITS", value_name = "6|8", default_value = "6", value_parser = ["6", "8"])]
     pub(crate) code_digits: String,
+    /// Whether people may come in without saying who they are
+    #[arg(long, env = "AUTH_ANONYMOUS_USERS_ENABLED", value_name = "BOOL", default_value_t = false,
+          action = clap::ArgAction::Set)]
+    pub(crate) auth_anonymous_users_enabled: bool,
+    /// Whether a refresh token that is shown after its use ends its session
+    #[arg(long, env = "BRAIN_REUSED_TOKEN_ENDS_SESSION", value_name = "BOOL", default_value_t = false,
+          action = clap::ArgAction::Set)]
+    pub(crate) reused_token_ends_session: bool,
+    /// Whether errors that tell about accounts all become `invalid-request`
+    #[arg(long, env = "AUTH_CONCEAL_ERRORS", value_name = "BOOL", default_value_t = false,
+          action = clap::ArgAction::Set)]
+    pub(crate) auth_conceal_errors: bool,
+    /// Claims of the project's own in access tokens: `{"org-id":"profile.org.id"}`, paths from GraphQL's `user`
+    #[arg(long, env = "AUTH_JWT_CUSTOM_CLAIMS", value_name = "JSON", value_parser = claims)]
+    pub(crate) auth_jwt_custom_claims: Option<CustomClaims>,
+    /// The addresses that may have an account; where neither addresses nor domains are named, all may
+    #[arg(long, env = "AUTH_ACCESS_CONTROL_ALLOWED_EMAILS", value_name = "ADDRESSES", value_delimiter = ',')]
+    pub(crate) auth_access_control_allowed_emails: Vec<String>,
+    /// The addresses that may not
+    #[arg(long, env = "AUTH_ACCESS_CONTROL_BLOCKED_EMAILS", value_name = "ADDRESSES", value_delimiter = ',')]
+    pub(crate) auth_access_control_blocked_emails: Vec<String>,
+    /// The domains whose addresses may have an account
+    #[arg(
+        long,
+        env = "AUTH_ACCESS_CONTROL_ALLOWED_EMAIL_DOMAINS",
+        value_name = "DOMAINS",
+        value_delimiter = ','
+    )]
+    pub(crate) auth_access_control_allowed_email_domains: Vec<String>,
+    /// The domains whose addresses may not
+    #[arg(
+        long,
+        env = "AUTH_ACCESS_CONTROL_BLOCKED_EMAIL_DOMAINS",
+        value_name = "DOMAINS",
+        value_delimiter = ','
+    )]
+    pub(crate) auth_access_control_blocked_email_domains: Vec<String>,
     /// The proxies whose `X-Forwarded-For` is believed: addresses or networks such as 10.0.0.0/8
     #[arg(long, env = "BRAIN_TRUSTED_PROXIES", value_name = "NETWORKS", value_delimiter = ',',
           value_parser = network)]
@@ -149,12 +187,29 @@ impl AuthConfig {
             mfa_issuer: self.auth_mfa_totp_issuer.clone(),
             code_digits: if self.code_digits == "8" { 8 } else { 6 },
             code_key,
+            anonymous_users_enabled: self.auth_anonymous_users_enabled,
+            reused_token_ends_session: self.reused_token_ends_session,
+            conceal_errors: self.auth_conceal_errors,
+            custom_claims: self.auth_jwt_custom_claims.clone().unwrap_or_default().0,
+            address_rules: AddressRules::new(
+                &self.auth_access_control_allowed_emails,
+                &self.auth_access_control_blocked_emails,
+                &self.auth_access_control_allowed_email_domains,
+                &self.auth_access_control_blocked_email_domains,
+            ),
             trusted_proxies: self.trusted_proxies.clone(),
-            providers: Providers::default(),
-            relying_party: None,
-            require_elevated_claim: Elevation::Disabled,
+            ..Options::default()
         }
     }
+}
+
+/// The claims by name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CustomClaims(BTreeMap<String, String>);
+
+fn claims(text: &str) -> Result<CustomClaims, String> {
+    let read = serde_json::from_str(text).map(CustomClaims);
+    read.map_err(|_| "is not a JSON object of names and paths".to_owned())
 }
 
 /// A network, or one address.

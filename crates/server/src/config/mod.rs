@@ -7,6 +7,8 @@ mod auth;
 mod engine;
 mod exit;
 mod gmail;
+mod graphql;
+mod limits;
 mod mail;
 mod postgres;
 mod providers;
@@ -17,17 +19,21 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use app::auth::RelyingParty;
+use app::auth::{Options, RelyingParty};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use secrecy::SecretString;
 
 pub(crate) use auth::AuthConfig;
-pub(crate) use engine::EngineConfig;
+pub(crate) use engine::{EngineConfig, ignored_variables};
 pub(crate) use exit::Exit;
+pub(crate) use graphql::GraphqlConfig;
+pub(crate) use limits::LimitsConfig;
 pub(crate) use mail::MailConfig;
 pub(crate) use postgres::PostgresConfig;
 pub(crate) use providers::ProvidersConfig;
 pub(crate) use webauthn::WebauthnConfig;
+
+use crate::keys::KeysCommand;
 
 /// BrainMessenger: a complete messenger server with a web client inside.
 ///
@@ -46,7 +52,12 @@ pub(crate) enum Command {
     /// Run the server (what happens without a command)
     Serve,
     /// Run the GraphQL engine alone, over any database
-    Engine(EngineConfig),
+    Engine(Box<EngineConfig>),
+    /// List and replace the keys of access tokens
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
     /// Print the database's schema as one SQL file: what `database/schema.sql` holds
     Schema,
 }
@@ -62,6 +73,10 @@ pub(crate) struct Config {
     pub(crate) keys: KeyConfig,
     #[command(flatten)]
     pub(crate) auth: AuthConfig,
+    #[command(flatten)]
+    pub(crate) graphql: GraphqlConfig,
+    #[command(flatten)]
+    pub(crate) limits: LimitsConfig,
     #[command(flatten)]
     pub(crate) providers: ProvidersConfig,
     #[command(flatten)]
@@ -110,7 +125,8 @@ pub(crate) struct KeyConfig {
     /// The administrator's secret for GraphQL and Storage (`x-hasura-admin-secret`)
     #[arg(long, env = "NHOST_ADMIN_SECRET", value_name = "SECRET", hide_env_values = true)]
     pub(crate) nhost_admin_secret: Option<SecretString>,
-    /// The key of access tokens: `{"type":"HS256","key":"…"}`, or a bare HS256 key of 32 bytes or more
+    /// The key of access tokens: `{"type":"HS256","key":"…"}`, `{"type":"ES256","signing_key":"PEM","kid":"…"}`, a list of
+    /// such of which the first signs, or a bare HS256 key of 32 bytes or more
     #[arg(long, env = "NHOST_JWT_SECRET", value_name = "SECRET", hide_env_values = true)]
     pub(crate) nhost_jwt_secret: Option<SecretString>,
 }
@@ -119,6 +135,15 @@ impl Config {
     /// Who we are to security keys, where they are on.
     pub(crate) fn relying_party(&self) -> Result<Option<RelyingParty>, Exit> {
         self.webauthn.relying_party(&self.auth.client_url(self.server.listen))
+    }
+
+    /// The settings as the sign-in service takes them; codes are kept under `code_key`.
+    pub(crate) fn auth_options(&self, code_key: SecretString) -> Result<Options, clients::Error> {
+        let breached_passwords = self.limits.breached_passwords()?;
+        let rate_limits = self.limits.rate_limits(self.server.env == Environment::Production);
+        let require_elevated_claim = self.webauthn.elevation();
+        let options = self.auth.options(self.server.listen, self.mail.is_on(), code_key);
+        Ok(Options { breached_passwords, rate_limits, require_elevated_claim, ..options })
     }
 }
 
@@ -155,6 +180,13 @@ fn command() -> clap::Command {
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
+}
+
+/// The names of all variables that are set.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn variable_names() -> impl Iterator<Item = String> {
+    let set = std::env::vars_os().filter(|(_, value)| !value.is_empty());
+    set.filter_map(|(name, _)| name.into_string().ok())
 }
 
 #[cfg(test)]

@@ -116,4 +116,8 @@ async fn who_catches_up_misses_nothing() {
         let refused = pool.query(kinds, &[&foreign, &session(SENDERS[0])]).await.unwrap_err();
         assert_eq!(rule(&refused), Some("unknown-cursor"), "{refused:?}");
     }
+    // A copy of the disk was put back: the operator ends all cursors.
+    pool.execute("update cursor_epoch set number = number + 1", &[]).await.unwrap();
+    let refused = pool.query(kinds, &[&cursor, &session(SENDERS[0])]).await.unwrap_err();
+    assert_eq!(rule(&refused), Some("unknown-cursor"), "{refused:?}");
 }

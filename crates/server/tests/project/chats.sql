@@ -80,6 +80,7 @@ begin
   -- an account that goes hands over, or ends
   delete from auth.users where id = pg_temp.person(4);
   assert pg_temp.role_of(team, 2) = 'owner' and (select member_count from chats where id = team) = 1;
+  assert (select event = 'owner' and event_data = jsonb_build_object('actorId', null, 'role', 'owner', 'userIds', array[pg_temp.person(2)]) from messages where chat_id = team order by seq desc limit 1), 'and the chat is told';
   delete from auth.users where id = pg_temp.person(2);
   assert not exists (select from chats where id = team) and exists (select from chats where id = direct);
 
@@ -147,7 +148,7 @@ begin
   perform join_chat(invite, pg_temp.session(23));
   -- how many one may make in an hour
   perform pg_temp.make_chat('group', 24) from generate_series(1, 60);
-  perform pg_temp.refuses('select pg_temp.make_chat(''group'', 24)', 'too-fast');
+  perform pg_temp.refuses('select pg_temp.make_chat(''group'', 24)', 'creating-too-fast');
   insert into chats (type, name, user_id) values ('group', 'The administrator may', pg_temp.person(24));
   -- counts equal counting
   assert not exists (select from chats c where member_count <> (select count(*) from memberships x where x.chat_id = c.id));

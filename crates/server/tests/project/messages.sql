@@ -31,6 +31,23 @@ begin
   insert into message_edits (chat_id, message_id, change, seq, content, written_at) select team, a.id, -i, a.seq, 'x', now() from generate_series(1, 98) i;
   perform pg_temp.refuses(format('update messages set content = %L, as_person = pg_temp.person(1) where id = %s', 'x', a.id), 'too-many-edits');
 
+  -- length and emptiness, by their codes
+  perform pg_temp.refuses(format('select pg_temp.say(%s, 1, repeat(%L, 10001))', team, 'я'), 'message-too-long');
+  perform pg_temp.refuses(format('select pg_temp.say(%s, 1, %L)', team, t), 'message-empty') from unnest(array[E' \n', null]) t;
+  perform pg_temp.refuses(format('update messages set client_id = gen_random_uuid() where id = %s', a.id), 'client-id-fixed');
+  perform pg_temp.refuses(format('update messages set seq = 999 where id = %s', a.id), 'message-fixed');
+  update rule_limits set value = 3 where name = 'message-characters';
+  perform pg_temp.refuses(format('select pg_temp.say(%s, 1, %L)', team, 'four'), 'message-too-long');
+  update rule_limits set value = 10000 where name = 'message-characters';
+  -- the rate over all chats: a statement of many counts as many
+  update rule_limits set value = 4 where name = 'messages-per-minute-everywhere';
+  update spent_attempts set times = 0 where kind = 'messages-per-minute-everywhere';
+  insert into messages (chat_id, sender_id, content, as_person) select case when i = 2 then direct else team end, pg_temp.person(2), 'x', pg_temp.person(2) from generate_series(1, 4) i;
+  perform pg_temp.refuses(format('select pg_temp.say(%s, 2, %L)', team, 'x'), 'sending-too-fast-everywhere');
+  perform pg_temp.say(team, 3, 'others are not concerned');
+  update rule_limits set value = 300 where name = 'messages-per-minute-everywhere';
+  update chat_members set sent_count = 0 where chat_id = team;
+
   -- the rate, for people alone; what is sent again does not count
   perform pg_temp.say(team, 3, 'n' || i) from generate_series(1, 60) i;
   perform pg_temp.refuses(format('select pg_temp.say(%s, 3, %L)', team, 'x'), 'sending-too-fast');

@@ -34,6 +34,21 @@ begin
   perform pg_temp.refuses(format('select readers_of(%s, pg_temp.session(3))', m.id), 'chat-too-large');
   update chats set member_count = 4 where id = team;
 
+  -- who hides what they have read: seen by themselves alone, and given up when they show it again
+  insert into user_settings (user_id, read_receipts) values (pg_temp.person(4), false);
+  update chat_members set last_read_seq = 10 where chat_id = team and user_id = pg_temp.person(4);
+  assert (select (last_read_seq, last_delivered_seq) = (0, 10) from chat_members where chat_id = team and user_id = pg_temp.person(4)), 'delivered is shown';
+  k := pg_temp.mine(team, 4);
+  assert (k.last_read_seq, k.unread_count, k.mention_count) = (10, 1, 1);
+  assert (select array_agg(user_id) from readers_of(m.id, pg_temp.session(3))) = array[pg_temp.person(2)];
+  perform pg_temp.refuses(format('select readers_of(%s, pg_temp.session(4))', m.id), 'receipts-hidden');
+  update chat_members set last_read_seq = 4 where chat_id = team and user_id = pg_temp.person(4);
+  assert (pg_temp.mine(team, 4)).last_read_seq = 10;
+  update user_settings set read_receipts = true where user_id = pg_temp.person(4);
+  update chat_members set last_read_seq = 11 where chat_id = team and user_id = pg_temp.person(4);
+  assert (select (last_read_seq, hidden_read_seq) = (11, 10) from chat_members where chat_id = team and user_id = pg_temp.person(4));
+  assert (pg_temp.mine(team, 4)).unread_count = 0;
+
   -- put aside: a new message brings it back, unless it is muted
   update chat_members set archived_at = now() where chat_id = team and user_id = pg_temp.person(2);
   assert (pg_temp.mine(team, 2)).is_archived;
@@ -46,6 +61,10 @@ begin
   update chat_members set archived_at = null where chat_id = team and user_id = pg_temp.person(2);
   update chat_members set archived_at = now() where chat_id = team and user_id = pg_temp.person(2);
   assert (pg_temp.mine(team, 2)).is_archived, 'again, from now on';
+
+  update chat_members set muted_until = case user_id when pg_temp.person(2) then now() - interval '1 second' when pg_temp.person(3) then 'infinity' else now() + interval '1 hour' end where chat_id = team;
+  assert (select array_agg(user_id) from sweep_mutes()) = array[pg_temp.person(2)] and (select count(*) from sweep_mutes()) = 0;
+  assert (select count(*) from chat_members where chat_id = team and muted_until is not null) = 3;
 
   -- on top
   insert into chats (id, type, name) select 8000000 + i, 'group', 'Chat ' || i from generate_series(1, 100) i;

@@ -25,11 +25,11 @@ begin
   assert (select array_agg(role order by user_id) from chat_members where chat_id = direct.id) = '{member,member}';
   own := open_direct_chat(pg_temp.a(), pg_temp.session(pg_temp.a()));
   assert own.id <> direct.id and (select count(*) from chat_members where chat_id = own.id) = 1, 'saved messages';
-  perform pg_temp.refuses(format('select open_direct_chat(%L, %L)', '00000000-0000-0000-0000-00000000000d', pg_temp.session(pg_temp.a())), '22023');
-  perform pg_temp.refuses(format('select open_direct_chat(%L, %L)', gen_random_uuid(), pg_temp.session(pg_temp.a())), '22023');
-  perform pg_temp.refuses(format('select open_direct_chat(%L, %L)', null, pg_temp.session(pg_temp.a())), '22023');
-  perform pg_temp.refuses(format('select open_direct_chat(%L, %L)', pg_temp.a(), pg_temp.session('00000000-0000-0000-0000-00000000000e')), '22023');
-  perform pg_temp.refuses(format('select open_direct_chat(%L, %L)', pg_temp.a(), '{"x-hasura-role":"admin"}'), '22023');
+  perform pg_temp.refuses(format('select open_direct_chat(%L, %L)', '00000000-0000-0000-0000-00000000000d', pg_temp.session(pg_temp.a())), '23000');
+  perform pg_temp.refuses(format('select open_direct_chat(%L, %L)', gen_random_uuid(), pg_temp.session(pg_temp.a())), '23000');
+  perform pg_temp.refuses(format('select open_direct_chat(%L, %L)', null, pg_temp.session(pg_temp.a())), '23000');
+  perform pg_temp.refuses(format('select open_direct_chat(%L, %L)', pg_temp.a(), pg_temp.session('00000000-0000-0000-0000-00000000000e')), '23000');
+  perform pg_temp.refuses(format('select open_direct_chat(%L, %L)', pg_temp.a(), '{"x-hasura-role":"admin"}'), '23000');
   perform pg_temp.refuses(format('select open_direct_chat(%L, %L)', pg_temp.a(), '{"x-hasura-user-id":"nonsense"}'), '22P02');
   -- leaving and coming back
   update chat_members set left_at = now() where chat_id = direct.id and user_id = pg_temp.b();

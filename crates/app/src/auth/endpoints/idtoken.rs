@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::{Answered, OK, SignUpOptions};
 use crate::auth::Auth;
+use crate::auth::device::Device;
 use crate::auth::error::{AuthError, RefusedToken};
 use crate::auth::providers::Arrival;
 use crate::auth::request::{Bearer, JsonBody, Object};
@@ -24,13 +25,15 @@ pub(in crate::auth) struct SignIn {
 
 pub(in crate::auth) async fn sign_in(
     State(auth): State<Auth>,
+    device: Device,
     JsonBody(request): JsonBody<SignIn>,
 ) -> Result<Json<SessionPayload>, AuthError> {
     let wanted = request.options.map(|object| object.0).unwrap_or_default();
     let destination = auth.0.redirects.choose(wanted.redirect_to.as_ref())?;
     let (provider, identity) =
         read(&auth, &request.provider, &request.id_token, request.nonce.as_deref()).await?;
-    let arrival = Arrival { provider, identity: &identity, wanted, destination: &destination };
+    let arrival =
+        Arrival { provider, identity: &identity, wanted, destination: &destination, device: &device };
     Ok(Json(auth.sign_in_identity(arrival).await?))
 }
 

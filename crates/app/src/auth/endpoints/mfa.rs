@@ -1,6 +1,6 @@
-//! The second factor over HTTP: `GET /mfa/totp/generate` gives the app's secret, `POST /user/mfa` switches it on
-//! and off, `POST /mfa/recovery-codes` gives codes for who loses the app, and `POST /signin/mfa/totp` is the
-//! second half of a sign-in. Recovery codes are not in Nhost Auth.
+//! The second factor over HTTP: `GET /mfa/totp/generate` gives an app's secret, `POST /mfa/email/send` a code in a
+//! letter, `POST /user/mfa` switches either on and off, `POST /mfa/recovery-codes` gives codes for who loses it, and
+//! `POST /signin/mfa/totp` is the second half of a sign-in. Letters and recovery codes are not in Nhost Auth.
 
 use axum::Json;
 use axum::extract::State;
@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Answered, OK};
 use crate::auth::Auth;
+use crate::auth::device::Device;
 use crate::auth::error::{AuthError, RefusedToken};
+use crate::auth::network::Network;
 use crate::auth::request::{Bearer, JsonBody};
-use crate::auth::second_factor::Shown;
+use crate::auth::second_factor::{Factor, Shown};
 use crate::auth::sessions::SessionPayload;
 use crate::auth::tickets::{Kind, Ticket};
 use crate::auth::totp;
@@ -32,7 +34,7 @@ pub(in crate::auth) async fn generate(
     bearer: Bearer,
 ) -> Result<Json<Generated>, AuthError> {
     let row = person(&auth, &bearer).await?;
-    if is_on(&row)? {
+    if Factor::from_row(&row)?.is_some() {
         return Err(AuthError::TotpAlreadyActive);
     }
     let email: Option<String> = row.try_get("email")?;
@@ -54,22 +56,50 @@ pub(in crate::auth) struct SwitchMfa {
 pub(in crate::auth) async fn switch(
     State(auth): State<Auth>,
     bearer: Bearer,
+    network: Network,
     JsonBody(request): JsonBody<SwitchMfa>,
 ) -> Result<Answered, AuthError> {
     let row = person(&auth, &bearer).await?;
-    let on = match request.active_mfa_type.as_deref() {
-        Some("totp") => true,
-        Some("") | None => false,
-        Some(_) => return Err(AuthError::InvalidRequest("`activeMfaType` is `totp` or empty".to_owned())),
+    let wanted = match request.active_mfa_type.as_deref() {
+        Some("totp") => Some(Factor::Totp),
+        Some("email") => Some(Factor::Email),
+        Some("") | None => None,
+        Some(_) => {
+            return Err(AuthError::InvalidRequest("`activeMfaType` is `totp`, `email` or empty".to_owned()));
+        }
     };
-    match (on, is_on(&row)?) {
-        (true, true) => return Err(AuthError::TotpAlreadyActive),
-        (false, false) => return Err(AuthError::DisabledMfaTotp),
-        _ => {}
+    let user = bearer.0.0;
+    let shown = if wanted == Some(Factor::Email) { Shown::Wish(user) } else { Shown::User(user) };
+    let (factor, on) = match (wanted, Factor::from_row(&row)?) {
+        (Some(_), Some(_)) => return Err(AuthError::TotpAlreadyActive),
+        (None, None) => return Err(AuthError::DisabledMfaTotp),
+        (Some(wanted), None) => (wanted, true),
+        (None, Some(active)) => (active, false),
+    };
+    auth.take_second_factor(shown, bounded(&request.code)?, &network).await?;
+    let sql = match factor {
+        Factor::Totp => include_str!("../sql/switch_totp.sql"),
+        Factor::Email => include_str!("../sql/switch_email_factor.sql"),
+    };
+    auth.0.pool.execute(sql, &[&user, &on]).await?;
+    tracing::info!(user.id = %bearer.0, mfa.factor = ?factor, mfa.on = on, "a person switched their second factor");
+    Ok(OK)
+}
+
+/// A code in a letter, to switch that factor on or off with.
+pub(in crate::auth) async fn send_code(
+    State(auth): State<Auth>,
+    bearer: Bearer,
+) -> Result<Answered, AuthError> {
+    let row = person(&auth, &bearer).await?;
+    if !row.try_get::<_, bool>("email_verified")? {
+        return Err(AuthError::UnverifiedUser);
     }
-    auth.take_second_factor(Shown::User(bearer.0.0), bounded(&request.code)?).await?;
-    auth.0.pool.execute(include_str!("../sql/switch_totp.sql"), &[&bearer.0.0, &on]).await?;
-    tracing::info!(user.id = %bearer.0, mfa.on = on, "a person switched their second factor");
+    if Factor::from_row(&row)? == Some(Factor::Totp) {
+        return Err(AuthError::TotpAlreadyActive);
+    }
+    let email: Option<String> = row.try_get("email")?;
+    auth.send_second_factor(&email.unwrap_or_default()).await?;
     Ok(OK)
 }
 
@@ -88,12 +118,14 @@ pub(in crate::auth) struct Recovery {
 pub(in crate::auth) async fn recovery_codes(
     State(auth): State<Auth>,
     bearer: Bearer,
+    network: Network,
     JsonBody(request): JsonBody<AskForRecovery>,
 ) -> Result<Json<Recovery>, AuthError> {
-    if !is_on(&person(&auth, &bearer).await?)? {
+    if Factor::from_row(&person(&auth, &bearer).await?)?.is_none() {
         return Err(AuthError::DisabledMfaTotp);
     }
-    let user = auth.take_second_factor(Shown::User(bearer.0.0), bounded(&request.code)?).await?;
+    let shown = Shown::User(bearer.0.0);
+    let user = auth.take_second_factor(shown, bounded(&request.code)?, &network).await?;
     Ok(Json(Recovery { recovery_codes: auth.renew_recovery_codes(user).await? }))
 }
 
@@ -106,6 +138,7 @@ pub(in crate::auth) struct SignInMfa {
 
 pub(in crate::auth) async fn sign_in(
     State(auth): State<Auth>,
+    device: Device,
     JsonBody(request): JsonBody<SignInMfa>,
 ) -> Result<Json<SessionPayload>, AuthError> {
     check_enabled(&auth)?;
@@ -113,8 +146,9 @@ pub(in crate::auth) async fn sign_in(
     if !ticket.says(Kind::MfaTotp) {
         return Err(AuthError::InvalidRequest("`ticket` is none of a second factor".to_owned()));
     }
-    let user = auth.take_second_factor(Shown::Ticket(&ticket), bounded(&request.otp)?).await?;
-    Ok(Json(SessionPayload::session(auth.begin_session(user).await?)))
+    let user =
+        auth.take_second_factor(Shown::Ticket(&ticket), bounded(&request.otp)?, &device.network).await?;
+    Ok(Json(SessionPayload::session(auth.begin_session(user, &device).await?)))
 }
 
 fn check_enabled(auth: &Auth) -> Result<(), AuthError> {
@@ -128,10 +162,6 @@ async fn person(auth: &Auth, bearer: &Bearer) -> Result<Row, AuthError> {
     let row = row.ok_or(RefusedToken::UnknownUser)?;
     Standing::from_row(&row)?.check_known(&auth.0.options)?;
     Ok(row)
-}
-
-fn is_on(row: &Row) -> Result<bool, AuthError> {
-    Ok(row.try_get::<_, Option<&str>>("active_mfa_type")? == Some("totp"))
 }
 
 fn bounded(code: &str) -> Result<&str, AuthError> {

@@ -1,10 +1,12 @@
 //! The endpoints, one a file. Each reads its request into checked types, runs at most two statements, and
 //! answers with a value or an error; none knows under which address it is served.
 
+pub(super) mod anonymous;
 pub(super) mod healthz;
 pub(super) mod idtoken;
 pub(super) mod jwks;
 pub(super) mod mfa;
+pub(super) mod pat;
 pub(super) mod signin_email_password;
 pub(super) mod signin_provider;
 pub(super) mod signin_without_password;
@@ -13,7 +15,9 @@ pub(super) mod signup_email_password;
 pub(super) mod token;
 pub(super) mod token_verify;
 pub(super) mod user;
+pub(super) mod user_delete;
 pub(super) mod user_email_change;
+pub(super) mod user_email_verify;
 pub(super) mod user_password;
 pub(super) mod user_password_reset;
 pub(super) mod verification_email;

@@ -10,10 +10,12 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::auth::Auth;
+use crate::auth::device::Device;
 use crate::auth::error::AuthError;
 use crate::auth::fields::{Email, Password};
 use crate::auth::passwords::Verdict;
 use crate::auth::request::JsonBody;
+use crate::auth::second_factor::Proof;
 use crate::auth::sessions::SessionPayload;
 use crate::auth::user::Standing;
 
@@ -26,8 +28,11 @@ pub(in crate::auth) struct SignIn {
 
 pub(in crate::auth) async fn handle(
     State(auth): State<Auth>,
+    device: Device,
     JsonBody(request): JsonBody<SignIn>,
 ) -> Result<Json<SessionPayload>, AuthError> {
+    auth.0.limits.check_account(request.email.as_str(), &device.network)?;
+    auth.0.options.address_rules.check(request.email.as_str())?;
     let found = auth
         .0
         .pool
@@ -48,7 +53,7 @@ pub(in crate::auth) async fn handle(
         renew_hash(&auth, id, password, stored).await?;
     }
 
-    Ok(Json(auth.after_first_factor(id).await?))
+    Ok(Json(auth.after_first_factor(id, Proof::Password, &device).await?))
 }
 
 /// Replaces a hash of an old kind, unless the password was changed meanwhile.

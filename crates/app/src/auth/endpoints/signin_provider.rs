@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::SignUpOptions;
 use crate::auth::Auth;
+use crate::auth::device::Device;
 use crate::auth::error::{AuthError, RefusedToken};
 use crate::auth::providers::Arrival;
 use crate::auth::redirects::Destination;
@@ -130,25 +131,32 @@ pub(in crate::auth) struct Back {
 pub(in crate::auth) async fn callback(
     State(auth): State<Auth>,
     Path(name): Path<String>,
+    device: Device,
     headers: HeaderMap,
     query: Result<Query<Back>, QueryRejection>,
 ) -> Result<Response, AuthError> {
     let Query(back) = query.map_err(|_| AuthError::InvalidRequest("`state` is needed".to_owned()))?;
-    come_back(&auth, &name, &headers, back).await
+    come_back(&auth, &name, (&headers, &device), back).await
 }
 
 pub(in crate::auth) async fn callback_form(
     State(auth): State<Auth>,
     Path(name): Path<String>,
+    device: Device,
     headers: HeaderMap,
     form: Result<Form<Back>, FormRejection>,
 ) -> Result<Response, AuthError> {
     let Form(back) = form.map_err(|_| AuthError::InvalidRequest("`state` is needed".to_owned()))?;
-    come_back(&auth, &name, &headers, back).await
+    come_back(&auth, &name, (&headers, &device), back).await
 }
 
 /// Who came back goes on to the client, with what came of it.
-async fn come_back(auth: &Auth, name: &str, headers: &HeaderMap, back: Back) -> Result<Response, AuthError> {
+async fn come_back(
+    auth: &Auth,
+    name: &str,
+    (headers, device): (&HeaderMap, &Device),
+    back: Back,
+) -> Result<Response, AuthError> {
     auth.0.options.providers.named(name)?;
     let client = auth.0.redirects.client();
     let begun = match Kept::take(auth, name, headers, &back.state).await {
@@ -159,7 +167,7 @@ async fn come_back(auth: &Auth, name: &str, headers: &HeaderMap, back: Back) -> 
         }
     };
     let destination = auth.0.redirects.choose(begun.wanted.redirect_to.as_ref()).unwrap_or(client);
-    Ok(finish(auth, name, begun, back, &destination).await.unwrap_or_else(|error| {
+    Ok(finish(auth, name, begun, back, (&destination, device)).await.unwrap_or_else(|error| {
         error.log();
         destination.redirect_with(&error)
     }))
@@ -194,7 +202,7 @@ async fn finish(
     name: &str,
     begun: Kept,
     back: Back,
-    destination: &Destination,
+    (destination, device): (&Destination, &Device),
 ) -> Result<Response, AuthError> {
     let provider = auth.0.options.providers.named(name)?;
     if let Some(error) = back.error {
@@ -211,7 +219,7 @@ async fn finish(
         return Ok(destination.redirect(&[]));
     }
     let arrival =
-        Arrival { provider: provider.name(), identity: &identity, wanted: begun.wanted, destination };
+        Arrival { provider: provider.name(), identity: &identity, wanted: begun.wanted, destination, device };
     let payload = auth.sign_in_identity(arrival).await?;
     Ok(match (&payload.session, &payload.mfa) {
         (Some(session), _) => destination.redirect(&[("refreshToken", session.refresh_token())]),

@@ -11,10 +11,11 @@ use super::signup_email_password::{Roles, SignUpOptions};
 use super::{Answered, OK};
 use crate::auth::Auth;
 use crate::auth::codes::{Purpose, TypedCode};
+use crate::auth::device::Device;
 use crate::auth::error::AuthError;
 use crate::auth::fields::Email;
-use crate::auth::network::Network;
 use crate::auth::request::{JsonBody, Object};
+use crate::auth::second_factor::Proof;
 use crate::auth::sessions::SessionPayload;
 use crate::auth::tickets::{Kind, TicketLetter};
 
@@ -35,7 +36,7 @@ pub(in crate::auth) async fn send_code(
     let wanted = request.options.map(|object| object.0).unwrap_or_default();
     auth.0.redirects.choose(wanted.redirect_to.as_ref())?;
     ensure_account(&auth, &request.email, wanted).await?;
-    auth.send_code(Purpose::SignIn, &request.email).await?;
+    auth.send_code(Purpose::SignIn, request.email.as_str()).await?;
     Ok(OK)
 }
 
@@ -48,14 +49,15 @@ pub(in crate::auth) struct ShowCode {
 
 pub(in crate::auth) async fn take_code(
     State(auth): State<Auth>,
-    network: Network,
+    device: Device,
     JsonBody(request): JsonBody<ShowCode>,
 ) -> Result<Json<SessionPayload>, AuthError> {
     if !auth.0.options.otp_email_enabled {
         return Err(AuthError::DisabledEndpoint);
     }
-    let user = auth.use_code(Purpose::SignIn, &request.email, &request.otp, &network).await?;
-    Ok(Json(auth.after_first_factor(user).await?))
+    auth.0.options.address_rules.check(request.email.as_str())?;
+    let user = auth.use_code(Purpose::SignIn, request.email.as_str(), &request.otp, &device.network).await?;
+    Ok(Json(auth.after_first_factor(user, Proof::Mailbox, &device).await?))
 }
 
 pub(in crate::auth) async fn send_link(
@@ -82,6 +84,7 @@ pub(in crate::auth) async fn send_link(
 /// An account for the address, unless nobody can make one.
 async fn ensure_account(auth: &Auth, email: &Email, wanted: SignUpOptions) -> Result<(), AuthError> {
     let options = &auth.0.options;
+    options.address_rules.check(email.as_str())?;
     let locale = options.locale(wanted.locale.as_ref().map(|locale| locale.0.as_str())).to_owned();
     let roles = Roles::choose(options, wanted.allowed_roles, wanted.default_role)?;
     if options.disable_signup {

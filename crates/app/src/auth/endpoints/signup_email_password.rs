@@ -1,7 +1,7 @@
 //! `POST /signup/email-password`: makes an account, and opens its first session unless its address must be
 //! verified first. Account, roles and refresh token are one statement.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use axum::Json;
 use axum::extract::State;
@@ -9,6 +9,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::auth::Auth;
+use crate::auth::device::Device;
 use crate::auth::error::AuthError;
 use crate::auth::fields::{DisplayName, Email, Locale, Metadata, Password, RedirectTo};
 use crate::auth::options::Options;
@@ -38,15 +39,15 @@ pub(in crate::auth) struct SignUpOptions {
 
 pub(in crate::auth) async fn handle(
     State(auth): State<Auth>,
+    device: Device,
     JsonBody(request): JsonBody<SignUp>,
 ) -> Result<Json<SessionPayload>, AuthError> {
     let options = &auth.0.options;
     if options.disable_signup {
         return Err(AuthError::SignupDisabled);
     }
-    if request.password.len_bytes() < options.password_min_length {
-        return Err(AuthError::PasswordTooShort);
-    }
+    options.address_rules.check(request.email.as_str())?;
+    auth.check_new_password(&request.password).await?;
     let wanted = request.options.map(|object| object.0).unwrap_or_default();
     let roles = Roles::choose(options, wanted.allowed_roles, wanted.default_role)?;
     let destination = auth.0.redirects.choose(wanted.redirect_to.as_ref())?;
@@ -73,6 +74,7 @@ pub(in crate::auth) async fn handle(
                 &opens_session,
                 &token.stored(),
                 &f64::from(options.refresh_token_expires_in),
+                &device.metadata(),
             ],
         )
         .await?
@@ -82,7 +84,8 @@ pub(in crate::auth) async fn handle(
         return Err(AuthError::DisabledUser);
     }
     if opens_session {
-        return Ok(Json(SessionPayload::session(auth.open_session(&row, &token, BTreeMap::new())?)));
+        let custom = auth.custom_claims(row.try_get("id")?).await?;
+        return Ok(Json(SessionPayload::session(auth.open_session(&row, &token, custom)?)));
     }
     auth.send_ticket(TicketLetter {
         kind: Kind::VerifyEmail,

@@ -27,6 +27,7 @@ pub(in crate::auth) async fn handle(
     let options = request.options.map(|object| object.0).unwrap_or_default();
     let destination = auth.0.redirects.choose(options.redirect_to.as_ref())?;
     let new_email = request.new_email.as_str();
+    auth.0.options.address_rules.check(new_email)?;
     let row = auth
         .0
         .pool

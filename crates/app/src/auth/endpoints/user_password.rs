@@ -25,9 +25,7 @@ pub(in crate::auth) async fn handle(
     bearer: Option<Bearer>,
     JsonBody(request): JsonBody<ChangePassword>,
 ) -> Result<Answered, AuthError> {
-    if request.new_password.len_bytes() < auth.0.options.password_min_length {
-        return Err(AuthError::PasswordTooShort);
-    }
+    auth.check_new_password(&request.new_password).await?;
     let password = request.new_password.into_secret();
     if let Some(Bearer(user, session)) = bearer {
         let row = auth.0.pool.query_opt(include_str!("../sql/find_user.sql"), &[&user.0]).await?;

@@ -9,8 +9,10 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::auth::Auth;
+use crate::auth::device::Device;
 use crate::auth::error::AuthError;
 use crate::auth::fields::RedirectTo;
+use crate::auth::second_factor::Proof;
 use crate::auth::sessions::SessionPayload;
 use crate::auth::tickets::{Kind, Ticket};
 
@@ -24,6 +26,7 @@ pub(in crate::auth) struct Verify {
 
 pub(in crate::auth) async fn handle(
     State(auth): State<Auth>,
+    device: Device,
     query: Result<Query<Verify>, QueryRejection>,
 ) -> Result<Response, AuthError> {
     let Query(query) = query.map_err(|_| {
@@ -34,7 +37,7 @@ pub(in crate::auth) async fn handle(
         Ok(destination) => destination,
         Err(error) => return Ok(redirects.client().redirect_with(&error)),
     };
-    let answer = match use_up(&auth, Ticket::from_text(query.ticket)).await {
+    let answer = match use_up(&auth, Ticket::from_text(query.ticket), &device).await {
         Ok((payload, kind)) => match (&payload.session, &payload.mfa) {
             (Some(session), _) => {
                 destination.redirect(&[("refreshToken", session.refresh_token()), ("type", &kind)])
@@ -53,7 +56,7 @@ pub(in crate::auth) async fn handle(
 }
 
 /// A new session, or the ticket of the second factor, and what the link's ticket was for.
-async fn use_up(auth: &Auth, ticket: Ticket) -> Result<(SessionPayload, String), AuthError> {
+async fn use_up(auth: &Auth, ticket: Ticket, device: &Device) -> Result<(SessionPayload, String), AuthError> {
     let kinds = Kind::OF_LINKS.map(Kind::name);
     let used = auth
         .0
@@ -67,6 +70,6 @@ async fn use_up(auth: &Auth, ticket: Ticket) -> Result<(SessionPayload, String),
         used => used?.ok_or(AuthError::InvalidTicket)?,
     };
     auth.0.letters_wait.notify_one();
-    let payload = auth.after_first_factor(row.try_get::<_, Uuid>("id")?).await?;
+    let payload = auth.after_first_factor(row.try_get::<_, Uuid>("id")?, Proof::Mailbox, device).await?;
     Ok((payload, row.try_get("kind")?))
 }

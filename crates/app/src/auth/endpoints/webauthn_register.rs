@@ -15,6 +15,7 @@ use webauthn_rs::prelude::{
 
 use super::{Roles, SignUpOptions};
 use crate::auth::Auth;
+use crate::auth::device::Device;
 use crate::auth::error::{AuthError, RefusedToken};
 use crate::auth::fields::Email;
 use crate::auth::passkeys::{Ceremony, MAX_KEYS, NewKey, Nickname, refuse};
@@ -47,6 +48,7 @@ pub(in crate::auth) async fn sign_up(
     if auth.0.options.disable_signup {
         return Err(AuthError::SignupDisabled);
     }
+    auth.0.options.address_rules.check(request.email.as_str())?;
     let options = request.options.map_or_else(|| json!({}), |object| object.0);
     let wanted = read(&options)?;
     auth.0.redirects.choose(wanted.redirect_to.as_ref())?;
@@ -75,6 +77,7 @@ pub(in crate::auth) struct VerifySignUp {
 
 pub(in crate::auth) async fn verify_sign_up(
     State(auth): State<Auth>,
+    device: Device,
     JsonBody(request): JsonBody<VerifySignUp>,
 ) -> Result<Json<SessionPayload>, AuthError> {
     let webauthn = auth.webauthn()?;
@@ -102,7 +105,7 @@ pub(in crate::auth) async fn verify_sign_up(
             .await?;
         return Ok(Json(SessionPayload::nothing()));
     }
-    Ok(Json(SessionPayload::session(auth.begin_session(user).await?)))
+    Ok(Json(SessionPayload::session(auth.begin_session(user, &device).await?)))
 }
 
 async fn insert_user(

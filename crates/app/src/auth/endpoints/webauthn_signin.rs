@@ -10,6 +10,7 @@ use serde_json::Value;
 use webauthn_rs::prelude::PublicKeyCredential;
 
 use crate::auth::Auth;
+use crate::auth::device::Device;
 use crate::auth::error::{AuthError, RefusedToken};
 use crate::auth::fields::Email;
 use crate::auth::passkeys::{Ceremony, decoy};
@@ -57,11 +58,12 @@ impl Answer {
 
 pub(in crate::auth) async fn verify_sign_in(
     State(auth): State<Auth>,
+    device: Device,
     JsonBody(request): JsonBody<Answer>,
 ) -> Result<Json<SessionPayload>, AuthError> {
     auth.webauthn()?;
     let user = auth.answered(Ceremony::SignIn, &request.credential()?, None).await?;
-    Ok(Json(SessionPayload::session(auth.begin_session(user).await?)))
+    Ok(Json(SessionPayload::session(auth.begin_session(user, &device).await?)))
 }
 
 pub(in crate::auth) async fn elevate(
@@ -81,9 +83,10 @@ pub(in crate::auth) async fn elevate(
 pub(in crate::auth) async fn verify_elevate(
     State(auth): State<Auth>,
     bearer: Bearer,
+    device: Device,
     JsonBody(request): JsonBody<Answer>,
 ) -> Result<Json<SessionPayload>, AuthError> {
     auth.webauthn()?;
     let user = auth.answered(Ceremony::Elevate, &request.credential()?, Some(bearer.0.0)).await?;
-    Ok(Json(SessionPayload::session(auth.begin_elevated_session(user).await?)))
+    Ok(Json(SessionPayload::session(auth.begin_elevated_session(user, &device).await?)))
 }

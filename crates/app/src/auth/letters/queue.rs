@@ -33,7 +33,7 @@ const LEASE_SECONDS: f64 = 150.0;
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10 * 60);
 
-/// How often expired tickets and codes are swept away.
+/// How often what has expired is swept away.
 const SWEEP: Duration = Duration::from_secs(10 * 60);
 
 /// What became of letters.
@@ -117,14 +117,16 @@ impl Desk {
 
     async fn sweep(&self) {
         loop {
+            self.auth.0.limits.sweep();
             for sql in [
                 include_str!("../sql/sweep_tickets.sql"),
                 include_str!("../sql/sweep_codes.sql"),
+                include_str!("../sql/sweep_sessions.sql"),
                 "delete from brain.provider_sign_ins where expires_at < now()",
                 "delete from brain.webauthn_ceremonies where expires_at < now()",
             ] {
                 if let Err(error) = self.auth.0.pool.execute(sql, &[]).await {
-                    tracing::warn!(%error, "expired tickets and codes cannot be swept");
+                    tracing::warn!(%error, "what has expired cannot be swept");
                 }
             }
             tokio::time::sleep(SWEEP).await;

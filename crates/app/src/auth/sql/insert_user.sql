@@ -22,8 +22,8 @@ new_roles as (
   returning role
 ),
 new_token as (
-  insert into auth.refresh_tokens (user_id, refresh_token_hash, expires_at)
-  select u.id, $11::text, now() + $12::float8 * interval '1 second'
+  insert into auth.refresh_tokens (user_id, refresh_token_hash, expires_at, metadata)
+  select u.id, $11::text, now() + $12::float8 * interval '1 second', $13::jsonb || jsonb_build_object('lastUsedAt', now())
   from new_user u
   where $10::boolean
   returning id

@@ -8,8 +8,8 @@ with seen as (
   returning *
 ),
 new_token as (
-  insert into auth.refresh_tokens (user_id, refresh_token_hash, expires_at)
-  select s.id, $2::text, now() + $3::float8 * interval '1 second'
+  insert into auth.refresh_tokens (user_id, refresh_token_hash, expires_at, metadata)
+  select s.id, $2::text, now() + $3::float8 * interval '1 second', $4::jsonb || jsonb_build_object('lastUsedAt', now())
   from seen s
   returning id
 ),

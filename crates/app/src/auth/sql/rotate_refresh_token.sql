@@ -1,5 +1,5 @@
 -- Puts a new refresh token ($2) in the place of a good one ($1), if its person may come in.
--- Several at once: the row's lock lets one through, and then the condition on the hash fails for the rest.
+-- The spent one is remembered. Several at once: the row's lock lets one through, and then the condition on the hash fails for the rest.
 -- No row: the token is unknown, expired or a personal access token. `rotated` is false where the person may
 -- not come in, or another request was faster.
 with found as (
@@ -9,14 +9,22 @@ with found as (
 ),
 rotated as (
   update auth.refresh_tokens t
-  set refresh_token_hash = $2::text, expires_at = now() + $3::float8 * interval '1 second'
+  set
+    refresh_token_hash = $2::text,
+    expires_at = now() + $3::float8 * interval '1 second',
+    metadata = coalesce(t.metadata, '{}') || $5::jsonb || jsonb_build_object('lastUsedAt', now())
   from found f
   join auth.users u on u.id = f.user_id
   where t.id = f.id
     and t.refresh_token_hash = $1::text
     and not u.disabled
-    and (u.email_verified or not $4::boolean)
+    and (u.email_verified or u.is_anonymous or not $4::boolean)
   returning t.id, t.user_id
+),
+spent as (
+  insert into brain.spent_refresh_tokens (refresh_token_hash, refresh_token_id)
+  select $1::text, r.id
+  from rotated r
 ),
 seen as (
   update auth.users u

@@ -34,3 +34,4 @@ select
   now() + $4::float8 * interval '1 second'
 from (select) as always
 left join (select p.* from person p join code c on c.user_id = p.id) p on true
+returning template

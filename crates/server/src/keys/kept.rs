@@ -1,4 +1,4 @@
-//! The keys that nobody gave: made at the first start and kept in the data folder, readable by its owner alone.
+//! Secrets in files of the data folder, readable by its owner alone.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -14,7 +14,7 @@ use secrecy::SecretString;
 const LENGTH: usize = 48;
 
 /// The secret in the file `name` of the data folder; a new one where there is none.
-pub(crate) fn kept(data_dir: &Path, name: &str) -> anyhow::Result<SecretString> {
+pub(super) fn secret(data_dir: &Path, name: &str) -> anyhow::Result<SecretString> {
     let path = data_dir.join(name);
     match fs::read_to_string(&path) {
         Ok(text) if !text.trim().is_empty() => return Ok(text.trim().to_owned().into()),
@@ -22,13 +22,18 @@ pub(crate) fn kept(data_dir: &Path, name: &str) -> anyhow::Result<SecretString> 
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
-    let secret: String = rand::rng().sample_iter(Alphanumeric).take(LENGTH).map(char::from).collect();
+    let secret = letters(LENGTH);
     write(&path, &secret).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(secret.into())
 }
 
+/// So many letters and digits of the system's randomness.
+pub(super) fn letters(count: usize) -> String {
+    rand::rng().sample_iter(Alphanumeric).take(count).map(char::from).collect()
+}
+
 /// Writes beside the file and renames, so that a crash leaves no half of a secret.
-fn write(path: &Path, secret: &str) -> std::io::Result<()> {
+pub(super) fn write(path: &Path, secret: &str) -> std::io::Result<()> {
     let fresh = path.with_extension("new");
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
     file.write_all(secret.as_bytes())?;

@@ -1,0 +1,206 @@
+//! Settings that hold everywhere: which addresses may come in, passwords that thieves know, concealed errors, custom
+//! claims, and sessions as their owners see them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use app::auth::{AddressRules, Auth, Options, router};
+use axum::Router;
+use axum::http::StatusCode;
+use axum::http::header::USER_AGENT;
+use axum::routing::get;
+use base::project::{GraphqlError, GraphqlRequest, Project};
+use base::session::Session;
+use bytes::Bytes;
+use clients::pwned::PwnedPasswords;
+use futures::future::BoxFuture;
+use futures::stream::{BoxStream, StreamExt};
+use serde_json::json;
+use sha1::{Digest, Sha1};
+
+use super::service::{PASSWORD, Service, json_request, send, text};
+
+#[tokio::test]
+async fn a_blocked_address_is_as_good_as_unknown() {
+    let service = Service::start().await;
+    service.sign_up("a@bad.org").await;
+    let blocked = AddressRules::new(&[], &[], &[], &["bad.org".to_owned()]);
+    let mut service = service;
+    service.reconfigure(Options { address_rules: blocked, ..Options::default() }).await;
+    let refused =
+        |answer: super::service::Answer| answer.assert_error(401, "invalid-email-password", "Incorrect");
+    refused(service.sign_in("a@Bad.org", PASSWORD).await);
+    refused(
+        service
+            .post("/signup/email-password", json!({ "email": "b@bad.org", "password": "x y z 1 2" }))
+            .await,
+    );
+    for path in ["/signin/otp/email", "/signin/passwordless/email"] {
+        refused(service.post(path, json!({ "email": "b@bad.org" })).await);
+    }
+    refused(service.post("/signin/otp/email/verify", json!({ "email": "b@bad.org", "otp": "123456" })).await);
+    let session = service.sign_up("a@good.org").await;
+    let change = json!({ "newEmail": "a@bad.org" });
+    refused(service.post_as(text(&session["accessToken"]), "/user/email/change", change).await);
+    assert_eq!(service.count("select count(*) from auth.users").await, 2);
+}
+
+#[tokio::test]
+async fn a_password_that_thieves_know_is_refused_wherever_one_is_chosen() {
+    let hex: String = Sha1::digest(b"known to thieves").iter().map(|byte| format!("{byte:02X}")).collect();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let line = format!("{}:7\r\n", &hex[5..]);
+    let works = Arc::new(AtomicBool::new(true));
+    let told = Arc::clone(&works);
+    let answer = async move || {
+        if told.load(Ordering::SeqCst) { Ok(line.clone()) } else { Err(StatusCode::SERVICE_UNAVAILABLE) }
+    };
+    let list = Router::new().route("/range/{sent}", get(answer));
+    tokio::spawn(async move { axum::serve(listener, list).await });
+    let breached_passwords = Some(PwnedPasswords::new(&address).unwrap());
+    let service = Service::start_with(Options { breached_passwords, ..Options::default() }).await;
+    let known = |email: &str| json!({ "email": email, "password": "known to thieves" });
+    let refused = service.post("/signup/email-password", known("a@b.c")).await;
+    refused.assert_error(400, "password-in-hibp-database", "HIBP");
+    let session = service.sign_up("a@b.c").await;
+    let change = json!({ "newPassword": "known to thieves" });
+    let refused = service.post_as(text(&session["accessToken"]), "/user/password", change).await;
+    refused.assert_error(400, "password-in-hibp-database", "HIBP");
+    // A list that does not answer refuses nobody.
+    works.store(false, Ordering::SeqCst);
+    assert_eq!(service.post("/signup/email-password", known("b@b.c")).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn errors_that_tell_about_accounts_are_concealed() {
+    let service = Service::start_with(Options { conceal_errors: true, ..Options::default() }).await;
+    service.sign_up("a@b.c").await;
+    let same = |answer: super::service::Answer| {
+        let body = json!({ "status": 400, "message": "The request payload is incorrect", "error": "invalid-request" });
+        assert_eq!((answer.status, answer.body), (StatusCode::BAD_REQUEST, body));
+    };
+    same(service.sign_in("a@b.c", "a wrong one").await);
+    same(service.post("/signup/email-password", json!({ "email": "a@b.c", "password": PASSWORD })).await);
+    same(service.refresh(&json!("2c35b6f3-c4b9-48e3-978a-d4d0f1d42e24")).await);
+    same(service.post("/signin/otp/email/verify", json!({ "email": "a@b.c", "otp": "123456" })).await);
+    service.sql("update auth.users set disabled = true").await;
+    same(service.sign_in("a@b.c", PASSWORD).await);
+    // What tells nothing about accounts is told.
+    let short = json!({ "email": "b@b.c", "password": "abc" });
+    service.post("/signup/email-password", short).await.assert_error(400, "password-too-short", "short");
+    service.get_user("Bearer x").await.assert_error(401, "invalid-request", "JWT");
+}
+
+/// A project with one answer, or none.
+struct Told {
+    data: &'static str,
+    works: Arc<AtomicBool>,
+}
+
+impl Project for Told {
+    fn execute<'a>(
+        &'a self,
+        session: &'a Session,
+        request: GraphqlRequest,
+    ) -> BoxFuture<'a, Result<Bytes, GraphqlError>> {
+        assert!(session.is_admin());
+        assert_eq!(
+            &*request.query,
+            "query claims($id: uuid!) { user(id: $id) { metadata profile { org { id } } roles { role } } }"
+        );
+        let works = self.works.load(Ordering::SeqCst);
+        Box::pin(async move {
+            if works {
+                Ok(Bytes::from_static(self.data.as_bytes()))
+            } else {
+                Err(GraphqlError::new("x", "$", "down"))
+            }
+        })
+    }
+
+    fn watch(&self, _: &Session, _: GraphqlRequest) -> BoxStream<'static, Result<Bytes, GraphqlError>> {
+        futures::stream::empty().boxed()
+    }
+}
+
+#[tokio::test]
+async fn custom_claims_come_from_the_projects_rows() {
+    let service = Service::start().await;
+    let works = Arc::new(AtomicBool::new(true));
+    let data = r#"{"user":{"metadata":{"team":7},"profile":{"org":{"id":"o-1"}},"roles":[{"role":"a"},{"role":"b"}]}}"#;
+    let project = Arc::new(Told { data, works: Arc::clone(&works) });
+    let claims = [
+        ("Org-Id", "profile.org.id"),
+        ("roles", "$.roles[*].role"),
+        ("team", "metadata.team"),
+        ("none", "metadata.none.x"),
+    ];
+    let custom_claims: BTreeMap<String, String> =
+        claims.map(|(name, path)| (name.to_owned(), path.to_owned())).into();
+    let start = |custom_claims: BTreeMap<String, String>| {
+        let options = Options { custom_claims, ..Options::default() };
+        Auth::start(service.pool.clone(), service.jwt.clone(), Some(project.clone()), options)
+    };
+    let reserved = BTreeMap::from([("user-id".to_owned(), "id".to_owned())]);
+    assert!(start(reserved).await.is_err());
+    let auth = router(start(custom_claims.clone()).await.unwrap());
+    let body = json!({ "email": "a@b.c", "password": PASSWORD }).to_string();
+    let session =
+        send(auth.clone(), json_request("/signup/email-password", body)).await.body["session"].clone();
+    let told = |token: &serde_json::Value| {
+        let variables = service.jwt.verify(text(token)).unwrap().variables;
+        ["org-id", "roles", "team", "none"].map(|name| variables[&format!("x-hasura-{name}")].clone())
+    };
+    assert_eq!(told(&session["accessToken"]), ["o-1", r#"{"a","b"}"#, "7", "null"]);
+    // Without its claims a session does not begin, and a refresh token is not used up.
+    works.store(false, Ordering::SeqCst);
+    let refresh = || json_request("/token", json!({ "refreshToken": session["refreshToken"] }).to_string());
+    let failed = send(auth.clone(), refresh()).await;
+    failed.assert_error(503, "internal-server-error", "unavailable");
+    assert!(start(custom_claims).await.is_err());
+    works.store(true, Ordering::SeqCst);
+    let renewed = send(auth, refresh()).await;
+    assert_eq!(told(&renewed.body["accessToken"])[0], "o-1");
+}
+
+#[tokio::test]
+async fn a_refresh_token_after_its_use_is_noticed_and_by_setting_ends_the_session() {
+    for ends in [false, true] {
+        let options = Options { reused_token_ends_session: ends, ..Options::default() };
+        let service = Service::start_with(options).await;
+        let first = service.sign_up("a@b.c").await;
+        let other = service.sign_in("a@b.c", PASSWORD).await.body["session"].clone();
+        let second = service.refresh(&first["refreshToken"]).await.body;
+        // Two requests of one program that meet are no theft.
+        service.refresh(&first["refreshToken"]).await.assert_error(401, "invalid-refresh-token", "Invalid");
+        let third = service.refresh(&second["refreshToken"]).await.body;
+        service
+            .sql("update brain.spent_refresh_tokens set spent_at = spent_at - interval '11 seconds'")
+            .await;
+        service.refresh(&first["refreshToken"]).await.assert_error(401, "invalid-refresh-token", "Invalid");
+        let status = service.refresh(&third["refreshToken"]).await.status;
+        assert_eq!(status.is_success(), !ends);
+        assert_eq!(service.refresh(&other["refreshToken"]).await.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn a_session_knows_its_device() {
+    let service = Service::start().await;
+    service.sign_up("a@b.c").await;
+    let body = json!({ "email": "a@b.c", "password": PASSWORD }).to_string();
+    let mut request = json_request("/signin/email-password", body);
+    let long = format!("Phone {}", "x".repeat(500));
+    request.headers_mut().insert(USER_AGENT, long.parse().unwrap());
+    let session = service.send(request).await.body["session"].clone();
+    let known = "select count(*) from auth.refresh_tokens where metadata->>'userAgent' like 'Phone x%'
+        and length(metadata->>'userAgent') = 256 and metadata->>'network' = 'local' and metadata ? 'lastUsedAt'";
+    assert_eq!(service.count(known).await, 1);
+    service.refresh(&session["refreshToken"]).await;
+    assert_eq!(
+        service.count("select count(*) from auth.refresh_tokens where metadata->>'userAgent' = ''").await,
+        2
+    );
+}

@@ -1,0 +1,236 @@
+//! Access tokens: JWTs with Hasura's claims. [`JwtKeys`] is the one place that knows which keys verify them and
+//! which one signs; it is shared by all who ask, and its keys can be replaced while they do.
+//!
+//! Form and rules: Nhost Auth (payload `sub`, `iss`, `iat`, `exp`, claims under `https://hasura.io/jwt/claims`) and
+//! Hasura v2's "Authentication using JWT". The way of a secret: [`secret`] (its JSON) -> `key` -> a set of keys.
+
+mod claims;
+mod key;
+mod payload;
+mod remote;
+mod rules;
+mod secret;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use jsonwebtoken::{Algorithm, Header};
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+
+use crate::clock::Clock;
+use crate::ids::UserId;
+
+pub use claims::AccessClaims;
+use key::{SigningKey, VerifyingKey};
+pub use remote::{RemoteKeys, RemoteKeysError};
+pub use rules::TokenPlace;
+pub use secret::JwtSecretError;
+
+/// The claim under which Hasura looks for roles and session variables.
+pub const HASURA_NAMESPACE: &str = "https://hasura.io/jwt/claims";
+
+/// The issuer that Nhost Auth names where the secret says nothing else.
+const DEFAULT_ISSUER: &str = "hasura-auth";
+
+/// The longest token that is looked at.
+const MAX_TOKEN_BYTES: usize = 16 * 1024;
+
+/// The keys that verify access tokens and the one that signs them. Cloning is cheap, and clones are the same.
+#[derive(Clone)]
+pub struct JwtKeys {
+    set: Arc<ArcSwap<KeySet>>,
+    clock: Clock,
+}
+
+/// The keys at one moment.
+pub(crate) struct KeySet {
+    signer: Option<SigningKey>,
+    verifiers: Vec<VerifyingKey>,
+    remotes: Vec<RemoteKeys>,
+    places: Vec<TokenPlace>,
+}
+
+/// Why a token is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// Not a JWT of ours: its form, algorithm or signature is wrong.
+    #[error("Could not verify JWT: JWSError JWSInvalidSignature")]
+    Invalid,
+    /// It was good once.
+    #[error("Could not verify JWT: JWTExpired")]
+    Expired,
+    /// It will be good later.
+    #[error("Could not verify JWT: JWTNotYetValid")]
+    NotYetValid,
+    /// It is somebody else's.
+    #[error("Could not verify JWT: JWTNotInIssuer")]
+    Issuer,
+    /// It is for somebody else.
+    #[error("Could not verify JWT: JWTNotInAudience")]
+    Audience,
+    /// It carries no usable Hasura claims.
+    #[error("JWT claims are malformed or missing under the claims namespace")]
+    Claims,
+    /// No key here signs.
+    #[error("no key signs access tokens")]
+    NoSigningKey,
+}
+
+impl JwtKeys {
+    /// Reads a secret in Nhost's JSON form, a list of such, or takes any other text as an HS256 key. Of a list,
+    /// the first key that can sign does.
+    pub fn parse(secret: &SecretString, clock: Clock) -> Result<Self, JwtSecretError> {
+        let set = secret::read(secret)?;
+        Ok(Self { set: Arc::new(ArcSwap::from_pointee(set)), clock })
+    }
+
+    /// Replaces all keys at once; tokens under way are judged by the old keys or the new. After an error the
+    /// old ones stay.
+    pub fn replace(&self, secret: &SecretString) -> Result<(), JwtSecretError> {
+        let mut set = secret::read(secret)?;
+        let current = self.set.load();
+        for remote in &mut set.remotes {
+            let known = current.remotes.iter().find(|known| known.url() == remote.url());
+            // Somebody keeps these up to date already; nobody would a new one.
+            *remote = known.ok_or(JwtSecretError::NewUrl)?.clone();
+        }
+        self.set.store(Arc::new(set));
+        Ok(())
+    }
+
+    /// Whether one of the keys signs.
+    pub fn can_sign(&self) -> bool {
+        self.set.load().signer.is_some()
+    }
+
+    /// Sets of keys that are kept elsewhere, and must be fetched.
+    pub fn remotes(&self) -> Vec<RemoteKeys> {
+        self.set.load().remotes.clone()
+    }
+
+    /// Where requests carry their tokens, the usual place first.
+    pub fn with_places<T>(&self, look: impl FnMut(&TokenPlace) -> Option<T>) -> Option<T> {
+        self.set.load().places.iter().find_map(look)
+    }
+
+    /// The public halves of the keys, as the members of a JWK set; shared (HMAC) keys have none.
+    pub fn public_keys(&self) -> Vec<Value> {
+        self.set.load().verifiers.iter().filter_map(VerifyingKey::public).collect()
+    }
+
+    /// Signs an access token for `user` that lives `lifetime_seconds`. `claims` become session variables
+    /// and are named in lower case.
+    pub fn sign(
+        &self,
+        user: UserId,
+        lifetime_seconds: i64,
+        default_role: &str,
+        allowed_roles: &[String],
+        claims: &BTreeMap<String, String>,
+    ) -> Result<String, TokenError> {
+        let set = self.set.load();
+        let key = set.signer.as_ref().ok_or(TokenError::NoSigningKey)?;
+        let mut hasura: Map<String, Value> =
+            claims.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
+        hasura.insert("x-hasura-allowed-roles".to_owned(), Value::from(allowed_roles));
+        hasura.insert("x-hasura-default-role".to_owned(), Value::from(default_role));
+        hasura.insert("x-hasura-user-id".to_owned(), Value::from(user.to_string()));
+        let now = self.clock.unix_seconds();
+        let mut payload = Map::new();
+        payload.insert("sub".to_owned(), Value::from(user.to_string()));
+        payload.insert("iss".to_owned(), Value::from(key.rules.own_issuer()));
+        payload.insert("iat".to_owned(), Value::from(now));
+        payload.insert("exp".to_owned(), Value::from(now.saturating_add(lifetime_seconds)));
+        if let Some(audience) = key.rules.audience.first() {
+            payload.insert("aud".to_owned(), Value::from(audience.as_str()));
+        }
+        key.rules.put_claims(&mut payload, &hasura);
+        let json = payload::write(&payload).ok_or(TokenError::Claims)?;
+        let mut header = Header::new(key.algorithm);
+        header.kid.clone_from(&key.kid);
+        jsonwebtoken::encode(&header, &json, &key.key).map_err(|_| TokenError::Invalid)
+    }
+
+    /// Reads a token of whoever has one of the keys: signature by a configured algorithm only, issuer and
+    /// audience where the secret names them, time, claims.
+    pub fn verify(&self, token: &str) -> Result<AccessClaims, TokenError> {
+        let set = self.set.load();
+        let (payload, rules) = set.payload(token)?;
+        if rules.issuer.is_some() && payload.issuer() != rules.issuer.as_deref() {
+            return Err(TokenError::Issuer);
+        }
+        payload.claims(&rules, self.clock.unix_seconds())
+    }
+
+    /// Reads a token that [`JwtKeys::sign`] made: the issuer must be ours.
+    pub fn verify_own(&self, token: &str) -> Result<AccessClaims, TokenError> {
+        let set = self.set.load();
+        let signer = set.signer.as_ref().ok_or(TokenError::NoSigningKey)?;
+        let (payload, rules) = set.payload(token)?;
+        if payload.issuer() != Some(signer.rules.own_issuer()) {
+            return Err(TokenError::Issuer);
+        }
+        payload.claims(&rules, self.clock.unix_seconds())
+    }
+
+    /// The time that tokens are judged by, in seconds since 1970.
+    pub fn now(&self) -> i64 {
+        self.clock.unix_seconds()
+    }
+
+    /// The clock that tokens are judged by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+}
+
+impl KeySet {
+    /// The payload of a token whose signature is one of these keys', and the rules that go with the key.
+    ///
+    /// A token that names its key is held against the key of that name, or else against those without one.
+    fn payload(&self, token: &str) -> Result<(payload::Payload, Arc<rules::Rules>), TokenError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(TokenError::Invalid);
+        }
+        let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
+        let kid = header.kid.as_deref();
+        let remote: Vec<_> = self.remotes.iter().map(RemoteKeys::keys).collect();
+        let keys = || self.verifiers.iter().chain(remote.iter().flat_map(|keys| keys.iter()));
+        let is_known = kid.is_some() && keys().any(|key| key.kid.as_deref() == kid);
+        let fits = |key: &&VerifyingKey| match kid {
+            None => true,
+            Some(_) if is_known => key.kid.as_deref() == kid,
+            Some(_) => key.kid.is_none(),
+        };
+        let read =
+            |key: &VerifyingKey| key.read(token, header.alg).map(|payload| (payload, Arc::clone(&key.rules)));
+        let found = keys().filter(fits).find_map(read);
+        if found.is_none() && !is_known {
+            // It may be one that was made since they were fetched.
+            self.remotes.iter().for_each(RemoteKeys::miss);
+        }
+        found.ok_or(TokenError::Invalid)
+    }
+}
+
+/// All algorithms that tokens may be signed with, by the names that secrets use.
+pub(crate) const ALGORITHMS: &[(&str, Algorithm)] = &[
+    ("HS256", Algorithm::HS256),
+    ("HS384", Algorithm::HS384),
+    ("HS512", Algorithm::HS512),
+    ("RS256", Algorithm::RS256),
+    ("RS384", Algorithm::RS384),
+    ("RS512", Algorithm::RS512),
+    ("PS256", Algorithm::PS256),
+    ("PS384", Algorithm::PS384),
+    ("PS512", Algorithm::PS512),
+    ("ES256", Algorithm::ES256),
+    ("ES384", Algorithm::ES384),
+    ("EdDSA", Algorithm::EdDSA),
+    ("Ed25519", Algorithm::EdDSA),
+];
+
+#[cfg(test)]
+mod tests;

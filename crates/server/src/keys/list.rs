@@ -1,0 +1,192 @@
+//! The keys of access tokens as a file: one bare HS256 key, as the first start makes it, or a list in Nhost's JSON form,
+//! the first of which signs. Whoever changes it holds a lock beside it.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
+    Ed25519KeyPair,
+};
+use base::clock::Clock;
+use base::jwt::JwtKeys;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{JWT_FILE, kept};
+
+/// How long a shared key is, in letters and digits: 381 bits.
+const SHARED_LETTERS: usize = 64;
+
+/// How the key without a name is called.
+const UNNAMED: &str = "unnamed";
+
+/// A kind of key that can be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum KeyType {
+    Hs256,
+    Hs512,
+    Rs256,
+    Es256,
+    Es384,
+    Eddsa,
+}
+
+impl KeyType {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Hs256 => "HS256",
+            Self::Hs512 => "HS512",
+            Self::Rs256 => "RS256",
+            Self::Es256 => "ES256",
+            Self::Es384 => "ES384",
+            Self::Eddsa => "EdDSA",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        let all = [Self::Hs256, Self::Hs512, Self::Rs256, Self::Es256, Self::Es384, Self::Eddsa];
+        all.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// A key in Nhost's JSON form. Other options of that form are kept as they are.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Entry {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signing_key: Option<String>,
+    /// Seconds since 1970; nothing but `keys list` reads it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) created_at: Option<i64>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+impl Entry {
+    fn new(kind: KeyType, now: i64) -> anyhow::Result<Self> {
+        let (key, signing_key) = match kind {
+            KeyType::Hs256 | KeyType::Hs512 => (Some(kept::letters(SHARED_LETTERS)), None),
+            KeyType::Rs256 => (None, Some(new_rsa()?)),
+            KeyType::Es256 => (None, Some(new_ec(&ECDSA_P256_SHA256_FIXED_SIGNING)?)),
+            KeyType::Es384 => (None, Some(new_ec(&ECDSA_P384_SHA384_FIXED_SIGNING)?)),
+            KeyType::Eddsa => (None, Some(pem(Ed25519KeyPair::generate()?.to_pkcs8v1()?.as_ref()))),
+        };
+        let (kind, kid) = (kind.name().to_owned(), Some(kept::letters(12)));
+        Ok(Self { kind, kid, key, signing_key, created_at: Some(now), rest: Map::new() })
+    }
+
+    /// Its name, by which it is retired.
+    pub(super) fn name(&self) -> &str {
+        self.kid.as_deref().unwrap_or(UNNAMED)
+    }
+}
+
+/// The file, locked for this process.
+pub(super) struct KeyFile {
+    path: PathBuf,
+    pub(super) entries: Vec<Entry>,
+    _lock: File,
+}
+
+impl KeyFile {
+    /// Reads the keys of a data folder, and keeps others from changing them.
+    pub(super) fn open(data_dir: &Path) -> anyhow::Result<Self> {
+        let path = data_dir.join(JWT_FILE);
+        ensure!(
+            path.is_file(),
+            "BRAIN_DATA_DIR: {} has no keys; the server makes them at its first start",
+            data_dir.display()
+        );
+        let lock = path.with_extension("lock");
+        let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(lock)?;
+        lock.lock().context("the keys cannot be locked")?;
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = text.trim();
+        let unreadable = || format!("{} cannot be read", path.display());
+        let entries = match text.chars().next() {
+            Some('[') => serde_json::from_str(text).with_context(unreadable)?,
+            Some('{') => vec![serde_json::from_str(text).with_context(unreadable)?],
+            _ => vec![Entry {
+                kind: "HS256".to_owned(),
+                kid: None,
+                key: Some(text.to_owned()),
+                signing_key: None,
+                created_at: None,
+                rest: Map::new(),
+            }],
+        };
+        Ok(Self { path, entries, _lock: lock })
+    }
+
+    /// A new key that signs from now on; those that were verify. Gives its name.
+    pub(super) fn rotate(&mut self, kind: Option<KeyType>, now: i64) -> anyhow::Result<String> {
+        let current = self.entries.first().context("the list of keys is empty")?;
+        let kind = match kind.or_else(|| KeyType::named(&current.kind)) {
+            Some(kind) => kind,
+            None => bail!("a key of the type {} cannot be made; name another one by --type", current.kind),
+        };
+        let mut fresh = Entry::new(kind, now)?;
+        // Issuer, namespace and whatever else belongs to tokens and not to a key.
+        fresh.rest = current.rest.clone();
+        let name = fresh.name().to_owned();
+        self.entries.insert(0, fresh);
+        self.write()?;
+        Ok(name)
+    }
+
+    /// Throws a key away: tokens that it signed are no good any more.
+    pub(super) fn retire(&mut self, name: &str) -> anyhow::Result<()> {
+        let at = self.entries.iter().position(|entry| entry.name() == name);
+        match at {
+            None => bail!("there is no key with the name {name}"),
+            Some(0) => bail!("the key {name} signs; rotate first, so that another one does"),
+            Some(at) => self.entries.remove(at),
+        };
+        self.write()
+    }
+
+    /// What no server could read is not written.
+    fn write(&self) -> anyhow::Result<()> {
+        let text = serde_json::to_string(&self.entries)?;
+        JwtKeys::parse(&text.clone().into(), Clock::system()).context("the list of keys")?;
+        kept::write(&self.path, &text).with_context(|| format!("cannot write {}", self.path.display()))
+    }
+}
+
+fn new_rsa() -> anyhow::Result<String> {
+    let pair = aws_lc_rs::rsa::KeyPair::generate(KeySize::Rsa2048)?;
+    let der: Pkcs8V1Der<'_> = pair.as_der()?;
+    Ok(pem(der.as_ref()))
+}
+
+fn new_ec(algorithm: &'static EcdsaSigningAlgorithm) -> anyhow::Result<String> {
+    Ok(pem(EcdsaKeyPair::generate_pkcs8(algorithm, &SystemRandom::new())?.as_ref()))
+}
+
+/// A private key as RFC 7468 has it.
+fn pem(der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let mut lines = vec!["-----BEGIN PRIVATE KEY-----".to_owned()];
+    let mut rest = text.as_str();
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(rest.len().min(64));
+        lines.push(line.to_owned());
+        rest = after;
+    }
+    lines.push("-----END PRIVATE KEY-----\n".to_owned());
+    lines.join("\n")
+}

@@ -1,0 +1,28 @@
+/**
+ * Asks this server's API, as whoever the headers editor says: queries over HTTP, subscriptions over
+ * graphql-transport-ws, where the same headers introduce the socket.
+ */
+
+import { createGraphiQLFetcher, type Fetcher } from "@graphiql/toolkit";
+import { type Client, createClient } from "graphql-ws";
+
+const path = "/v1/graphql";
+
+/** A socket introduces itself once, so that other headers need another one. */
+let socket: { headers: string; client: Client } | null = null;
+
+function socketFor(headers: Record<string, unknown>): Client {
+  const asked = JSON.stringify(headers);
+  if (socket !== null && socket.headers === asked) return socket.client;
+  void socket?.client.dispose();
+  const url = new URL(path, window.location.href);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  const client = createClient({ url: url.href, connectionParams: { headers }, lazy: true });
+  socket = { headers: asked, client };
+  return client;
+}
+
+export const fetcher: Fetcher = (parameters, options) => {
+  const wsClient = socketFor(options?.headers ?? {});
+  return createGraphiQLFetcher({ url: path, wsClient })(parameters, options);
+};
