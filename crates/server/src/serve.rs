@@ -136,6 +136,8 @@ impl Parts {
         let (engine, feed) = Engine::start(pool.clone(), &metadata, config.graphql.engine()).await?;
         let project: Arc<dyn Project> = Arc::new(engine.clone());
         let mut options = config.auth_options(codes)?;
+        options.relying_party =
+            config.relying_party().map_err(|exit| anyhow::anyhow!("{}", exit.message()))?;
         options.providers = config.providers.providers(&clock).context("a sign-in service")?;
         let auth = Auth::start(pool.clone(), jwt, Some(Arc::clone(&project)), options).await?;
         let mailer = config.mail.mailer(data_dir, &clock).await.context("letters cannot be sent")?;

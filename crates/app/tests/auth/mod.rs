@@ -1,6 +1,7 @@
 //! The sign-in service over HTTP: every endpoint, the good way and each error.
 
 mod anonymous;
+mod authenticator;
 mod codes;
 mod deletion;
 mod email_change;
@@ -25,3 +26,4 @@ mod signup;
 mod system;
 mod token;
 mod verification;
+mod webauthn;
