@@ -136,6 +136,8 @@ impl Parts {
         let (engine, feed) = Engine::start(pool.clone(), &metadata, config.graphql.engine()).await?;
         let project: Arc<dyn Project> = Arc::new(engine.clone());
         let mut options = config.auth_options(codes)?;
+        options.relying_party =
+            config.relying_party().map_err(|exit| anyhow::anyhow!("{}", exit.message()))?;
         options.providers = config.providers.providers(&clock).context("a sign-in service")?;
         let auth = Auth::start(pool.clone(), jwt, Some(Arc::clone(&project)), options).await?;
         let mailer = config.mail.mailer(data_dir, &clock).await.context("letters cannot be sent")?;
@@ -221,13 +223,14 @@ fn pool_options(config: &Config) -> PoolOptions {
 }
 
 /// The database: somebody else's, or the private one.
-struct Database {
+pub(crate) struct Database {
     address: Address,
     local: Option<LocalPostgres>,
 }
 
 impl Database {
-    async fn open(config: &Config) -> anyhow::Result<Self> {
+    /// Opens it, or starts it.
+    pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
         if let Some(url) = &config.postgres.database_url {
             return Ok(Self { address: Address::from_url(url)?, local: None });
         }
@@ -236,6 +239,11 @@ impl Database {
         options.path.clone_from(&config.path);
         let local = LocalPostgres::start(options).await?;
         Ok(Self { address: local.address().clone(), local: Some(local) })
+    }
+
+    /// Where it is.
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
     }
 
     fn failed(&self) -> impl Future<Output = db::Error> + use<> {
@@ -248,7 +256,8 @@ impl Database {
         }
     }
 
-    async fn close(self) -> anyhow::Result<()> {
+    /// Stops it, if it was started here.
+    pub(crate) async fn close(self) -> anyhow::Result<()> {
         match self.local {
             Some(local) => Ok(local.stop().await?),
             None => Ok(()),

@@ -77,6 +77,9 @@ pub enum AuthError {
     /// The person of the service belongs to another account, or the account to another person of it.
     #[error("The provider's account is already linked")]
     ProviderAlreadyLinked,
+    /// A security key must be shown first.
+    #[error("A security key must be shown first: the session is not elevated")]
+    ElevationRequired,
     /// The password is shorter than the configured minimum.
     #[error("Password is too short")]
     PasswordTooShort,
@@ -128,6 +131,12 @@ pub enum AuthError {
     /// The picture of a secret could not be drawn.
     #[error("drawing a picture: {0}")]
     Draw(String),
+    /// What is under way could not be kept.
+    #[error("keeping a ceremony: {0}")]
+    Keep(String),
+    /// The settings of security keys cannot be used.
+    #[error("the settings of WebAuthn: {0}")]
+    ConfigureWebauthn(String),
     /// The settings name custom claims that cannot be read.
     #[error("AUTH_JWT_CUSTOM_CLAIMS: {0}")]
     CustomClaims(String),
@@ -184,6 +193,7 @@ impl AuthError {
             Self::ProfileFetchFailed => (StatusCode::BAD_REQUEST, "oauth-profile-fetch-failed"),
             Self::ProviderError => (StatusCode::BAD_REQUEST, "oauth-provider-error"),
             Self::ProviderAlreadyLinked => (StatusCode::CONFLICT, "provider-account-already-linked"),
+            Self::ElevationRequired => (StatusCode::FORBIDDEN, "elevated-claim-required"),
             Self::PasswordTooShort => (StatusCode::BAD_REQUEST, "password-too-short"),
             Self::BreachedPassword => (StatusCode::BAD_REQUEST, "password-in-hibp-database"),
             Self::InvalidEmailPassword => (StatusCode::UNAUTHORIZED, "invalid-email-password"),
@@ -208,7 +218,9 @@ impl AuthError {
             | Self::Hash(_)
             | Self::Draw(_)
             | Self::CustomClaims(_)
-            | Self::Sign(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal-server-error"),
+            | Self::Sign(_)
+            | Self::Keep(_)
+            | Self::ConfigureWebauthn(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal-server-error"),
         }
     }
 

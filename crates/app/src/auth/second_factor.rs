@@ -167,8 +167,8 @@ impl Auth {
         ticket: Option<String>,
         network: &Network,
     ) -> Result<Uuid, AuthError> {
-        let used = self.use_code(Purpose::SecondFactor, email, typed, network).await;
-        used.map_err(|error| match error {
+        let taken = self.use_code(Purpose::SecondFactor, email, typed, network).await;
+        taken.map_err(|error| match error {
             AuthError::InvalidTicket => AuthError::InvalidTotp,
             error => error,
         })?;

@@ -1,6 +1,7 @@
 //! The sign-in service over HTTP: every endpoint, the good way and each error.
 
 mod anonymous;
+mod authenticator;
 mod codes;
 mod deletion;
 mod email_change;
@@ -9,9 +10,11 @@ mod gmail;
 mod google;
 mod letters;
 mod limits;
+mod load;
 mod openid;
 mod password;
 mod pat;
+mod people;
 mod providers;
 mod rules;
 mod second_factor;
@@ -23,3 +26,4 @@ mod signup;
 mod system;
 mod token;
 mod verification;
+mod webauthn;

@@ -14,7 +14,7 @@ use super::Exit;
 /// A mailbox at Gmail.
 #[derive(Debug, Args)]
 pub(crate) struct GmailConfig {
-    /// The mailbox at Gmail that writes: `address`, or `Name <address>`. It goes before AUTH_SMTP_HOST
+    /// The mailbox at Gmail that writes: `address`, or `Name <address>`. It goes before `AUTH_SMTP_HOST`
     #[arg(long, env = "GMAIL_SENDER", value_name = "SENDER")]
     pub(crate) gmail_sender: Option<String>,
     /// The client that the mailbox's owner has allowed to send

@@ -23,6 +23,8 @@ pub(super) mod user_password_reset;
 pub(super) mod verification_email;
 pub(super) mod verify;
 pub(super) mod version;
+pub(super) mod webauthn_register;
+pub(super) mod webauthn_signin;
 
 pub(super) use signup_email_password::{Roles, SignUpOptions};
 

@@ -123,6 +123,7 @@ impl Desk {
                 include_str!("../sql/sweep_codes.sql"),
                 include_str!("../sql/sweep_sessions.sql"),
                 "delete from brain.provider_sign_ins where expires_at < now()",
+                "delete from brain.webauthn_ceremonies where expires_at < now()",
             ] {
                 if let Err(error) = self.auth.0.pool.execute(sql, &[]).await {
                     tracing::warn!(%error, "what has expired cannot be swept");
