@@ -241,7 +241,11 @@ impl From<db::Error> for Failure {
             // Only an answer of the server's says for certain that nothing stayed; these may come without one.
             None | Some("08" | "58" | "XX") => Self::Unknown(failed(&error, "$", "$")),
             Some("57") if code != "57014" => Self::Unknown(failed(&error, "$", "$")),
-            class => Self::RolledBack { for_good: class == Some("42") },
+            // A rule of the project's may fail with any code; only what cannot be prepared never can.
+            class => {
+                let unknown = class == Some("42");
+                Self::RolledBack { for_good: unknown && matches!(error, db::Error::Prepare(_)) }
+            }
         }
     }
 }
