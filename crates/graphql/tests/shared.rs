@@ -34,6 +34,10 @@ impl Dice {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % sides
     }
+
+    fn place(&mut self, places: u64) -> usize {
+        usize::try_from(self.throw(places)).unwrap()
+    }
 }
 
 struct Library {
@@ -99,8 +103,8 @@ fn round(dice: &mut Dice, number: u64, document: &str) -> Vec<(Session, GraphqlR
             ("s", json!(shelf)),
             ("l", json!(label)),
             ("z", json!(if dice.throw(3) == 0 { size % 89 } else { size })),
-            ("m", [json!(null), json!({"a": [1, "x\"y"]}), json!("NULL")][dice.throw(3) as usize].clone()),
-            ("t", [json!(null), json!([]), json!(["a,b", "\"", "NULL"])][dice.throw(3) as usize].clone()),
+            ("m", [json!(null), json!({"a": [1, "x\"y"]}), json!("NULL")][dice.place(3)].clone()),
+            ("t", [json!(null), json!([]), json!(["a,b", "\"", "NULL"])][dice.place(3)].clone()),
         ]);
         variables.retain(|name, _| document.contains(&format!("${name}:")));
         (session, GraphqlRequest::new(document, variables))
