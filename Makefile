@@ -1,7 +1,7 @@
 # The few commands of this project. `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench fuzz fmt lint schema costs
+.PHONY: help run build test bench fuzz fmt lint schema costs signins
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,3 +32,6 @@ costs: ## Write database/COSTS.md anew: what the main steps cost
 
 bench: ## Measure the server beside what one could use instead
 	@exec scripts/bench.sh
+
+signins: ## Print what 2,000 sign-ins cost those who read meanwhile
+	@exec scripts/signins.sh

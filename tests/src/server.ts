@@ -1,13 +1,14 @@
 /** The real binary, started as a person would start it, on free ports and a fresh data folder. */
 
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 
 const binary = resolve(process.env.BRAIN_BIN ?? "../target/debug/brainmessenger");
 
@@ -55,23 +56,11 @@ export class Server {
 
   /** Starts on the same folder and the same address as before. */
   async startAgain(): Promise<void> {
-    const { PATH, HOME, LANG, BRAIN_PG_BIN } = process.env;
     this.output = "";
     const child = spawn(binary, [], {
       // A .env of the developer is none of the tests' business.
       cwd: this.root,
-      env: {
-        PATH,
-        HOME,
-        LANG,
-        ...(BRAIN_PG_BIN === undefined ? {} : { BRAIN_PG_BIN }),
-        BRAIN_DATA_DIR: join(this.root, "data"),
-        BRAIN_LISTEN: `127.0.0.1:${this.port}`,
-        BRAIN_METRICS_LISTEN: `127.0.0.1:${await freePort()}`,
-        NHOST_ADMIN_SECRET: adminSecret,
-        NHOST_JWT_SECRET: JSON.stringify({ type: "HS256", key: jwtKey }),
-        ...this.settings,
-      },
+      env: { ...this.environment(), BRAIN_METRICS_LISTEN: `127.0.0.1:${await freePort()}` },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.child = child;
@@ -81,6 +70,28 @@ export class Server {
       this.output += text;
     });
     await this.whenListening(child);
+  }
+
+  /** Runs a command of the binary on the same folder, and gives what it says. */
+  async command(...args: string[]): Promise<string> {
+    const options = { cwd: this.root, env: this.environment(), timeout: startWithin };
+    const { stdout } = await promisify(execFile)(binary, args, options);
+    return stdout;
+  }
+
+  private environment(): NodeJS.ProcessEnv {
+    const { PATH, HOME, LANG, BRAIN_PG_BIN } = process.env;
+    return {
+      PATH,
+      HOME,
+      LANG,
+      ...(BRAIN_PG_BIN === undefined ? {} : { BRAIN_PG_BIN }),
+      BRAIN_DATA_DIR: join(this.root, "data"),
+      BRAIN_LISTEN: `127.0.0.1:${this.port}`,
+      NHOST_ADMIN_SECRET: adminSecret,
+      NHOST_JWT_SECRET: JSON.stringify({ type: "HS256", key: jwtKey }),
+      ...this.settings,
+    };
   }
 
   /** Ctrl-C. The server must end in order and take its database with it. */

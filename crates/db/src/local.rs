@@ -16,8 +16,9 @@ mod site;
 mod socket;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use secrecy::SecretString;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -74,6 +75,19 @@ impl LocalOptions {
         self.durable = false;
         self
     }
+}
+
+/// Where the private PostgreSQL of a data folder is, while a server runs it: for a command beside that server. What it
+/// finds may stop at any time.
+pub async fn find_running(data_dir: &Path) -> Option<Address> {
+    let pgdata = data_dir.join("postgres");
+    let file = postmaster::PidFile::read(&pgdata).filter(|file| postmaster::is_alive(file.pid))?;
+    let password = std::fs::read_to_string(data_dir.join("postgres.password")).ok()?;
+    let password = SecretString::from(password.trim());
+    let address = site::local_address(Path::new(&file.socket_dir?), file.port?, &password);
+    let address = address.with_database(site::DATABASE);
+    // A process number may have passed on to a stranger: whether it answers is what counts.
+    matches!(site::readiness(&address).await, site::Readiness::Ready).then_some(address)
 }
 
 /// A running private PostgreSQL. [`LocalPostgres::stop`] stops it; dropping it does so in the background.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use db::local::LocalPostgres;
+use db::local::{LocalPostgres, find_running};
 use db::{Address, Pool, PoolOptions};
 use secrecy::ExposeSecret;
 
@@ -41,6 +41,17 @@ async fn it_starts_on_an_empty_folder_and_keeps_its_data() {
     // Half of that is usual; a busy machine gets some air.
     assert!(took < Duration::from_secs(2), "took {took:?}");
     again.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_command_beside_it_finds_it_while_it_runs() {
+    let folder = Folder::new();
+    assert!(find_running(folder.path()).await.is_none());
+    let postgres = folder.start().await;
+    let found = find_running(folder.path()).await.unwrap();
+    assert_eq!(one(&found, "select current_database()::text").await, "brainmessenger");
+    postgres.stop().await.unwrap();
+    assert!(find_running(folder.path()).await.is_none());
 }
 
 #[tokio::test]

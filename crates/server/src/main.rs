@@ -11,6 +11,7 @@ mod health;
 mod keys;
 mod listener;
 mod metrics;
+mod people;
 mod project_files;
 mod routes;
 mod schema_file;
@@ -49,6 +50,10 @@ fn run(command_line: CommandLine) -> anyhow::Result<()> {
             runtime()?.block_on(Box::pin(engine_alone::serve(*engine)))
         }
         Command::Keys { command } => keys::run(&command_line.config, &command),
+        Command::People { command } => {
+            serve::prepare_process(&command_line.config.server.log)?;
+            runtime()?.block_on(Box::pin(people::run(&command_line.config, &command)))
+        }
         Command::Schema => Ok(std::io::stdout().write_all(schema_file::text()?.as_bytes())?),
     }
 }

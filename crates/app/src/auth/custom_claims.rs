@@ -90,7 +90,7 @@ impl Selection {
     /// Adds a path; false where it is none that GraphQL can be asked by.
     fn add(&mut self, steps: &[Step]) -> bool {
         match steps {
-            [] => false,
+            [] | [Step::Index(_) | Step::All, ..] => false,
             [Step::Key(key), rest @ ..] => {
                 let is_name = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
                     && !key.starts_with(|first: char| first.is_ascii_digit());
@@ -98,7 +98,6 @@ impl Selection {
                 // What is in there is no affair of GraphQL's.
                 is_name && (key == METADATA || inner.add_inner(rest))
             }
-            [Step::Index(_) | Step::All, ..] => false,
         }
     }
 

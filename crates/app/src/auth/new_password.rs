@@ -1,10 +1,9 @@
 //! What a new password must be, wherever one is chosen: long enough, and where the settings ask for it none that thieves
 //! know. A list of theirs that does not answer refuses nobody.
 
-use sha1::{Digest, Sha1};
-use std::fmt::Write as _;
-
+use data_encoding::HEXUPPER;
 use secrecy::ExposeSecret;
+use sha1::{Digest, Sha1};
 
 use super::Auth;
 use super::error::AuthError;
@@ -18,12 +17,7 @@ impl Auth {
         }
         let Some(list) = &self.0.options.breached_passwords else { return Ok(()) };
         let digest = Sha1::digest(password.clone().into_secret().expose_secret().as_bytes());
-        let hex = digest.iter().fold(String::new(), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02X}");
-            text
-        });
-        match list.contain(&hex).await {
+        match list.contain(&HEXUPPER.encode(&digest)).await {
             Ok(true) => Err(AuthError::BreachedPassword),
             Ok(false) => Ok(()),
             Err(error) => {

@@ -53,7 +53,7 @@ impl Revocations for SessionRows {
                         Ok(Ok(living)) if living.users.is_empty() => return,
                         Ok(Ok(_)) => {}
                         Ok(Err(error)) => {
-                            tracing::error!(%error, "what the project says of a session is not read")
+                            tracing::error!(%error, "a session's rows cannot be read");
                         }
                         Err(error) => tracing::debug!(%error, "a session cannot be watched"),
                     }

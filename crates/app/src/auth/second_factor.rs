@@ -57,6 +57,8 @@ pub(super) enum Proof {
     Password,
     /// That somebody reads the person's letters: another letter would show nothing more.
     Mailbox,
+    /// That another service knows them.
+    Service,
 }
 
 /// What entitles to show a code.
@@ -165,8 +167,8 @@ impl Auth {
         ticket: Option<String>,
         network: &Network,
     ) -> Result<Uuid, AuthError> {
-        let used = self.use_code(Purpose::SecondFactor, email, typed, network).await;
-        used.map_err(|error| match error {
+        let taken = self.use_code(Purpose::SecondFactor, email, typed, network).await;
+        taken.map_err(|error| match error {
             AuthError::InvalidTicket => AuthError::InvalidTotp,
             error => error,
         })?;

@@ -48,7 +48,7 @@ async fn a_blocked_address_is_as_good_as_unknown() {
 
 #[tokio::test]
 async fn a_password_that_thieves_know_is_refused_wherever_one_is_chosen() {
-    let hex: String = Sha1::digest(b"known to thieves").iter().map(|byte| format!("{byte:02X}")).collect();
+    let hex = data_encoding::HEXUPPER.encode(&Sha1::digest(b"known to thieves"));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let line = format!("{}:7\r\n", &hex[5..]);

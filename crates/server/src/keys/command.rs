@@ -21,7 +21,7 @@ pub(crate) enum KeysCommand {
         #[arg(long = "type", value_name = "TYPE", value_enum)]
         kind: Option<KeyType>,
     },
-    /// Throw an old key away, best when the last token that it signed has ended (AUTH_ACCESS_TOKEN_EXPIRES_IN)
+    /// Throw an old key away, best when the last token that it signed has ended (`AUTH_ACCESS_TOKEN_EXPIRES_IN`)
     Retire {
         /// The key's name in the list
         #[arg(value_name = "KEY")]

@@ -84,8 +84,14 @@ impl Entry {
             KeyType::Es384 => (None, Some(new_ec(&ECDSA_P384_SHA384_FIXED_SIGNING)?)),
             KeyType::Eddsa => (None, Some(pem(Ed25519KeyPair::generate()?.to_pkcs8v1()?.as_ref()))),
         };
-        let (kind, kid) = (kind.name().to_owned(), Some(kept::letters(12)));
-        Ok(Self { kind, kid, key, signing_key, created_at: Some(now), rest: Map::new() })
+        Ok(Self {
+            kind: kind.name().to_owned(),
+            kid: Some(kept::letters(12)),
+            key,
+            signing_key,
+            created_at: Some(now),
+            rest: Map::new(),
+        })
     }
 
     /// Its name, by which it is retired.
@@ -135,13 +141,12 @@ impl KeyFile {
     /// A new key that signs from now on; those that were verify. Gives its name.
     pub(super) fn rotate(&mut self, kind: Option<KeyType>, now: i64) -> anyhow::Result<String> {
         let current = self.entries.first().context("the list of keys is empty")?;
-        let kind = match kind.or_else(|| KeyType::named(&current.kind)) {
-            Some(kind) => kind,
-            None => bail!("a key of the type {} cannot be made; name another one by --type", current.kind),
+        let Some(kind) = kind.or_else(|| KeyType::named(&current.kind)) else {
+            bail!("a key of the type {} cannot be made; name another one by --type", current.kind);
         };
         let mut fresh = Entry::new(kind, now)?;
         // Issuer, namespace and whatever else belongs to tokens and not to a key.
-        fresh.rest = current.rest.clone();
+        fresh.rest.clone_from(&current.rest);
         let name = fresh.name().to_owned();
         self.entries.insert(0, fresh);
         self.write()?;

@@ -2,8 +2,11 @@
 -- and the names of all of it. Run as the administrator.
 create schema matrix;
 create function matrix.person(title text, is_anonymous boolean default false) returns uuid language sql as $$
-  insert into auth.users (display_name, email, locale, is_anonymous)
-  values (title || ' ' || gen_random_uuid(), gen_random_uuid() || '@example.org', 'en', $2) returning id
+  with person as (
+    insert into auth.users (display_name, email, locale, is_anonymous)
+    values (title || ' ' || gen_random_uuid(), gen_random_uuid() || '@example.org', 'en', $2) returning id
+  )
+  insert into auth.refresh_tokens (id, user_id, expires_at) select id, id, now() + interval '1 hour' from person returning user_id
 $$;
 create function matrix.message(chat bigint, sender uuid, words text, age interval default '0', file uuid default null) returns bigint language sql as $$
   insert into public.messages (chat_id, sender_id, client_id, content, created_at, file_id)
