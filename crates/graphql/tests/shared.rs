@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use base::project::GraphqlRequest;
 use base::session::Session;
 use db::migrate::MigrationSet;
-use db::testing::TestDatabase;
+use db::testing::{TestDatabase, small_pool};
+use db::{Pool, PoolOptions};
 use futures::future::join_all;
 use graphql::metadata::MetadataFolder;
 use graphql::{Engine, EngineOptions};
@@ -45,9 +46,12 @@ impl Library {
         let migrations =
             MigrationSet::from_entries("shared", [("1_shared", include_str!("fixture/shared/up.sql"))]);
         let database = TestDatabase::create(&[&migrations.unwrap()]).await;
+        // As many lanes as a server has: on a shared connection whoever comes later waits for those before.
+        let pool =
+            Pool::open(database.address().clone(), PoolOptions { lanes: 8, ..small_pool() }).await.unwrap();
         let files = [("databases/databases.yaml", include_str!("fixture/shared/databases.yaml"))];
         let metadata = MetadataFolder::from_files(files).metadata().unwrap();
-        let starting = Engine::start(database.pool().await, &metadata, EngineOptions::default());
+        let starting = Engine::start(pool, &metadata, EngineOptions::default());
         let (engine, _feed) = Box::pin(starting).await.unwrap();
         assert_eq!(engine.inconsistencies(), Vec::<String>::new());
         Self { engine, database }
@@ -134,4 +138,28 @@ async fn what_is_shared_equals_what_is_not() {
     // They lock shelves in one order.
     let deadlocks = "select deadlocks from pg_stat_database where datname = current_database()";
     assert_eq!(together.number(deadlocks).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lock_holds_up_those_who_need_it_and_no_others() {
+    let library = Library::new().await;
+    let insert = |shelf: i64, index: usize| {
+        let variables = json!({"s": shelf, "l": format!("thing {shelf}.{index}"), "z": index});
+        (user(ANN), GraphqlRequest::new(DOCUMENTS[3], variables))
+    };
+    let mut lock = library.database.pool().await.begin().await.unwrap();
+    lock.query("select from shelf where id = 3 for update", &[]).await.unwrap();
+    let held_up: Vec<_> = (0..2).map(|index| insert(3, index)).collect();
+    let held_up = join_all(held_up.iter().map(|request| library.ask(request)));
+    let others = async {
+        let others: Vec<_> = (0..20).map(|index| insert(4, index)).collect();
+        let answers = join_all(others.iter().map(|request| library.ask(request))).await;
+        assert!(answers.iter().all(|answer| answer.contains("\"label\"")), "{answers:?}");
+        // Only now.
+        lock.rollback().await.unwrap();
+    };
+    let both = async { tokio::join!(biased; held_up, others).0 };
+    let answers =
+        tokio::time::timeout(std::time::Duration::from_secs(15), both).await.expect("nobody waits for ever");
+    assert!(answers.iter().all(|answer| answer.contains("\"label\"")), "{answers:?}");
 }

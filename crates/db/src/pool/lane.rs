@@ -1,7 +1,7 @@
 //! One lane: a shared connection, kept up by a task that connects again whenever it breaks.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, watch};
@@ -14,6 +14,9 @@ use super::wire::Wire;
 use crate::connect::{Address, Connection};
 use crate::error::{Error, in_one_line};
 
+/// A lane whose first statement takes longer is left to those that are on it, while there are others.
+const HELD_UP_MILLISECONDS: u64 = 50;
+
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// The longest pause between two attempts to connect.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -23,6 +26,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 pub(super) struct Lane {
     link: RwLock<Option<Arc<Link>>>,
     busy: AtomicUsize,
+    /// When the statement that is being answered came to be the first, in milliseconds since the first look.
+    first_since: AtomicU64,
 }
 
 /// A lane's present connection.
@@ -40,9 +45,17 @@ impl Lane {
         link.as_ref().filter(|link| !link.wire.client().is_closed()).cloned()
     }
 
-    /// How many statements are under way on it.
-    pub(super) fn busy(&self) -> usize {
-        self.busy.load(Ordering::Relaxed)
+    /// How many statements are under way on it, and before that whether the first of them takes long: whoever comes
+    /// after it waits for whatever it waits for.
+    pub(super) fn load(&self) -> (bool, usize) {
+        let busy = self.busy.load(Ordering::Relaxed);
+        let first_for = milliseconds().saturating_sub(self.first_since.load(Ordering::Relaxed));
+        (busy > 0 && first_for > HELD_UP_MILLISECONDS, busy)
+    }
+
+    /// Another statement is the first now.
+    fn advance(&self) {
+        self.first_since.store(milliseconds(), Ordering::Relaxed);
     }
 
     /// Whether it has a connection.
@@ -118,6 +131,11 @@ impl Lane {
     }
 }
 
+fn milliseconds() -> u64 {
+    static START: LazyLock<std::time::Instant> = LazyLock::new(std::time::Instant::now);
+    u64::try_from(START.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Connects with the settings of the pool.
 pub(super) async fn connect(address: &Address, options: &PoolOptions) -> Result<(Client, Connection), Error> {
     address.connect(&options.application_name, &options.settings(), options.connect_timeout).await
@@ -157,7 +175,9 @@ pub(super) struct Occupied {
 
 impl Occupied {
     pub(super) fn new(lane: &Arc<Lane>, link: Arc<Link>, permit: OwnedSemaphorePermit) -> Self {
-        lane.busy.fetch_add(1, Ordering::Relaxed);
+        if lane.busy.fetch_add(1, Ordering::Relaxed) == 0 {
+            lane.advance();
+        }
         measure::lane_busy(true);
         let answered_before = link.answered.load(Ordering::Relaxed);
         Self { lane: Arc::clone(lane), link, answered_before, permit: Some(permit) }
@@ -204,6 +224,7 @@ struct Freed(Arc<Lane>);
 impl Drop for Freed {
     fn drop(&mut self) {
         self.0.busy.fetch_sub(1, Ordering::Relaxed);
+        self.0.advance();
         measure::lane_busy(false);
     }
 }

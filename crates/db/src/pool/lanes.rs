@@ -1,4 +1,4 @@
-//! All lanes of a pool: a statement goes to the least busy one that is connected.
+//! All lanes of a pool: a statement goes to the least busy one that is connected and not held up.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -105,7 +105,7 @@ impl Lanes {
     /// Equally busy lanes: the first, whose statements are prepared already.
     fn least_busy(&self) -> Option<(&Arc<Lane>, Arc<Link>)> {
         let connected = self.all.iter().filter(|lane| lane.is_connected());
-        let lane = connected.min_by_key(|lane| lane.busy())?;
+        let lane = connected.min_by_key(|lane| lane.load())?;
         Some((lane, lane.link()?))
     }
 }

@@ -31,8 +31,9 @@ const MAX_RUNNING: usize = 2;
 /// How many requests wait for their turn; those beyond run alone.
 const MAX_WAITING: usize = 512;
 
-/// How long a request waits for its turn.
-const WAIT: Duration = Duration::from_secs(5);
+/// How long a request waits for its turn, then it runs alone: a statement that is held up by somebody's lock holds up
+/// nobody who has nothing to do with it.
+const WAIT: Duration = Duration::from_millis(250);
 
 /// The requests of one plan that are under way. Cloning is cheap, and clones are the same.
 #[derive(Clone)]
@@ -122,9 +123,7 @@ impl Sharing {
     ) -> Result<Entry, GraphqlError> {
         let outcome = match timeout(WAIT, &mut outcome).await {
             Ok(outcome) => outcome,
-            Err(_) if self.queue().leave(ticket) => {
-                return Err(GraphqlError::new("unavailable", "$", "the database does not answer, try again"));
-            }
+            Err(_) if self.queue().leave(ticket) => return Ok(Entry::Alone(None)),
             // It is under way, and the statement has a limit of its own.
             Err(_) => outcome.await,
         };
@@ -242,7 +241,11 @@ impl From<db::Error> for Failure {
             // Only an answer of the server's says for certain that nothing stayed; these may come without one.
             None | Some("08" | "58" | "XX") => Self::Unknown(failed(&error, "$", "$")),
             Some("57") if code != "57014" => Self::Unknown(failed(&error, "$", "$")),
-            class => Self::RolledBack { for_good: class == Some("42") },
+            // A rule of the project's may fail with any code; only what cannot be prepared never can.
+            class => {
+                let unknown = class == Some("42");
+                Self::RolledBack { for_good: unknown && matches!(error, db::Error::Prepare(_)) }
+            }
         }
     }
 }
