@@ -3468,6 +3468,8 @@ create table public.people_names (
   user_id uuid not null,
   -- The name from one of its words on, in small letters; ordered by its characters, so that beginnings are a range.
   beginning text collate "C" not null,
+  -- The whole of it, as it was read.
+  name text not null,
   constraint people_names_pkey primary key (beginning, user_id),
   constraint people_names_user_id_fkey foreign key (user_id) references auth.users (id) on delete cascade
 );
@@ -3493,20 +3495,17 @@ insert into public.people_names_state default values;
 -- Е and ё are one letter, as in most writing. Of an address that stands for a name, what is before the @.
 create function public.folded_name(name text) returns text
 language sql immutable parallel safe
-set search_path = pg_catalog, pg_temp
+-- Without a search path of its own: its names are bound already, and so it becomes a part of the statement that uses it.
 return translate(
-  lower(left(case when name ~ '^[^\s@]+@[^\s@]+$' then split_part(name, '@', 1) else btrim(name) end, 256)), 'ё', 'е'
+  lower(left(
+    case
+      when name ~ '^[^\s@]+@[^\s@]+$' then split_part(name, '@', 1)
+      else btrim(regexp_replace(name, '\s+', ' ', 'g'))
+    end,
+    256
+  )),
+  'ё', 'е'
 );
-
--- Of each of the first five words.
-create function public.name_beginnings(name text) returns setof text
-language sql immutable parallel safe rows 2
-set search_path = pg_catalog, pg_temp
-as $$
-  select distinct array_to_string(words[i:], ' ')
-  from (select regexp_split_to_array(public.folded_name(name), '\s+') as words) split, generate_series(1, 5) as i
-  where array_to_string(words[i:], ' ') <> ''
-$$;
 
 -- Follows what Nhost Auth has written since the last time. Somebody else's transaction may have begun before that and
 -- ended after it, hence the ten minutes; what was imported with an older time is found within the hour.
@@ -3518,29 +3517,36 @@ declare
   began timestamptz := clock_timestamp();
   state public.people_names_state;
   since timestamptz;
+  changed uuid[];
 begin
   -- Whoever comes meanwhile searches in what there is.
   select s.* into state from public.people_names_state s
-  where s.refreshed_at + least(20 * s.took, '5 seconds') <= began for update skip locked;
+  where s.single and s.refreshed_at + least(20 * s.took, '5 seconds') <= began for update skip locked;
   if not found then
     return;
   end if;
   since := case when state.all_seen_at > now() - interval '1 hour' then state.seen_until - interval '10 minutes' else '-infinity' end;
 
-  insert into public.people_names (user_id, beginning)
-  select u.id, b.beginning
-  from auth.users u, public.name_beginnings(u.display_name) as b (beginning)
-  where u.updated_at >= since and not u.disabled and not u.is_anonymous
-    and not exists (select from public.people_names n where n.user_id = u.id and n.beginning = b.beginning)
-  on conflict do nothing;
-  delete from public.people_names n
-  using auth.users u
-  where u.id = n.user_id and u.updated_at >= since
-    and n.beginning not in (select b.beginning from public.name_beginnings(u.display_name) as b (beginning));
+  changed := array(
+    select u.id from auth.users u
+    where u.updated_at >= since and not u.disabled and not u.is_anonymous
+      and not exists (select from public.people_names n where n.user_id = u.id and n.name = u.display_name)
+  );
+  if cardinality(changed) > 0 then
+    delete from public.people_names n where n.user_id = any (changed);
+    -- From each of the first five words on.
+    insert into public.people_names (user_id, beginning, name)
+    select distinct u.id, array_to_string(split.words[i:], ' '), u.display_name
+    from auth.users u
+    cross join lateral (select string_to_array(public.folded_name(u.display_name), ' ') as words) split
+    cross join lateral generate_series(1, least(cardinality(split.words), 5)) as i
+    where u.id = any (changed);
+  end if;
 
   update public.people_names_state s
   set seen_until = now(), refreshed_at = clock_timestamp(), took = clock_timestamp() - began,
-    all_seen_at = case when since = '-infinity' then now() else s.all_seen_at end;
+    all_seen_at = case when since = '-infinity' then now() else s.all_seen_at end
+  where s.single;
 end
 $$;
 
@@ -3554,6 +3560,7 @@ create or replace function public.search_people(query text, hasura_session json)
 language plpgsql volatile rows 20
 set search_path = pg_catalog, public, pg_temp
 set enable_seqscan = off
+set jit = off
 as $$
 declare
   caller_id uuid := public.caller_of(hasura_session);
@@ -3579,7 +3586,7 @@ begin
         order by n.beginning limit 100
       ) n
       join auth.users u on u.id = n.user_id
-      where n.beginning in (select b.beginning from public.name_beginnings(u.display_name) as b (beginning))
+      where strpos(' ' || public.folded_name(u.display_name), ' ' || folded) > 0
       union
       select named.user_id from (
         select s.user_id from public.user_settings s
@@ -3588,8 +3595,8 @@ begin
       union
       select u.id from auth.users u
       left join public.user_settings s on s.user_id = u.id
-      -- Compared as the column is, without regard to case.
-      where u.email = wanted and coalesce(s.found_by_email, true)
+      -- As the column is compared, hence by its index.
+      where u.email = wanted::public.citext and coalesce(s.found_by_email, true)
     )
     and not exists (select from public.blocks b where b.user_id = p.id and b.blocked_id = caller_id)
   order by lower(p.display_name), p.id
@@ -3672,6 +3679,8 @@ create or replace function public.search_messages(
 language plpgsql volatile rows 20
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+-- What is short is not worth compiling, whatever the planner thinks of its cost.
+set jit = off
 as $$
 declare
   caller_id uuid := public.caller_of(hasura_session);
@@ -3695,7 +3704,15 @@ begin
   from public.chat_members m
   join public.chats c on c.id = m.chat_id
   where m.user_id = caller_id and m.left_at is null
-    and (search_messages.chat_id is null or m.chat_id = search_messages.chat_id);
+    and (search_messages.chat_id is null or m.chat_id = search_messages.chat_id)
+    -- Whose words are wanted is, or was, in the chat: the few that one shares with somebody. A deleted account is in none.
+    and (
+      search_messages.sender_id is null
+      or not exists (select from auth.users u where u.id = search_messages.sender_id)
+      or exists (
+        select from public.chat_members s where s.chat_id = m.chat_id and s.user_id = search_messages.sender_id
+      )
+    );
 
   if readable <= 1000 then
     -- So few are read one by one: for the index, a word may be frequent and those chats rare.
@@ -3722,6 +3739,10 @@ begin
     scope := scope && public.any_word('s', array[search_messages.sender_id::text]);
   end if;
   scope := coalesce(scope && public.month_words(sent_from, sent_until), scope);
+  if search_messages.sender_id is not null or sent_from is not null or sent_until is not null then
+    -- Few of a stretch are meant.
+    bits := 18;
+  end if;
 
   while cardinality(hits) < 20 and chats is not null loop
     last := (select max(m.id) from public.messages m where m.id < unseen);
@@ -4007,7 +4028,7 @@ begin
     '%s.%s.%s',
     to_hex((select s.system_identifier from pg_control_system() s)),
     lower(ltrim(left(pg_walfile_name(pg_current_wal_insert_lsn()), 8), '0')),
-    (select e.number from public.cursor_epoch e)
+    (select e.number from public.cursor_epoch e where e.single)
   );
 end
 $$;
@@ -4019,6 +4040,7 @@ create or replace function public.my_changes(since text, hasura_session json) re
 language plpgsql stable rows 100
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+set jit = off
 as $$
 declare
   caller_id uuid := public.caller_of(hasura_session);
@@ -4136,6 +4158,133 @@ begin
       );
     end if;
   end loop;
+  return null;
+end
+$$;
+
+-- 1795430001000_shared_sending
+
+-- Messages of several people may come in one statement: the engine lets requests that arrive together share one. Each
+-- sender's rate is counted as before. The functions are as they were, but for who is counted and when.
+--
+-- Lock order: message, then chat, then member, then the sender's rate over all chats, each in the order of its ids. (It
+-- was the rate first. Of several people's messages to several chats, some would then have waited for a person's rate
+-- while holding a chat for which that person waits.)
+
+create or replace function public.messages_as_person() returns trigger
+language plpgsql as $$
+declare
+  person_id uuid := new.as_person;
+  chat public.chats;
+  source public.messages;
+  people uuid[] := nullif(current_setting('brain.people', true), '')::uuid[];
+  kept text;
+begin
+  new.as_person := null;
+  if new.forwarded_from_id is not null and tg_op = 'INSERT' then
+    select m.* into source from public.messages m where m.id = new.forwarded_from_id;
+    new.forwarded_sender_id := coalesce(source.forwarded_sender_id, source.sender_id);
+    -- Nobody puts words into the mouth of another.
+    if person_id is not null then
+      new.content := source.content;
+      new.file_id := source.file_id;
+    end if;
+  end if;
+  if person_id is null then
+    return new;
+  end if;
+
+  if tg_op = 'UPDATE' and new.content is not distinct from old.content then
+    return new;
+  end if;
+  if char_length(new.content) > public.limit_of('message-characters') then
+    perform public.refuse_beyond('message-characters');
+  end if;
+  if coalesce(btrim(new.content, E' \t\r\n'), '') = '' and new.file_id is null then
+    perform public.refuse('message-empty');
+  end if;
+  if tg_op = 'INSERT' then
+    -- Counted when the rows stand (below).
+    if people is null or person_id <> all (people) then
+      kept := set_config('brain.people', (people || person_id)::text, true);
+    end if;
+  else
+    if old.created_at < now() - make_interval(hours => public.limit_of('edit-hours')) then
+      perform public.refuse_beyond('edit-hours');
+    end if;
+    if (select count(*) from public.message_edits e where e.chat_id = new.chat_id and e.message_id = new.id)
+      >= public.limit_of('edits-per-message')
+    then
+      perform public.refuse_beyond('edits-per-message');
+    end if;
+  end if;
+
+  select c.* into chat from public.chats c where c.id = new.chat_id;
+  if chat.type = 'direct' and public.are_blocked(chat.user_id, chat.peer_id) then
+    perform public.refuse('blocked');
+  end if;
+  return new;
+end
+$$;
+
+create or replace function public.messages_after_insert() returns trigger
+language plpgsql as $$
+declare
+  counted record;
+  people uuid[] := nullif(current_setting('brain.people', true), '')::uuid[];
+  kept text;
+  sent integer;
+begin
+  for counted in
+    select n.chat_id, max(n.seq) as seq, max(n.change) as change, max(n.created_at) as created_at
+    from new_messages n group by n.chat_id order by n.chat_id
+  loop
+    update public.chats c
+    set
+      last_seq = greatest(c.last_seq, counted.seq),
+      last_change = greatest(c.last_change, counted.change),
+      last_message_at = greatest(c.last_message_at, counted.created_at)
+    where c.id = counted.chat_id;
+  end loop;
+  -- Who writes has read what stands before.
+  for counted in
+    select n.chat_id, n.sender_id, max(n.seq) as seq, count(*)::integer as messages
+    from new_messages n where n.sender_id is not null
+    group by n.chat_id, n.sender_id order by n.chat_id, n.sender_id
+  loop
+    if counted.sender_id = any (people) then
+      update public.chat_members m
+      set
+        last_read_seq = greatest(m.last_read_seq, counted.seq),
+        sending_since = case
+          when m.sending_since > clock_timestamp() - interval '1 minute' then m.sending_since
+          else clock_timestamp()
+        end,
+        sent_count = counted.messages + case
+          when m.sending_since > clock_timestamp() - interval '1 minute' then m.sent_count
+          else 0
+        end
+      where m.chat_id = counted.chat_id and m.user_id = counted.sender_id
+      returning m.sent_count into sent;
+      if sent > public.limit_of('messages-per-minute') then
+        perform public.refuse_beyond('messages-per-minute');
+      end if;
+    else
+      update public.chat_members m set last_read_seq = counted.seq
+      where m.chat_id = counted.chat_id and m.user_id = counted.sender_id and m.last_read_seq < counted.seq;
+    end if;
+  end loop;
+  if people is not null then
+    kept := set_config('brain.people', '', true);
+    -- Who sent a message again has tried once.
+    for counted in
+      select person.id, greatest(count(n.sender_id), 1)::integer as messages
+      from unnest(people) as person (id) left join new_messages n on n.sender_id = person.id
+      group by person.id order by person.id
+    loop
+      perform public.spend(counted.id, 'messages-per-minute-everywhere', counted.messages);
+    end loop;
+  end if;
   return null;
 end
 $$;

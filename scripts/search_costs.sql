@@ -31,7 +31,8 @@ insert into public.chat_members (chat_id, user_id, last_read_seq)
   select c.id, pg_temp.person(p), 0 from public.chats c, generate_series(1, 3) p
   where (p = 1 and (c.id <= 11 or c.id = 1001)) or (p = 2 and c.id between 1 and 300) or p = 3
   union all select c, pg_temp.person(4), 0 from generate_series(1, 3) c
-  union all select c, pg_temp.person(5), 0 from generate_series(1, 40) c;
+  union all select c, pg_temp.person(5), 0 from generate_series(1, 40) c
+  union all select c.id, pg_temp.person(6 + p), 0 from public.chats c, generate_series(0, 19) p where c.id % 4 = p % 4 or c.id = 1001;
 create temporary table words as select i, pg_temp.word(i) as word from generate_series(1, 20000) i;
 create unique index on words (i);
 analyze words;
@@ -41,7 +42,7 @@ select pg_get_indexdef('public.messages_words_idx'::regclass) as make_index \gse
 drop index public.messages_words_idx;
 select setseed(0.5) \g /dev/null
 insert into public.messages (chat_id, seq, change, sender_id, content, created_at)
-select chat, row_number() over w, row_number() over w, pg_temp.person(1 + number % 20), content, '2024-01-01'::timestamptz + number * interval '1 minute'
+select chat, row_number() over w, row_number() over w, pg_temp.person(6 + number % 20), content, '2024-01-01'::timestamptz + number * interval '1 minute'
 from (
   select n as number, case when n % 5 < 2 then 1001 else 1 + abs(hashint4(n)::bigint) % 1000 end as chat,
     (

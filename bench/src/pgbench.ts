@@ -26,23 +26,21 @@ export class PgbenchScript {
     const { sql, values, target, clientId } = statement;
     // pgbench would take them for variables.
     if (/(?<!:):[A-Za-z0-9_]/.test(sql)) throw new Error(`a colon in ${sql}`);
+    // A second one would be another one.
+    const named = values.findIndex((value) => value.includes(clientId)) + 1;
+    const times = sql.split(new RegExp(`\\$${named}(?!\\d)`)).length - 1;
+    if (named > 0 && times !== 1) throw new Error(`a client's id stands ${times} times in ${sql}`);
+    const varying = [
+      { value: clientId, by: "gen_random_uuid()" },
+      { value: target.userId, by: ":caller" },
+      { value: String(target.chatId), by: ":chat" },
+    ];
     const parameters = values.map((value, index) => {
-      const [before, after] = value.split(clientId);
-      if (after !== undefined) {
-        // A second one would be another one.
-        const times = [...sql.matchAll(/\$(\d+)/g)].filter(
-          (match) => Number(match[1]) === index + 1,
-        );
-        if (times.length !== 1)
-          throw new Error(`a client's id stands ${times.length} times in ${sql}`);
-        return before === "" && after === ""
-          ? "gen_random_uuid()"
-          : `'${before}'||gen_random_uuid()||'${after}'`;
-      }
-      if (value === target.userId) return ":caller";
-      if (value === `{${target.userId}}`) return ":callers";
-      if (value === String(target.chatId)) return ":chat";
-      if (value === `{${target.chatId}}`) return "'{'||:chat||'}'";
+      const whole = varying.find((one) => one.value === value);
+      if (whole !== undefined) return whole.by;
+      // A request may travel as a list of one.
+      const listed = varying.find((one) => `{${one.value}}` === value);
+      if (listed !== undefined) return `'{'||${listed.by}||'}'`;
       this.variables.push("-D", `constant${index}=${value}`);
       return `:constant${index}`;
     });
@@ -57,21 +55,9 @@ export class PgbenchScript {
     begin: () => void,
   ): Promise<Answers> {
     const folder = mkdtempSync(`${this.path}-`);
-    const args = [
-      ...[
-        "-n",
-        "-M",
-        "prepared",
-        "-c",
-        String(connections),
-        "-j",
-        "1",
-        "-T",
-        String(warm + measured),
-      ],
-      ...["-f", this.path, "--log", "--log-prefix", join(folder, "log"), ...this.variables],
-      postgres.url(database),
-    ];
+    const fixed = `-n -M prepared -c ${connections} -j 1 -T ${warm + measured}`.split(" ");
+    const log = ["--log", "--log-prefix", join(folder, "log")];
+    const args = [...fixed, ...log, ...this.variables, "-f", this.path, postgres.url(database)];
     let began = Number.POSITIVE_INFINITY;
     const timer = setTimeout(() => {
       began = Date.now();
@@ -100,7 +86,7 @@ function turn(workload: Workload): string {
   return [
     "\\set turn :turn + 1",
     `\\if :turn % ${turnsOfOne} = 1`,
-    `select caller, '{'||caller||'}' as callers, ${chats} from bench.pick(${workload.leastMessages}) \\gset`,
+    `select caller, ${chats} from bench.pick(${workload.leastMessages}) \\gset`,
     "\\endif",
     "\\set place random(1, 8)",
     `\\set chat case ${cases} end`,

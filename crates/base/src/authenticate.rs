@@ -99,11 +99,12 @@ impl Authenticator {
     /// The session of a bearer token, in `asked_role` or its default one.
     pub fn bearer_session(&self, token: &str, asked_role: Option<&str>) -> Result<Session, RefusedCaller> {
         let key = self.jwt.as_ref().ok_or(TokenError::Invalid)?;
-        let now = key.now();
-        if let Some(known) = self.verified.find(token, now) {
+        // Taken before the token is judged: should the keys be replaced meanwhile, it is judged again.
+        let (now, keys) = (key.now(), key.edition());
+        if let Some(known) = self.verified.find(token, now, &keys) {
             return known.session(asked_role);
         }
-        let verified = Verified::new(key.verify(token)?, now);
+        let verified = Verified::new(key.verify(token)?, now, keys);
         let session = verified.session(asked_role);
         self.verified.keep(token, verified);
         session

@@ -5,6 +5,24 @@ use std::time::Duration;
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// A client for calls over HTTP could not be made.
+    #[error("getting ready for calls over HTTP: {0}")]
+    ConfigureHttp(String),
+    /// The settings of a service that people sign in with cannot be used.
+    #[error("configuring a sign-in service: {0}")]
+    ConfigureProvider(String),
+    /// What such a service says about itself could not be read.
+    #[error("reading what a sign-in service says about itself: {0}")]
+    DiscoverProvider(String),
+    /// The code that a browser brought back was not exchanged for tokens.
+    #[error("exchanging a sign-in's code: {0}")]
+    ExchangeCode(String),
+    /// An id token is none of the service's for us, or not of this sign-in, or too old.
+    #[error("verifying an id token: {0}")]
+    VerifyIdToken(String),
+    /// The person's profile could not be read.
+    #[error("reading a profile: {0}")]
+    ReadProfile(String),
     /// A letter could not be composed: an address or a header is not one that may stand in a letter.
     #[error("composing a letter: {0}")]
     ComposeLetter(String),
@@ -14,7 +32,9 @@ pub enum Error {
     /// A letter was not taken.
     #[error("sending a letter: {reason}")]
     SendLetter {
-        /// What happened, without addresses or the letter's text.
+        /// What happened, as `docs/errors.md` has it.
+        code: &'static str,
+        /// The same as a sentence, without addresses or the letter's text.
         reason: String,
         /// Whether to try again.
         again: Again,
@@ -42,6 +62,9 @@ pub enum Error {
 pub enum Again {
     /// It will not.
     Never,
+    /// Once, after a pause that the caller chooses: what came of this call is not known, and it may have done what
+    /// it was for.
+    Once,
     /// After a pause that the caller chooses.
     Later,
     /// Not before this long, the service says.
@@ -53,8 +76,32 @@ impl Error {
     pub fn again(&self) -> Again {
         match self {
             Self::SendLetter { again, .. } | Self::Call { again, .. } => *again,
-            Self::WriteLetter(_) => Again::Later,
-            Self::ComposeLetter(_) | Self::ConfigureMail(_) | Self::ConfigureWeb(_) => Again::Never,
+            Self::WriteLetter(_) | Self::DiscoverProvider(_) | Self::ReadProfile(_) => Again::Later,
+            // A code is good once; whoever brought it begins anew.
+            Self::ExchangeCode(_)
+            | Self::VerifyIdToken(_)
+            | Self::ConfigureProvider(_)
+            | Self::ComposeLetter(_)
+            | Self::ConfigureMail(_)
+            | Self::ConfigureWeb(_)
+            | Self::ConfigureHttp(_) => Again::Never,
+        }
+    }
+
+    /// What the operator finds it by in `docs/errors.md`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::SendLetter { code, .. } => code,
+            Self::WriteLetter(_) => "outbox-unwritable",
+            Self::ComposeLetter(_) => "letter-malformed",
+            Self::ConfigureMail(_) => "mail-settings",
+            Self::ConfigureHttp(_) | Self::ConfigureWeb(_) => "http-settings",
+            Self::Call { .. } => "service-call",
+            Self::ConfigureProvider(_) => "provider-settings",
+            Self::DiscoverProvider(_) => "provider-unavailable",
+            Self::ExchangeCode(_) => "provider-code-refused",
+            Self::VerifyIdToken(_) => "provider-id-token",
+            Self::ReadProfile(_) => "provider-profile",
         }
     }
 }

@@ -147,13 +147,18 @@ impl Error {
         matches!(self, Self::Wait { .. }) || matches!(self.sqlstate(), Some(&SqlState::TOO_MANY_CONNECTIONS))
     }
 
-    /// Whether the server refused a prepared statement because the schema has changed since, or because
-    /// it does not know it. It says so before it executes anything.
+    /// Whether the server refused a prepared statement because the schema has changed since (its result, or
+    /// the type of a parameter, such as a table's row), or because it does not know it. It says so before it
+    /// executes anything.
     pub(crate) fn is_stale_statement(&self) -> bool {
         self.server().is_some_and(|server| {
-            (*server.code() == SqlState::FEATURE_NOT_SUPPORTED
-                && server.routine() == Some("RevalidateCachedQuery"))
-                || *server.code() == SqlState::INVALID_SQL_STATEMENT_NAME
+            let told_by = |routine| server.routine() == Some(routine);
+            match *server.code() {
+                SqlState::FEATURE_NOT_SUPPORTED => told_by("RevalidateCachedQuery"),
+                SqlState::INTERNAL_ERROR => told_by("getTypeInputInfo"),
+                SqlState::INVALID_SQL_STATEMENT_NAME => true,
+                _ => false,
+            }
         })
     }
 

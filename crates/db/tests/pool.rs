@@ -170,3 +170,18 @@ async fn a_wrong_parameter_count_or_type_is_an_error() {
     assert!(pool.query("select $1::int", &[&"text"]).await.is_err());
     pool.query("select 1", &[]).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_table_made_anew_does_not_break_kept_statements() {
+    let database = TestDatabase::create(&[]).await;
+    let pool = database.pool().await;
+    let make = "drop table if exists item; create table item (id bigint, name text)";
+    let shown = async || pool.query_text("select (unnest($1::item[])).name", &["{\"(1,a)\"}".into()]).await;
+    for _ in 0..2 {
+        pool.client().await.unwrap().batch_execute(make).await.unwrap();
+        for _ in 0..4 {
+            let rows = shown().await.unwrap();
+            assert_eq!(rows.len(), 1);
+        }
+    }
+}

@@ -82,13 +82,13 @@ impl Engine {
         options: EngineOptions,
     ) -> Result<(Self, Feed), EngineError> {
         let pools = Pools::new(&pool);
-        let api = Api::load(&pool, metadata.clone(), &options, pools, 0).await?;
+        let api = Box::pin(Api::load(&pool, metadata.clone(), &options, pools, 0)).await?;
         api.tell_inconsistencies();
         let mut feed = Feed::start(&pool, &api.tracked.sources(), options.feed.clone()).await?;
         let live = LiveQueries::new(pool.clone(), feed.interests());
         let shared = Arc::new(Shared {
             pool,
-            api: ArcSwap::from_pointee(api),
+            api: ArcSwap::new(api),
             generation: watch::Sender::new(0),
             doubt: Notify::new(),
             reload_failure: watch::Sender::new(None),
@@ -140,7 +140,8 @@ impl Engine {
                 execute::read_rows(pool, statement, answer, values).await
             }
             Statements::Write(fields) => {
-                execute::write(pool, fields, prepared.sharing.as_ref(), values).await
+                // Apart, so that the future of every request is not as large as that of a mutation.
+                Box::pin(execute::write(pool, fields, prepared.sharing.as_ref(), values)).await
             }
         };
         if result.as_ref().is_err_and(|error| error.code == "unexpected") {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::catalog::{ColumnIndex, Function, PgType, Table, TypeKind};
+use crate::catalog::{ColumnIndex, Function, PgType, Table, TypeKind, Volatility};
 use crate::value::Source;
 
 /// A condition on a row.
@@ -141,7 +141,8 @@ impl Cell {
 
     /// Whether its value can depend on more than its row.
     pub fn reads_more(&self) -> bool {
-        let calls = matches!(&self.of, CellOf::Call(call) if !call.function.immutable);
+        let calls =
+            matches!(&self.of, CellOf::Call(call) if call.function.volatility != Volatility::Immutable);
         calls || self.seen_in.is_some()
     }
 }

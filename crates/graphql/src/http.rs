@@ -93,11 +93,11 @@ pub fn router(endpoint: Endpoint, paths: &[&str]) -> Router {
     for path in paths {
         router = router.route(path, post(run).get(ws::upgrade));
     }
-    router.layer(DefaultBodyLimit::max(endpoint.options.body_bytes)).with_state(endpoint)
+    router.layer(DefaultBodyLimit::max(endpoint.options.body_bytes)).with_state(Arc::new(endpoint))
 }
 
 async fn run(
-    State(endpoint): State<Endpoint>,
+    State(endpoint): State<Arc<Endpoint>>,
     headers: HeaderMap,
     extensions: Extensions,
     body: Result<Bytes, BytesRejection>,

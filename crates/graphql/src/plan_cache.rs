@@ -91,13 +91,12 @@ impl PlanCache {
             operation: request.operation_name.as_deref(),
             query: &request.query,
         };
-        let entry = match self.documents.get(&key) {
-            Some(entry) => entry,
-            None => {
-                let document = Document::parse(&request.query)?;
-                permit(&document)?;
-                Arc::new(Entry { document, plans: RwLock::new(Vec::new()) })
-            }
+        let entry = if let Some(known) = self.documents.get(&key) {
+            known
+        } else {
+            let document = Document::parse(&request.query)?;
+            permit(&document)?;
+            Arc::new(Entry { document, plans: RwLock::new(Vec::new()) })
         };
         if let Some(known) = entry.find(request) {
             return Ok(known);

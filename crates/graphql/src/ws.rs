@@ -8,6 +8,7 @@ mod protocol;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
@@ -34,7 +35,7 @@ const SILENT_PINGS: u32 = 3;
 const SEND_TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(crate) async fn upgrade(
-    State(endpoint): State<Endpoint>,
+    State(endpoint): State<Arc<Endpoint>>,
     headers: HeaderMap,
     extensions: Extensions,
     upgrade: WebSocketUpgrade,
@@ -87,7 +88,7 @@ struct Operation {
 struct Connection {
     dialect: Dialect,
     socket: WebSocket,
-    endpoint: Endpoint,
+    endpoint: Arc<Endpoint>,
     headers: HeaderMap,
     peer: Option<SocketAddr>,
     place: Option<Place>,

@@ -45,6 +45,9 @@ async fn a_function_makes_a_value_of_each_row() {
         assert_eq!(json!(ids), expected, "{arguments}");
     }
     let missing = world.refused(&admin, "{ author { greet } }").await;
+    assert_eq!(missing.1, "$.selectionSet.author.selectionSet.greet.args");
+    assert_eq!(missing.2, "missing required field \"args\"");
+    let missing = world.refused(&admin, "{ author { greet(args: {mark: \"!\"}) } }").await;
     assert_eq!(missing.1, "$.selectionSet.author.selectionSet.greet.args.args");
     assert_eq!(missing.2, "missing required field \"greeting\"");
     let hidden = "{ author { greet(args: {greeting: \"x\", hasura_session: \"{}\"}) } }";

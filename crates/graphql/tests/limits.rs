@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use base::session::Session;
 use graphql::metadata_api::Mode;
 use graphql::{EndpointOptions, EngineOptions, LimitOptions};
 use serde_json::json;
@@ -269,5 +268,4 @@ async fn what_the_database_said_is_for_the_administrator_of_a_developers_server(
     assert!(internal(&usual, ADMIN, wrong).await.is_null());
     let anns = "mutation { insert_book_one(object: {author_id: 99, title: \"x\"}) { id } }";
     assert!(internal(&developers, ANN, anns).await.is_null());
-    let _ = Session::admin();
 }

@@ -142,3 +142,24 @@ async fn what_cannot_be_watched_ends_with_its_error() {
     assert_eq!(bad.0.next().await.unwrap().unwrap_err().code, "data-exception");
     assert!(bad.0.next().await.is_none());
 }
+
+#[tokio::test]
+async fn what_a_function_reads_wakes_too() {
+    let world = World::new().await;
+    world.streaming().await;
+    let query =
+        "subscription { author_by_pk(id: 1) { label all_books(where: {pages: {_gt: 900}}) { title } } }";
+    let mut ann = Watched::new(&world, &Session::admin(), query, json!({}));
+    let session = Session::new("press", [("X-Hasura-Author-Id".to_owned(), "1".to_owned())], false);
+    let query = "subscription { magazine_by_pk(id: 1) { price } }";
+    let mut price = Watched::new(&world, &session, query, json!({}));
+    assert_eq!(ann.next().await["author_by_pk"], json!({"label": "Ann!", "all_books": []}));
+    assert_eq!(price.next().await["magazine_by_pk"], json!({"price": 10}));
+    let insert = "mutation { insert_book_one(object: {author_id: 1, title: \"Long\", pages: 1000}) { id } }";
+    world.ok(&Session::admin(), insert).await;
+    assert_eq!(ann.next().await["author_by_pk"]["all_books"], json!([{"title": "Long"}]));
+    // The price is hidden as soon as the row is no longer one that a seller sees.
+    let update = "mutation { update_magazine_by_pk(pk_columns: {id: 1}, _set: {genre: essay}) { id } }";
+    world.ok(&Session::admin(), update).await;
+    assert_eq!(price.next().await["magazine_by_pk"], json!({"price": null}));
+}

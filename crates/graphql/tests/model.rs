@@ -4,15 +4,18 @@
 mod apply;
 mod condition;
 mod evaluate;
+mod forbidden;
 mod query;
 mod stage;
 mod world;
 mod write;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use db::Pool;
 use db::testing::TestDatabase;
+use futures::StreamExt;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 use serde_json::Value;
@@ -152,6 +155,57 @@ fn what_is_written_is_what_may_be_and_all_or_nothing() {
             rows.iter_mut().for_each(|rows| rows.sort());
             let there = Box::pin(stage.rows(&world)).await;
             prop_assert_eq!(&rows, &there, "{}", story());
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn what_may_not_be_seen_cannot_be_asked_for() {
+    property(8, &tapes(2), async |pool, (of_world, _)| {
+        let world = World::new(&mut Tape::new(&of_world));
+        let stage = Box::pin(Stage::new(pool, &world)).await;
+        for request in forbidden::requests(&world) {
+            let story = || format!("{}{:#}\n{request}", world.sql(), world.metadata());
+            match Box::pin(stage.run(true, &request, &serde_json::Map::new())).await {
+                Ok(answer) => prop_assert!(false, "answered {answer}\n{}", story()),
+                Err(error) => {
+                    prop_assert_eq!(&*error.code, "validation-failed", "{}\n{}", error, story());
+                    prop_assert!(!error.to_string().contains(SECRET), "{error}\n{}", story());
+                }
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn what_is_streamed_comes_once_and_in_order() {
+    property(8, &tapes(12), async |pool, (of_world, of_requests)| {
+        let world = World::new(&mut Tape::new(&of_world));
+        let stage = Box::pin(Stage::new(pool, &world)).await;
+        for bytes in of_requests {
+            let mut tape = Tape::new(&bytes);
+            let limited = !tape.chance(25);
+            let Some(stream) = (Maker { world: &world, limited, tape: &mut tape }).stream() else { continue };
+            let mut writer = Writer::new(&world, &mut tape);
+            let written = writer.stream(&stream);
+            let (text, variables) = writer.finish("subscription", &[written]);
+            let expected = evaluate::streamed(View { world: &world, rows: &world.rows, limited }, &stream);
+            let size = world.limit(limited, stream.table).map_or(stream.size, |most| most.min(stream.size));
+            let mut said = stage.follow(limited, &text, &variables);
+            for batch in expected.chunks(size) {
+                let story = || format!("{}{:#}\n{text}\n{variables:?}", world.sql(), world.metadata());
+                let next = tokio::time::timeout(Duration::from_secs(10), said.next()).await;
+                let next = next.map_err(|_| TestCaseError::fail(format!("silent\n{}", story())))?;
+                let found = next.and_then(Result::ok).map_or(Value::Null, |data| data["r"].clone());
+                let batch = Value::from(batch);
+                prop_assert!(
+                    evaluate::is_same(&batch, &found),
+                    "expected {batch}\nfound {found}\n{}",
+                    story()
+                );
+            }
         }
         Ok(())
     });

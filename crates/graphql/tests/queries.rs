@@ -222,3 +222,71 @@ async fn a_filter_that_looks_back_at_its_row_does_so_through_relationships_too()
         assert_eq!(world.ok(&reader, &query).await["author"], names, "{pages}");
     }
 }
+
+#[tokio::test]
+async fn names_that_graphql_does_not_have_break_nothing() {
+    let world = World::new().await;
+    let admin = Session::admin();
+    let odd = world.ok(&admin, "{ odd_one { id true type } odd_one_by_pk(id: 1) { true } }").await;
+    assert_eq!(odd["odd_one"], json!([{"id": 1, "true": "b", "type": 1.5}]));
+    let query = "query($t: float8!) { odd_one(where: {type: {_gt: $t}}) { id } }";
+    assert_eq!(world.run(&admin, query, json!({"t": 1})).await.unwrap(), json!({"odd_one": [{"id": 1}]}));
+    let described = "{ row: __type(name: \"odd_one\") { fields { name } } column: __type(name: \"odd_one_select_column\") { enumValues { name } } }";
+    let data = world.ok(&admin, described).await;
+    assert_eq!(data["row"]["fields"], json!([{"name": "id"}, {"name": "true"}, {"name": "type"}]));
+    assert_eq!(data["column"]["enumValues"], json!([{"name": "id"}, {"name": "type"}]));
+}
+
+#[tokio::test]
+async fn a_permission_may_name_its_root_fields() {
+    let world = World::new().await;
+    let seller = Session::new("seller", [], false);
+    assert_eq!(
+        world.ok(&seller, "{ odd_one_by_pk(id: 1) { id } }").await,
+        json!({"odd_one_by_pk": {"id": 1}})
+    );
+    for query in [
+        "{ odd_one { id } }",
+        "{ odd_one_aggregate { aggregate { count } } }",
+        "subscription { odd_one_by_pk(id: 1) { id } }",
+    ] {
+        assert_eq!(world.refused(&seller, query).await.0, "validation-failed", "{query}");
+    }
+    let query = "{ __schema { queryType { fields { name } } subscriptionType { fields { name } } } }";
+    let data = world.ok(&seller, query).await;
+    let names = |of: &str| {
+        let fields = data["__schema"][of]["fields"].as_array().unwrap().iter();
+        let names = fields.map(|field| field["name"].as_str().unwrap().to_owned());
+        names.filter(|name| name.starts_with("odd_")).collect::<Vec<_>>()
+    };
+    assert_eq!(names("queryType"), ["odd_one_by_pk"]);
+    assert_eq!(names("subscriptionType"), ["odd_one", "odd_one_stream"]);
+}
+
+#[tokio::test]
+async fn arrays_and_jsonb_are_compared_in_their_own_ways() {
+    let world = World::new().await;
+    let cases = [
+        ("numbers: {_contains: [1]}", json!([1, 5])),
+        ("numbers: {_contained_in: [1, 3]}", json!([2, 3, 5])),
+        ("numbers: {_eq: [1, $n]}", json!([1])),
+        ("numbers: {_eq: \"{3}\"}", json!([2])),
+        ("numbers: {_in: [[1, 2], []]}", json!([1, 3])),
+        ("numbers: {_nin: [[1, 2], []]}", json!([2, 5])),
+        ("facts: {_cast: {String: {_like: \"%\\\"x\\\"%\"}}}", json!([1])),
+        ("facts: {_cast: {String: {_in: [\"{}\", \"[\\\"b\\\"]\"]}}}", json!([2, 5])),
+        ("facts: {_cast: {}}", json!([1, 2, 3, 4, 5])),
+    ];
+    for (asked, expected) in cases {
+        let query =
+            format!("query($n: Int = 2) {{ magazine(where: {{{asked}}}, order_by: {{id: asc}}) {{ id }} }}");
+        let data = world.ok(&Session::admin(), &query).await;
+        let ids: Vec<_> = data["magazine"].as_array().unwrap().iter().map(|row| row["id"].clone()).collect();
+        assert_eq!(json!(ids), expected, "{asked}");
+    }
+    let wrong = "{ magazine(where: {facts: {_cast: {Int: {_eq: 1}}}}) { id } }";
+    assert_eq!(
+        world.refused(&Session::admin(), wrong).await.2,
+        "field \"Int\" not found in type: 'jsonb_cast_exp'"
+    );
+}

@@ -42,10 +42,10 @@ impl Served {
         let authenticator =
             Authenticator::new(Some(SecretString::from(SECRET)), None, Some("public".to_owned()));
         let clock = Clock::manual(1_000);
-        let made = Endpoint::new(world.engine.clone(), authenticator, clock, CancellationToken::new());
-        let made = made.with(endpoint);
-        let router = graphql::http::router(made.clone(), &["/v1/graphql"]);
-        Self { world, router: router.merge(graphql::metadata_api::router(made, mode)) }
+        let served = Endpoint::new(world.engine.clone(), authenticator, clock, CancellationToken::new());
+        let served = served.with(endpoint);
+        let router = graphql::http::router(served.clone(), &["/v1/graphql"]);
+        Self { world, router: router.merge(graphql::metadata_api::router(served, mode)) }
     }
 
     /// The answer to a body.

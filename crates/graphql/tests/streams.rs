@@ -192,7 +192,7 @@ async fn what_is_no_stream_is_refused() {
         (
             "batch_size: 1, cursor: {initial_value: {id: 1}, ordering: asc}",
             ".args.cursor[0].ordering",
-            "unexpected value \"asc\" for enum: 'cursor_ordering'",
+            "expected one of the values ASC or DESC for type \"cursor_ordering\", but found \"asc\"",
         ),
         (
             "batch_size: -1, cursor: {initial_value: {id: 1}}",

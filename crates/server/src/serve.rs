@@ -11,6 +11,7 @@ use base::authenticate::{Authenticator, PUBLIC_ROLE};
 use base::clock::Clock;
 use base::project::Project;
 use changes::Feed;
+use clients::mail::Mailer;
 use db::local::{LocalOptions, LocalPostgres};
 use db::{Address, Pool, PoolOptions};
 use graphql::Engine;
@@ -134,9 +135,14 @@ impl Parts {
         let metadata = project_files::metadata()?;
         let (engine, feed) = Engine::start(pool.clone(), &metadata, config.graphql.engine()).await?;
         let project: Arc<dyn Project> = Arc::new(engine.clone());
-        let options = config.auth_options(codes)?;
+        let mut options = config.auth_options(codes)?;
+        options.relying_party =
+            config.relying_party().map_err(|exit| anyhow::anyhow!("{}", exit.message()))?;
+        options.providers = config.providers.providers(&clock).context("a sign-in service")?;
         let auth = Auth::start(pool.clone(), jwt, Some(Arc::clone(&project)), options).await?;
-        let letters = start_letters(config, &auth, &clock, &stop)?;
+        let mailer = config.mail.mailer(data_dir, &clock).await.context("letters cannot be sent")?;
+        reload_at_hangup(mailer.clone())?;
+        let letters = start_letters(config, mailer, &auth, &clock, &stop);
         let revocations = SessionRows::new(Arc::clone(&project));
         let store = Store::disk(&data_dir.join("files")).await?;
         let files = Files::new(project, authenticator.clone(), store, Limits::default());
@@ -162,14 +168,26 @@ fn admin_routes(config: &Config) -> AdminRoutes {
 /// Sends letters beside everything else, until `stop`.
 fn start_letters(
     config: &Config,
+    mailer: Mailer,
     auth: &Auth,
     clock: &Clock,
     stop: &CancellationToken,
-) -> anyhow::Result<JoinHandle<()>> {
-    let mailer = config.mail.mailer(&config.server.data_dir).context("letters cannot be sent")?;
+) -> JoinHandle<()> {
     let (auth, clock, stop) = (auth.clone(), clock.clone(), stop.clone());
     let folder = config.mail.letters.clone();
-    Ok(tokio::spawn(async move { auth.send_letters(mailer, folder, clock, stop).await }))
+    tokio::spawn(async move { auth.send_letters(mailer, folder, clock, stop).await })
+}
+
+/// Reads credentials anew at each SIGHUP, as long as the process lives.
+fn reload_at_hangup(mailer: Mailer) -> anyhow::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            mailer.reload().await;
+            tracing::info!("the credentials of outside services are read anew");
+        }
+    });
+    Ok(())
 }
 
 /// A line for each service that is not configured.
@@ -181,6 +199,9 @@ fn tell_what_is_off(config: &Config) {
             "mail: off; no verification of addresses is asked, and letters become files in {}",
             outbox.display()
         );
+    }
+    if config.mail.gmail.is_on() {
+        tracing::info!("mail: on, through Gmail");
     }
     tracing::info!("files: kept in {}", data_dir.join("files").display());
     tracing::info!("push: off; subscriptions: off");

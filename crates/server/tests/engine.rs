@@ -1,5 +1,6 @@
 //! `brainmessenger engine`, started as the image of Hasura's would be: by its environment.
 
+use std::fmt::Write;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -22,7 +23,6 @@ const METADATA: &str = "- name: default
           permission: { columns: [id, name], filter: {} }
 ";
 
-/// A key of RFC 7515's kind is made for each test run; this one is only long enough.
 const JWT_SECRET: &str =
     r#"{"type":"HS256","key":"0123456789abcdef0123456789abcdef","claims_namespace":"app"}"#;
 
@@ -82,9 +82,9 @@ impl Engine {
         let mut socket = TcpStream::connect(&self.address).await.unwrap();
         let mut request = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n");
         for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
+            write!(request, "{name}: {value}\r\n").unwrap();
         }
-        request.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
+        write!(request, "content-length: {}\r\n\r\n{body}", body.len()).unwrap();
         socket.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         socket.read_to_string(&mut answer).await.unwrap();

@@ -22,7 +22,13 @@ function socketFor(headers: Record<string, unknown>): Client {
   return client;
 }
 
+/** A header without a value is one that is not filled in yet. */
+function filledIn(headers: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== ""));
+}
+
 export const fetcher: Fetcher = (parameters, options) => {
-  const wsClient = socketFor(options?.headers ?? {});
-  return createGraphiQLFetcher({ url: path, wsClient })(parameters, options);
+  const headers = filledIn(options?.headers ?? {});
+  const ask = createGraphiQLFetcher({ url: path, wsClient: socketFor(headers) });
+  return ask(parameters, { ...options, headers });
 };

@@ -62,6 +62,24 @@ pub enum AuthError {
     /// The same was asked for a moment ago; it may be asked for again after so many seconds.
     #[error("Too many requests, try again in {0} s")]
     TooManyRequests(u32),
+    /// A sign-in with another service is unknown, used, too old, or another browser's.
+    #[error("Invalid state")]
+    InvalidState,
+    /// The service did not take the code, or its token is not good.
+    #[error("Failed to exchange token")]
+    TokenExchangeFailed,
+    /// The service does not tell who the person is, or has no address of theirs.
+    #[error("Failed to get user profile")]
+    ProfileFetchFailed,
+    /// The service ended the sign-in: the person said no, or it failed.
+    #[error("Provider returned an error")]
+    ProviderError,
+    /// The person of the service belongs to another account, or the account to another person of it.
+    #[error("The provider's account is already linked")]
+    ProviderAlreadyLinked,
+    /// A security key must be shown first.
+    #[error("A security key must be shown first: the session is not elevated")]
+    ElevationRequired,
     /// The password is shorter than the configured minimum.
     #[error("Password is too short")]
     PasswordTooShort,
@@ -113,6 +131,12 @@ pub enum AuthError {
     /// The picture of a secret could not be drawn.
     #[error("drawing a picture: {0}")]
     Draw(String),
+    /// What is under way could not be kept.
+    #[error("keeping a ceremony: {0}")]
+    Keep(String),
+    /// The settings of security keys cannot be used.
+    #[error("the settings of WebAuthn: {0}")]
+    ConfigureWebauthn(String),
     /// The settings name custom claims that cannot be read.
     #[error("AUTH_JWT_CUSTOM_CLAIMS: {0}")]
     CustomClaims(String),
@@ -163,6 +187,13 @@ impl AuthError {
             Self::DisabledMfaTotp => (StatusCode::UNAUTHORIZED, "disabled-mfa-totp"),
             Self::InvalidTotp => (StatusCode::UNAUTHORIZED, "invalid-totp"),
             Self::DisabledEndpoint => (StatusCode::CONFLICT, "disabled-endpoint"),
+            Self::InvalidState => (StatusCode::BAD_REQUEST, "invalid-state"),
+            // Nhost Auth's own spelling.
+            Self::TokenExchangeFailed => (StatusCode::BAD_REQUEST, "oauth-token-echange-failed"),
+            Self::ProfileFetchFailed => (StatusCode::BAD_REQUEST, "oauth-profile-fetch-failed"),
+            Self::ProviderError => (StatusCode::BAD_REQUEST, "oauth-provider-error"),
+            Self::ProviderAlreadyLinked => (StatusCode::CONFLICT, "provider-account-already-linked"),
+            Self::ElevationRequired => (StatusCode::FORBIDDEN, "elevated-claim-required"),
             Self::PasswordTooShort => (StatusCode::BAD_REQUEST, "password-too-short"),
             Self::BreachedPassword => (StatusCode::BAD_REQUEST, "password-in-hibp-database"),
             Self::InvalidEmailPassword => (StatusCode::UNAUTHORIZED, "invalid-email-password"),
@@ -187,7 +218,19 @@ impl AuthError {
             | Self::Hash(_)
             | Self::Draw(_)
             | Self::CustomClaims(_)
-            | Self::Sign(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal-server-error"),
+            | Self::Sign(_)
+            | Self::Keep(_)
+            | Self::ConfigureWebauthn(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal-server-error"),
+        }
+    }
+
+    /// What a person is told about a call to another service that failed. The operator's line is written here.
+    pub(super) fn from_provider(error: &clients::Error) -> Self {
+        tracing::warn!(error.code = error.code(), %error, "a sign-in with another service failed");
+        match error {
+            clients::Error::ExchangeCode(_) | clients::Error::VerifyIdToken(_) => Self::TokenExchangeFailed,
+            clients::Error::ReadProfile(_) => Self::ProfileFetchFailed,
+            _ => Self::ProviderError,
         }
     }
 

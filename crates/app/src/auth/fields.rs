@@ -89,6 +89,16 @@ impl TryFrom<String> for Password {
 #[serde(try_from = "String")]
 pub(super) struct DisplayName(pub(super) String);
 
+impl DisplayName {
+    /// The longest name.
+    pub(super) const MAX_CHARS: usize = MAX_DISPLAY_NAME_CHARS;
+
+    /// Whether a name may have this character.
+    pub(super) fn allows(character: char) -> bool {
+        is_name_character(character)
+    }
+}
+
 impl TryFrom<String> for DisplayName {
     type Error = &'static str;
 

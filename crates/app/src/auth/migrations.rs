@@ -10,6 +10,9 @@ const ENTRIES: &[(&str, &str)] = &[
     ("3_second_factor", include_str!("migrations/3_second_factor/up.sql")),
     ("4_sessions", include_str!("migrations/4_sessions/up.sql")),
     ("5_email_factor", include_str!("migrations/5_email_factor/up.sql")),
+    ("20_doubtful_letters", include_str!("migrations/20_doubtful_letters/up.sql")),
+    ("21_provider_sign_ins", include_str!("migrations/21_provider_sign_ins/up.sql")),
+    ("22_passkeys", include_str!("migrations/22_passkeys/up.sql")),
 ];
 
 /// The sign-in service's migrations, to be applied after the platform's.

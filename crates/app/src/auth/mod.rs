@@ -10,6 +10,7 @@ mod codes;
 mod cors;
 mod custom_claims;
 mod device;
+mod elevation;
 mod endpoints;
 mod error;
 mod fields;
@@ -20,8 +21,10 @@ mod network;
 mod new_password;
 mod observe;
 mod options;
+mod passkeys;
 mod passwords;
 mod people;
+mod providers;
 mod redirects;
 mod refresh_token;
 mod request;
@@ -44,22 +47,27 @@ use db::Pool;
 
 use custom_claims::CustomClaims;
 use endpoints::{
-    anonymous, healthz, jwks, mfa, pat, signin_email_password, signin_without_password, signout,
-    signup_email_password, token, token_verify, user as me, user_delete, user_email_change,
-    user_email_verify, user_password, user_password_reset, verification_email, verify, version,
+    anonymous, healthz, idtoken, jwks, mfa, pat, signin_email_password, signin_provider,
+    signin_without_password, signout, signup_email_password, token, token_verify, user as me, user_delete,
+    user_email_change, user_email_verify, user_password, user_password_reset, verification_email, verify,
+    version, webauthn_register, webauthn_signin,
 };
 use limits::Limits;
 use observe::observed;
 use passwords::Passwords;
 use redirects::Redirects;
 use tokio::sync::Notify;
+use webauthn_rs::Webauthn;
 
 pub use access::AddressRules;
+pub use elevation::Elevation;
 pub use error::{AuthError, RefusedToken};
 pub use limits::{Rate, RateLimits};
 pub use migrations::migrations;
 pub use options::Options;
+pub use passkeys::RelyingParty;
 pub use people::{Deed, People, Person, PersonsSession};
+pub use providers::Providers;
 pub use revocation::SessionRows;
 
 /// The sign-in service over one database. Cloning is cheap.
@@ -71,6 +79,8 @@ struct Shared {
     jwt: JwtKeys,
     passwords: Passwords,
     redirects: Redirects,
+    /// What checks security keys, where they are on.
+    webauthn: Option<Webauthn>,
     limits: Limits,
     custom_claims: Option<CustomClaims>,
     /// Told when a letter was put into the queue.
@@ -94,6 +104,7 @@ impl Auth {
         pool.execute(add_roles, &[&options.default_allowed_roles]).await?;
         let redirects = Redirects::new(&options.client_url, &options.allowed_redirect_urls);
         let passwords = Passwords::start().await?;
+        let webauthn = options.relying_party.as_ref().map(RelyingParty::build).transpose()?;
         let limits = Limits::new(options.rate_limits.clone(), jwt.clock());
         let custom_claims = match project {
             Some(project) if !options.custom_claims.is_empty() => {
@@ -102,8 +113,17 @@ impl Auth {
             _ => None,
         };
         let letters_wait = Notify::new();
-        let shared = Shared { pool, jwt, passwords, redirects, limits, custom_claims, letters_wait, options };
-        Ok(Self(Arc::new(shared)))
+        Ok(Self(Arc::new(Shared {
+            pool,
+            jwt,
+            passwords,
+            redirects,
+            webauthn,
+            limits,
+            custom_claims,
+            letters_wait,
+            options,
+        })))
     }
 }
 
@@ -136,6 +156,8 @@ pub fn router(auth: Auth) -> Router {
             "/signin/passwordless/email",
             observed("signin_passwordless_email", post(signin_without_password::send_link)),
         )
+        .merge(providers_router())
+        .merge(webauthn_router())
         .route("/signout", observed("signout", post(signout::handle)))
         .route("/token", observed("token", post(token::handle)))
         .route("/token/verify", observed("token_verify", post(token_verify::handle)))
@@ -155,10 +177,48 @@ pub fn router(auth: Auth) -> Router {
         .route("/version", get(version::handle))
         .route("/.well-known/jwks.json", get(jwks::handle))
         .method_not_allowed_fallback(error::method_not_allowed)
+        .layer(from_fn_with_state(auth.clone(), elevation::guard))
         .layer(from_fn_with_state(auth.clone(), limits::limited))
         .layer(map_response_with_state(auth.clone(), error::conceal))
         .layer(DefaultBodyLimit::max(request::MAX_BODY_BYTES))
         .layer(cors::layer())
         .layer(axum::middleware::map_response(cors::empty_preflight))
         .with_state(auth)
+}
+
+/// What people do who come from another service.
+fn providers_router() -> Router<Auth> {
+    Router::new()
+        .route("/signin/provider/{provider}", observed("signin_provider", get(signin_provider::begin)))
+        .route(
+            "/signin/provider/{provider}/callback",
+            observed(
+                "signin_provider_callback",
+                get(signin_provider::callback).post(signin_provider::callback_form),
+            ),
+        )
+        .route("/signin/idtoken", observed("signin_idtoken", post(idtoken::sign_in)))
+        .route("/link/idtoken", observed("link_idtoken", post(idtoken::link)))
+}
+
+/// What people do with security keys.
+fn webauthn_router() -> Router<Auth> {
+    Router::new()
+        .route("/signup/webauthn", observed("signup_webauthn", post(webauthn_register::sign_up)))
+        .route(
+            "/signup/webauthn/verify",
+            observed("signup_webauthn_verify", post(webauthn_register::verify_sign_up)),
+        )
+        .route("/signin/webauthn", observed("signin_webauthn", post(webauthn_signin::sign_in)))
+        .route(
+            "/signin/webauthn/verify",
+            observed("signin_webauthn_verify", post(webauthn_signin::verify_sign_in)),
+        )
+        .route("/elevate/webauthn", observed("elevate_webauthn", post(webauthn_signin::elevate)))
+        .route(
+            "/elevate/webauthn/verify",
+            observed("elevate_webauthn_verify", post(webauthn_signin::verify_elevate)),
+        )
+        .route("/user/webauthn/add", observed("user_webauthn_add", post(webauthn_register::add)))
+        .route("/user/webauthn/verify", observed("user_webauthn_verify", post(webauthn_register::verify_add)))
 }

@@ -10,7 +10,10 @@ use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::access::AddressRules;
+use super::elevation::Elevation;
 use super::limits::RateLimits;
+use super::passkeys::RelyingParty;
+use super::providers::Providers;
 
 /// The settings. A field `x` is Nhost Auth's variable `AUTH_X`; the defaults are those of Nhost's platform,
 /// except where a field says otherwise.
@@ -83,6 +86,12 @@ pub struct Options {
     pub rate_limits: RateLimits,
     /// `BRAIN_TRUSTED_PROXIES`: whose word counts about where a request comes from.
     pub trusted_proxies: Vec<IpNet>,
+    /// `AUTH_PROVIDER_…`: the services that people may sign in with.
+    pub providers: Providers,
+    /// `AUTH_WEBAUTHN_…`: who we are to security keys; without it they are off.
+    pub relying_party: Option<RelyingParty>,
+    /// `AUTH_REQUIRE_ELEVATED_CLAIM`: who must show a security key before they change what guards their account.
+    pub require_elevated_claim: Elevation,
 }
 
 impl Default for Options {
@@ -118,6 +127,9 @@ impl Default for Options {
             custom_claims: BTreeMap::new(),
             rate_limits: RateLimits::default(),
             trusted_proxies: Vec::new(),
+            providers: Providers::default(),
+            relying_party: None,
+            require_elevated_claim: Elevation::Disabled,
         }
     }
 }

@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use base::authenticate::{RefusedCaller, bearer_token};
 use base::ids::UserId;
-use base::jwt::TokenError;
+use base::jwt::{AccessClaims, TokenError};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::error::Category;
@@ -112,16 +112,20 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
 /// The person whose access token the request shows, and the session that it is of. `Option<Bearer>` is `None` for a missing or bad one.
 pub(super) struct Bearer(pub(super) UserId, pub(super) Option<Uuid>);
 
+/// What the access token says that a request shows.
+pub(super) fn claims(auth: &Auth, headers: &HeaderMap) -> Result<AccessClaims, AuthError> {
+    let header = headers.get(AUTHORIZATION).ok_or(RefusedToken::Missing)?;
+    let header = header.to_str().map_err(|_| RefusedToken::Bad(RefusedCaller::Malformed))?;
+    let token = bearer_token(header).map_err(RefusedToken::Bad)?;
+    Ok(auth.0.jwt.verify_own(token).map_err(|error| RefusedToken::Bad(error.into()))?)
+}
+
 impl FromRequestParts<Auth> for Bearer {
     type Rejection = AuthError;
 
     async fn from_request_parts(parts: &mut Parts, auth: &Auth) -> Result<Self, AuthError> {
-        let header = parts.headers.get(AUTHORIZATION).ok_or(RefusedToken::Missing)?;
-        let header = header.to_str().map_err(|_| RefusedToken::Bad(RefusedCaller::Malformed))?;
-        let token = bearer_token(header).map_err(RefusedToken::Bad)?;
-        let refuse = |error: TokenError| RefusedToken::Bad(error.into());
-        let claims = auth.0.jwt.verify_own(token).map_err(refuse)?;
-        let user = claims.user_id.ok_or_else(|| refuse(TokenError::Claims))?;
+        let claims = claims(auth, &parts.headers)?;
+        let user = claims.user_id.ok_or(RefusedToken::Bad(TokenError::Claims.into()))?;
         let session = claims.variables.get(REFRESH_TOKEN_ID).and_then(|id| Uuid::try_parse(id).ok());
         Ok(Self(user, session))
     }

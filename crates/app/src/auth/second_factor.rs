@@ -57,6 +57,8 @@ pub(super) enum Proof {
     Password,
     /// That somebody reads the person's letters: another letter would show nothing more.
     Mailbox,
+    /// That another service knows them.
+    Service,
 }
 
 /// What entitles to show a code.

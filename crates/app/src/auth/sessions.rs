@@ -17,6 +17,9 @@ use super::user::User;
 /// The claim that names the session of an access token, so that what is revoked can be told from what is not.
 pub(super) const REFRESH_TOKEN_ID: &str = "x-hasura-refresh-token-id";
 
+/// The claim that a person has shown a security key since they signed in: their id.
+pub(super) const ELEVATED: &str = "x-hasura-auth-elevated";
+
 /// What a person holds who is signed in. `POST /token` answers it bare.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -74,7 +77,28 @@ impl SessionPayload {
 impl Auth {
     /// A new session of a person who has just shown who they are.
     pub(super) async fn begin_session(&self, user: Uuid, device: &Device) -> Result<OpenSession, AuthError> {
-        let custom = self.custom_claims(user).await?;
+        self.begin_session_with(user, device, BTreeMap::new()).await
+    }
+
+    /// The same for a person who has just shown a security key while they were signed in: the access token says so
+    /// until it is renewed.
+    pub(super) async fn begin_elevated_session(
+        &self,
+        user: Uuid,
+        device: &Device,
+    ) -> Result<OpenSession, AuthError> {
+        let elevated = BTreeMap::from([(ELEVATED.to_owned(), user.to_string())]);
+        self.begin_session_with(user, device, elevated).await
+    }
+
+    async fn begin_session_with(
+        &self,
+        user: Uuid,
+        device: &Device,
+        own: BTreeMap<String, String>,
+    ) -> Result<OpenSession, AuthError> {
+        let mut claims = self.custom_claims(user).await?;
+        claims.extend(own);
         let token = RefreshToken::generate();
         let lifetime = f64::from(self.0.options.refresh_token_expires_in);
         let sql = include_str!("sql/open_session.sql");
@@ -82,7 +106,7 @@ impl Auth {
             self.0.pool.query_opt(sql, &[&user, &token.stored(), &lifetime, &device.metadata()]).await?;
         // Disabled or deleted while they showed it.
         let row = row.ok_or(AuthError::DisabledUser)?;
-        self.open_session(&row, &token, custom)
+        self.open_session(&row, &token, claims)
     }
 
     /// The project's own claims of a person.
@@ -94,7 +118,7 @@ impl Auth {
     }
 
     /// The session of the person in `row`, a user's row with the column `refresh_token_id`, whose stored
-    /// refresh token is that of `token`, with claims of the project's own.
+    /// refresh token is that of `token`, with further claims.
     pub(super) fn open_session(
         &self,
         row: &Row,

@@ -91,6 +91,11 @@ impl Standing {
         })
     }
 
+    /// Whether the address is known to be theirs.
+    pub(super) fn email_verified(&self) -> bool {
+        self.email_verified
+    }
+
     /// Nhost Auth's order: disabled, unverified.
     pub(super) fn check(&self, options: &Options) -> Result<(), AuthError> {
         if self.disabled {

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::service::Service;
 
-fn sender() -> Sender {
+pub(super) fn sender() -> Sender {
     Sender::parse("Brain <no-reply@brain.example>").unwrap()
 }
 
@@ -102,7 +102,7 @@ async fn take_letter(stream: TcpStream, answer: Option<&str>) -> Option<String> 
 }
 
 /// The letters of a service on their way until this is dropped.
-struct Post {
+pub(super) struct Post {
     stop: CancellationToken,
 }
 
@@ -112,18 +112,18 @@ impl Drop for Post {
     }
 }
 
-fn post(service: &Service, mailer: Mailer, templates: Option<PathBuf>) -> Post {
+pub(super) fn post(service: &Service, mailer: Mailer, templates: Option<PathBuf>) -> Post {
     let stop = CancellationToken::new();
     let (auth, clock, stopped) = (service.auth.clone(), service.clock.clone(), stop.clone());
     tokio::spawn(async move { auth.send_letters(mailer, templates, clock, stopped).await });
     Post { stop }
 }
 
-async fn ask_for_a_letter(service: &Service, email: &str) {
+pub(super) async fn ask_for_a_letter(service: &Service, email: &str) {
     service.post("/user/password/reset", json!({ "email": email })).await.assert_ok();
 }
 
-async fn until_empty(service: &Service) {
+pub(super) async fn until_empty(service: &Service) {
     for _ in 0..400 {
         if service.count("select count(*) from brain.letters").await == 0 {
             return;

@@ -1,15 +1,15 @@
 //! Tokens that were verified a moment ago: a client sends the same one with every request, and the arithmetic of its
 //! signature costs more than everything else that is done to find out who asks.
 //!
-//! A token is known by all of its bytes. Its own end holds as it does without this, and after [`KEEP_SECONDS`] it is
-//! verified anew, so that a key which is no longer trusted is noticed.
+//! A token is known by all of its bytes, for as long as the keys are the same. Its own end holds as it does without this,
+//! and after [`KEEP_SECONDS`] it is verified anew: keys that are fetched from elsewhere may have changed.
 
 use std::sync::Arc;
 
 use quick_cache::sync::Cache;
 
 use super::RefusedCaller;
-use crate::jwt::AccessClaims;
+use crate::jwt::{AccessClaims, KeyEdition};
 use crate::session::Session;
 
 /// How many tokens are kept, of callers who were here last.
@@ -31,6 +31,7 @@ pub(super) struct Verified {
     /// The session in the role that is the token's own choice.
     default: Session,
     at: i64,
+    keys: KeyEdition,
 }
 
 impl VerifiedTokens {
@@ -39,8 +40,8 @@ impl VerifiedTokens {
     }
 
     /// What is known of `token` at the time `now`, in seconds since 1970.
-    pub(super) fn find(&self, token: &str, now: i64) -> Option<Arc<Verified>> {
-        self.0.get(token).filter(|verified| verified.is_good(now))
+    pub(super) fn find(&self, token: &str, now: i64, keys: &KeyEdition) -> Option<Arc<Verified>> {
+        self.0.get(token).filter(|verified| verified.keys == *keys && verified.is_good(now))
     }
 
     /// Remembers a token.
@@ -52,10 +53,10 @@ impl VerifiedTokens {
 }
 
 impl Verified {
-    /// What a token says that was verified at `now`.
-    pub(super) fn new(claims: AccessClaims, now: i64) -> Self {
+    /// What a token says that was verified at `now` by `keys`.
+    pub(super) fn new(claims: AccessClaims, now: i64, keys: KeyEdition) -> Self {
         let default = session(&claims, &claims.default_role);
-        Self { claims, default, at: now }
+        Self { claims, default, at: now, keys }
     }
 
     /// The session in `asked_role`, or in the token's default one.
@@ -84,9 +85,19 @@ fn session(claims: &AccessClaims, role: &str) -> Session {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::*;
+    use secrecy::SecretString;
 
-    fn verified(expires_at: i64) -> Verified {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::jwt::JwtKeys;
+
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+    fn keys() -> JwtKeys {
+        JwtKeys::parse(&SecretString::from(SECRET), Clock::manual(1_000)).unwrap()
+    }
+
+    fn verified(expires_at: i64, keys: &JwtKeys) -> Verified {
         let claims = AccessClaims {
             user_id: None,
             expires_at,
@@ -94,24 +105,27 @@ mod tests {
             default_role: "user".to_owned(),
             variables: BTreeMap::from([("x-hasura-user-id".to_owned(), "7".to_owned())]),
         };
-        Verified::new(claims, 1_000)
+        Verified::new(claims, 1_000, keys.edition())
     }
 
     #[test]
     fn a_token_is_known_until_its_end_and_not_for_long() {
-        let tokens = VerifiedTokens::new();
-        tokens.keep("short", verified(1_010));
-        tokens.keep("long", verified(9_999));
-        tokens.keep(&"x".repeat(MAX_TOKEN_BYTES + 1), verified(9_999));
-        let known = |token: &str, now| tokens.find(token, now).is_some();
+        let (tokens, keys) = (VerifiedTokens::new(), keys());
+        let long = "x".repeat(MAX_TOKEN_BYTES + 1);
+        tokens.keep("short", verified(1_010, &keys));
+        tokens.keep("long", verified(9_999, &keys));
+        tokens.keep(&long, verified(9_999, &keys));
+        let known = |token: &str, now| tokens.find(token, now, &keys.edition()).is_some();
         assert!(known("short", 1_009) && known("long", 1_059));
         assert!(!known("short", 1_010) && !known("long", 1_060) && !known("long", 999));
-        assert!(!known(&"x".repeat(MAX_TOKEN_BYTES + 1), 1_000) && !known("shor", 1_000));
+        assert!(!known(&long, 1_000) && !known("shor", 1_000));
+        keys.replace(&SecretString::from(SECRET)).unwrap();
+        assert!(!known("long", 1_000), "other keys have not judged it");
     }
 
     #[test]
     fn a_known_token_gives_its_own_roles_only() {
-        let verified = verified(9_999);
+        let verified = verified(9_999, &keys());
         let role = |asked| verified.session(asked).map(|session| session.role().to_owned());
         assert_eq!(role(None), Ok("user".to_owned()));
         assert_eq!(role(Some("me")), Ok("me".to_owned()));

@@ -12,7 +12,7 @@ mod rules;
 mod secret;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwap;
 use jsonwebtoken::{Algorithm, Header};
@@ -50,6 +50,16 @@ pub(crate) struct KeySet {
     verifiers: Vec<VerifyingKey>,
     remotes: Vec<RemoteKeys>,
     places: Vec<TokenPlace>,
+}
+
+/// Which keys judged a token: keys that replace them are another edition.
+#[derive(Clone)]
+pub struct KeyEdition(Weak<KeySet>);
+
+impl PartialEq for KeyEdition {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ptr_eq(&other.0)
+    }
 }
 
 /// Why a token is refused.
@@ -98,6 +108,11 @@ impl JwtKeys {
         }
         self.set.store(Arc::new(set));
         Ok(())
+    }
+
+    /// The keys that judge now.
+    pub fn edition(&self) -> KeyEdition {
+        KeyEdition(Arc::downgrade(&self.set.load()))
     }
 
     /// Whether one of the keys signs.

@@ -48,6 +48,11 @@ impl Sender {
         Ok(Self(mailbox))
     }
 
+    /// The bare address.
+    pub fn address(&self) -> String {
+        self.0.email.to_string()
+    }
+
     /// The whole letter, from this sender.
     pub(super) fn compose(&self, letter: &Letter) -> Result<Message, Error> {
         let single_lines = std::iter::once(&letter.subject)

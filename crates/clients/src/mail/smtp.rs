@@ -80,7 +80,7 @@ impl Smtp {
             Ok(Err(error)) => Err(explain(&error)),
             Err(_) => {
                 let reason = format!("the mail server took longer than {} s", self.timeout.as_secs());
-                Err(Error::SendLetter { reason, again: Again::Later })
+                Err(Error::SendLetter { code: "smtp-silent", reason, again: Again::Later })
             }
         }
     }
@@ -89,16 +89,22 @@ impl Smtp {
 /// What the server's answer means. Its text may quote the address, so the code alone is told.
 fn explain(error: &lettre::transport::smtp::Error) -> Error {
     let Some(code) = error.status() else {
-        let reason = match () {
-            () if error.is_timeout() => "the mail server did not answer in time",
-            () if error.is_tls() => "the connection to the mail server could not be encrypted",
-            () if error.is_client() => "the mail server does not offer what the settings ask for",
-            () => "the mail server could not be reached, or broke off",
+        let (code, reason) = match () {
+            () if error.is_timeout() => ("smtp-silent", "the mail server did not answer in time"),
+            () if error.is_tls() => ("smtp-tls", "the connection to the mail server could not be encrypted"),
+            () if error.is_client() => {
+                ("smtp-unfit", "the mail server does not offer what the settings ask for")
+            }
+            () => ("smtp-unreachable", "the mail server could not be reached, or broke off"),
         };
-        return Error::SendLetter { reason: reason.to_owned(), again: Again::Later };
+        return Error::SendLetter { code, reason: reason.to_owned(), again: Again::Later };
     };
     let code = u16::from(code);
     // 550 to 554 are about this letter; other refusals (a password, a quota) are the operator's to mend.
-    let again = if (550..=554).contains(&code) { Again::Never } else { Again::Later };
-    Error::SendLetter { reason: format!("the mail server answered {code}"), again }
+    let (name, again) = if (550..=554).contains(&code) {
+        ("smtp-letter-refused", Again::Never)
+    } else {
+        ("smtp-refused", Again::Later)
+    };
+    Error::SendLetter { code: name, reason: format!("the mail server answered {code}"), again }
 }

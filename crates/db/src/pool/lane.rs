@@ -34,11 +34,21 @@ pub(super) struct Link {
 }
 
 impl Lane {
-    /// The connection, and how many statements are under way on it; `None` while there is none.
-    pub(super) fn link(&self) -> Option<(usize, Arc<Link>)> {
-        let link = self.link.read().unwrap_or_else(PoisonError::into_inner).clone();
-        link.filter(|link| !link.wire.client().is_closed())
-            .map(|link| (self.busy.load(Ordering::Relaxed), link))
+    /// The connection; `None` while there is none.
+    pub(super) fn link(&self) -> Option<Arc<Link>> {
+        let link = self.link.read().unwrap_or_else(PoisonError::into_inner);
+        link.as_ref().filter(|link| !link.wire.client().is_closed()).cloned()
+    }
+
+    /// How many statements are under way on it.
+    pub(super) fn busy(&self) -> usize {
+        self.busy.load(Ordering::Relaxed)
+    }
+
+    /// Whether it has a connection.
+    pub(super) fn is_connected(&self) -> bool {
+        let link = self.link.read().unwrap_or_else(PoisonError::into_inner);
+        link.as_ref().is_some_and(|link| !link.wire.client().is_closed())
     }
 
     /// Keeps the lane connected for as long as the task runs.

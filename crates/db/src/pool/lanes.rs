@@ -104,8 +104,9 @@ impl Lanes {
 
     /// Equally busy lanes: the first, whose statements are prepared already.
     fn least_busy(&self) -> Option<(&Arc<Lane>, Arc<Link>)> {
-        let connected = self.all.iter().filter_map(|lane| lane.link().map(|(busy, link)| (busy, lane, link)));
-        connected.min_by_key(|(busy, _, _)| *busy).map(|(_, lane, link)| (lane, link))
+        let connected = self.all.iter().filter(|lane| lane.is_connected());
+        let lane = connected.min_by_key(|lane| lane.busy())?;
+        Some((lane, lane.link()?))
     }
 }
 

@@ -10,7 +10,7 @@ use super::enum_tables::{self, EnumTable, Enums};
 use super::types::kind_of;
 use super::{
     Catalog, Column, EnumType, ForeignKey, Function, FunctionArgument, PgType, QualifiedName, Table,
-    TypeKind, UniqueConstraint, Writable,
+    TypeKind, UniqueConstraint, Volatility, Writable,
 };
 use crate::error::EngineError;
 
@@ -86,8 +86,7 @@ struct FunctionRow {
     returns: u32,
     returns_table: Option<u32>,
     returns_set: bool,
-    volatile: bool,
-    immutable: bool,
+    volatility: String,
     comment: Option<String>,
 }
 
@@ -126,9 +125,7 @@ fn assemble(tables: Vec<TableRow>, functions: Vec<FunctionRow>, types: &Types, e
         insert_table(&mut catalog, row, types, enums, &positions);
     }
     for row in functions {
-        if let Some(function) = function(row, types) {
-            catalog.insert_function(function);
-        }
+        catalog.insert_function(function(row, types));
     }
     catalog
 }
@@ -213,40 +210,42 @@ fn insert_table(catalog: &mut Catalog, row: TableRow, types: &Types, enums: &Enu
     });
 }
 
-fn function(row: FunctionRow, types: &Types) -> Option<Function> {
-    let is_input = |at: usize| match row.argument_modes.as_ref().and_then(|modes| modes.get(at)) {
-        None => Some(true),
-        Some(mode) if mode == "i" => Some(true),
-        Some(mode) if mode == "o" || mode == "t" => Some(false),
-        // Variadic and in-out arguments have no form in the API.
-        Some(_) => None,
-    };
+fn function(row: FunctionRow, types: &Types) -> Function {
+    let arguments = input_arguments(&row, types);
+    Function {
+        name: QualifiedName { schema: row.schema, name: row.name },
+        unfit: arguments.is_none(),
+        arguments: arguments.unwrap_or_default(),
+        returns: types.get(row.returns, 0),
+        returns_table: row.returns_table,
+        returns_set: row.returns_set,
+        volatility: match row.volatility.as_str() {
+            "i" => Volatility::Immutable,
+            "s" => Volatility::Stable,
+            _ => Volatility::Volatile,
+        },
+        comment: row.comment,
+    }
+}
+
+/// The arguments that a caller gives; `None` where some have no form in the API.
+fn input_arguments(row: &FunctionRow, types: &Types) -> Option<Vec<FunctionArgument>> {
     let mut arguments = Vec::new();
     for (at, ty) in row.argument_types.iter().enumerate() {
-        if is_input(at)? {
-            let name =
-                row.argument_names.as_ref().and_then(|names| names.get(at)).filter(|name| !name.is_empty());
-            arguments.push(FunctionArgument {
-                name: name.cloned(),
-                ty: types.get(*ty, 0),
-                has_default: false,
-            });
+        match row.argument_modes.as_ref().and_then(|modes| modes.get(at)).map(String::as_str) {
+            None | Some("i") => {}
+            Some("o" | "t") => continue,
+            Some(_) => return None,
         }
+        let name =
+            row.argument_names.as_ref().and_then(|names| names.get(at)).filter(|name| !name.is_empty());
+        arguments.push(FunctionArgument { name: name.cloned(), ty: types.get(*ty, 0), has_default: false });
     }
     let first_default = arguments.len().saturating_sub(row.defaults);
     for argument in arguments.iter_mut().skip(first_default) {
         argument.has_default = true;
     }
-    Some(Function {
-        name: QualifiedName { schema: row.schema, name: row.name },
-        arguments,
-        returns: types.get(row.returns, 0),
-        returns_table: row.returns_table,
-        returns_set: row.returns_set,
-        volatile: row.volatile,
-        immutable: row.immutable,
-        comment: row.comment,
-    })
+    Some(arguments)
 }
 
 pub(super) struct Types(HashMap<u32, TypeRow>);

@@ -118,8 +118,7 @@ select json_build_object(
       'returns', p.prorettype::bigint,
       'returns_table', nullif(rt.typrelid, 0)::bigint,
       'returns_set', p.proretset,
-      'volatile', p.provolatile = 'v',
-      'immutable', p.provolatile = 'i',
+      'volatility', p.provolatile,
       'comment', pg_catalog.obj_description(p.oid, 'pg_proc')
     ) order by p.oid), '[]')
     from pg_catalog.pg_proc p

@@ -135,7 +135,7 @@ pub struct ForeignKey {
 pub struct Function {
     /// Its name.
     pub name: QualifiedName,
-    /// Its input arguments, in order.
+    /// Its input arguments, in order; empty where it is unfit.
     pub arguments: Vec<FunctionArgument>,
     /// What it returns, one of them where it returns a set.
     pub returns: Arc<PgType>,
@@ -143,12 +143,23 @@ pub struct Function {
     pub returns_table: Option<u32>,
     /// Whether it returns a set of rows.
     pub returns_set: bool,
-    /// Whether it may write.
-    pub volatile: bool,
-    /// Whether its result depends on its arguments alone.
-    pub immutable: bool,
+    /// Whether it has arguments that have no form in the API: variadic ones, or such that go both ways.
+    pub unfit: bool,
+    /// What its result may depend on.
+    pub volatility: Volatility,
     /// Its comment.
     pub comment: Option<String>,
+}
+
+/// What a function's result may depend on (PostgreSQL, section 38.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Volatility {
+    /// Its arguments alone.
+    Immutable,
+    /// What the database holds, too.
+    Stable,
+    /// Anything, and it may write.
+    Volatile,
 }
 
 /// An input argument of a function.

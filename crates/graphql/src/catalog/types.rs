@@ -121,11 +121,22 @@ impl PgType {
             ("pg_catalog", "int4") => "Int",
             ("pg_catalog", "int2") => "smallint",
             ("pg_catalog", "int8") => "bigint",
-            ("pg_catalog", "float4" | "float8") => "Float",
+            // Hasura's names: what GraphQL calls Float is `real`, and `double precision` has a name of its own.
+            ("pg_catalog", "float4") => "Float",
             ("pg_catalog", "bool") => "Boolean",
             ("pg_catalog", "text" | "varchar") => "String",
             (_, name) => name,
         }
+    }
+
+    /// Whether PostgreSQL finds the greatest and the least of such values, as far as can be told.
+    pub fn has_greatest(self: &Arc<Self>) -> bool {
+        let base = self.base();
+        let number =
+            matches!(base.kind, TypeKind::Int | TypeKind::BigInt | TypeKind::Float | TypeKind::Numeric);
+        let without = base.schema == "pg_catalog"
+            && (WITHOUT_GREATEST.contains(&base.name.as_str()) || base.name.ends_with("range"));
+        number || base.kind == TypeKind::Text || (base.kind == TypeKind::Other && !without)
     }
 
     /// Whether the text that PostgreSQL writes for a value of this type is JSON already.
@@ -137,6 +148,12 @@ impl PgType {
         }
     }
 }
+
+/// Types of which PostgreSQL has no `max`, beside ranges.
+const WITHOUT_GREATEST: &[&str] = &[
+    "bit", "varbit", "box", "bytea", "circle", "line", "lseg", "macaddr", "macaddr8", "path", "point",
+    "polygon", "tsquery", "tsvector", "xml",
+];
 
 /// The kind of a type by PostgreSQL's own name for it and its category (`pg_type.typcategory`).
 pub(super) fn kind_of(schema: &str, name: &str, category: &str) -> TypeKind {

@@ -55,7 +55,7 @@ impl Api {
         options: &EngineOptions,
         pools: Pools,
         resource_version: u64,
-    ) -> Result<Self, EngineError> {
+    ) -> Result<Arc<Self>, EngineError> {
         // Before the catalog: what changes in between is seen as a change afterwards.
         let fingerprint = catalog::fingerprint(pool).await?;
         let catalog = Arc::new(catalog::load(pool, &schema::enum_tables(&metadata)).await?);
@@ -63,7 +63,7 @@ impl Api {
         let pools = pools.with(&access.all_seconds()).await?;
         let limited = with_row_limit(metadata.clone(), options.limits.rows);
         let tracked = Tracked::new(catalog.clone(), &limited, options.schema);
-        Ok(Self {
+        Ok(Arc::new(Self {
             metadata,
             resource_version,
             catalog,
@@ -75,7 +75,7 @@ impl Api {
             roles: RwLock::new(HashMap::new()),
             of_clients: PlanCache::new(),
             of_program: PlanCache::new(),
-        })
+        }))
     }
 
     /// The plan for a request, from the cache or new.

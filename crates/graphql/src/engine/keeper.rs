@@ -67,7 +67,7 @@ impl Keeper {
             let looks = self.behind || !self.targets.tells_of_schema();
             tokio::select! {
                 Some(order) = self.orders.recv() => {
-                    self.obey(order).await;
+                    Box::pin(self.obey(order)).await;
                     continue;
                 }
                 Ok(()) = self.schema.changed() => self.settle().await,
@@ -75,7 +75,7 @@ impl Keeper {
                 _ = clock.tick(), if looks => {}
             }
             let transaction = *self.schema.borrow_and_update();
-            let result = timeout(RELOAD, self.follow_schema(transaction)).await;
+            let result = timeout(RELOAD, Box::pin(self.follow_schema(transaction))).await;
             self.note(result.unwrap_or(Err(EngineError::ReloadTimeout(RELOAD.as_secs()))));
         }
     }
@@ -101,19 +101,23 @@ impl Keeper {
     }
 
     /// Makes the API of other metadata over the database as it is, to be looked at before it is put in place.
-    pub(crate) async fn make(&self, metadata: Metadata, resource_version: u64) -> Result<Api, EngineError> {
+    pub(crate) async fn make(
+        &self,
+        metadata: Metadata,
+        resource_version: u64,
+    ) -> Result<Arc<Api>, EngineError> {
         let pools = self.current().pools.clone();
         Api::load(&self.shared.pool, metadata, &self.options, pools, resource_version).await
     }
 
     /// Puts an API in the place of the one before, and wakes who must plan anew.
-    pub(crate) async fn put(&mut self, api: Api) -> Result<(), EngineError> {
+    pub(crate) async fn put(&mut self, api: Arc<Api>) -> Result<(), EngineError> {
         self.targets.set(&api.tracked.sources()).await?;
         let told: BTreeSet<String> = self.current().inconsistencies.iter().cloned().collect();
         if !api.inconsistencies.iter().all(|sentence| told.contains(sentence)) {
             api.tell_inconsistencies();
         }
-        self.shared.api.store(Arc::new(api));
+        self.shared.api.store(api);
         self.shared.generation.send_modify(|generation| *generation += 1);
         self.behind = false;
         self.shared.reload_failure.send_replace(None);
@@ -121,7 +125,7 @@ impl Keeper {
     }
 
     async fn obey(&mut self, order: Order) {
-        let answer = Draft::new(self).obey(order.command).await;
+        let answer = Box::pin(Draft::new(self).obey(order.command)).await;
         // Who asked may be gone; what was done is done.
         let _ = order.answer.send(answer);
     }
@@ -142,7 +146,7 @@ impl Keeper {
         }
         let current = self.current();
         let api = self.make(current.metadata.clone(), current.resource_version).await?;
-        self.put(api).await?;
+        Box::pin(self.put(api)).await?;
         Ok(true)
     }
 

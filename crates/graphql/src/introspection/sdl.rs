@@ -1,17 +1,24 @@
 //! A role's API as text in the schema definition language (GraphQL, section 3).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 use std::sync::Arc;
 
 use crate::catalog::{Column, EnumType, PgType, TypeKind};
 use crate::expression::{Operator, casts};
+use crate::plan::DIRECTIONS;
 use crate::schema::{Callable, RoleSchema, RoleTable, RootField, TableAction};
 use crate::value::{comparison_name, type_name};
 
 /// The whole schema.
 pub(super) fn text(role: &RoleSchema) -> String {
-    let mut sdl = Sdl { role, text: String::new(), types: BTreeMap::new(), compared: BTreeMap::new() };
+    let mut sdl = Sdl {
+        role,
+        text: String::new(),
+        defined: BTreeSet::new(),
+        types: BTreeMap::new(),
+        compared: BTreeMap::new(),
+    };
     let mut tables: Vec<&Arc<RoleTable>> = role.tables().collect();
     tables.sort_by(|one, other| one.type_name.cmp(&other.type_name));
     for table in tables {
@@ -27,6 +34,8 @@ pub(super) fn text(role: &RoleSchema) -> String {
 pub(super) struct Sdl<'a> {
     pub(super) role: &'a RoleSchema,
     text: String,
+    /// The names of types that are there; of two of one name the first stands.
+    defined: BTreeSet<String>,
     /// The types of columns that were met, by their names in the API.
     types: BTreeMap<String, Arc<PgType>>,
     /// The types of which something can be asked, by the names of the inputs for it.
@@ -36,7 +45,12 @@ pub(super) struct Sdl<'a> {
 impl Sdl<'_> {
     /// Writes `kind name { fields }`, unless there are none.
     pub(super) fn define(&mut self, kind: &str, name: &str, fields: &BTreeSet<String>) {
-        if fields.is_empty() || !is_name(name) {
+        // What no literal can name is no value of an enum (section 2.9.6).
+        let fields = fields
+            .iter()
+            .filter(|field| kind != "enum" || !matches!(field.as_str(), "true" | "false" | "null"));
+        let fields: Vec<&String> = fields.collect();
+        if fields.is_empty() || !is_name(name) || !self.defined.insert(name.to_owned()) {
             return;
         }
         // Writing to a String cannot fail.
@@ -72,33 +86,28 @@ impl Sdl<'_> {
 
     fn roots(&mut self) {
         let role = self.role;
-        let queries: BTreeSet<String> =
-            role.queries.iter().filter_map(|(name, field)| self.root(name, field)).collect();
-        let mutations: BTreeSet<String> =
-            role.mutations.iter().filter_map(|(name, field)| self.root(name, field)).collect();
+        let mut fields = |root: &HashMap<String, RootField>| -> BTreeSet<String> {
+            root.iter().filter_map(|(name, field)| self.root(name, field)).collect()
+        };
+        let queries = fields(&role.queries);
+        let subscriptions = fields(&role.subscriptions);
+        let mutations = fields(&role.mutations);
         // A schema without queries is none, so one that says nothing stands in.
         let nothing = BTreeSet::from(["no_queries_available: String!".to_owned()]);
         self.define("type", "query_root", if queries.is_empty() { &nothing } else { &queries });
-        let streams = role.streams.iter().filter_map(|(name, field)| self.root(name, field));
-        let mut subscriptions: BTreeSet<String> = streams.collect();
-        if !subscriptions.is_empty() {
-            let orderings = ["ASC", "DESC"].into_iter().map(str::to_owned).collect();
-            self.define("enum", "cursor_ordering", &orderings);
-        }
-        subscriptions.extend(queries.iter().cloned());
+        let orderings = ["ASC", "DESC"].into_iter().map(str::to_owned).collect();
+        self.define("enum", "cursor_ordering", &orderings);
         self.define("type", "subscription_root", &subscriptions);
         self.define("type", "mutation_root", &mutations);
         let mut roots = BTreeSet::from(["query: query_root".to_owned()]);
-        if !queries.is_empty() {
+        if !subscriptions.is_empty() {
             roots.insert("subscription: subscription_root".to_owned());
         }
         if !mutations.is_empty() {
             roots.insert("mutation: mutation_root".to_owned());
         }
         let _ = writeln!(self.text, "schema {{ {} }}", roots.into_iter().collect::<Vec<_>>().join(" "));
-        let directions =
-            ["asc", "asc_nulls_first", "asc_nulls_last", "desc", "desc_nulls_first", "desc_nulls_last"];
-        let directions = directions.into_iter().map(str::to_owned).collect();
+        let directions = DIRECTIONS.iter().copied().map(str::to_owned).collect();
         self.define("enum", "order_by", &directions);
     }
 
@@ -182,9 +191,7 @@ impl Sdl<'_> {
             return String::new();
         }
         let own_type = &callable.args_type;
-        if !self.text.contains(&format!("input {own_type} {{")) {
-            self.define("input", own_type, &fields);
-        }
+        self.define("input", own_type, &fields);
         format!("args: {own_type}{}", if needed { "!" } else { "" })
     }
 
@@ -194,12 +201,13 @@ impl Sdl<'_> {
         self.compared(&PgType::bool());
         self.comparisons();
         for (name, ty) in std::mem::take(&mut self.types) {
-            if !is_name(&name) {
+            let built_in = matches!(name.as_str(), "Int" | "Float" | "String" | "Boolean" | "ID");
+            if built_in || !is_name(&name) || !self.defined.insert(name.clone()) {
                 continue;
             }
             if let TypeKind::Enum(found) = &ty.base().kind {
                 self.enum_type(found);
-            } else if !matches!(name.as_str(), "Int" | "Float" | "String" | "Boolean" | "ID") {
+            } else {
                 let _ = writeln!(self.text, "scalar {name}");
             }
         }
@@ -257,7 +265,7 @@ pub(super) fn has_fields(table: &RoleTable) -> bool {
 }
 
 fn conflict_argument(table: &RoleTable) -> String {
-    if table.table.unique_constraints.is_empty() {
+    if !table.table.unique_constraints.iter().any(|key| is_name(&key.name)) {
         return String::new();
     }
     format!(" on_conflict: {}_on_conflict", table.type_name)

@@ -6,7 +6,7 @@
 use base::project::GraphqlError;
 use changes::{ANY_RELATION, Interest};
 
-use crate::catalog::{ColumnIndex, Table, TypeKind};
+use crate::catalog::{ColumnIndex, Table, TypeKind, Volatility};
 use crate::execute::{Earlier, Values, bind};
 use crate::expression::{Cell, CellOf, Comparison, Filter, RowsNumber, Value, Way};
 use crate::plan::{
@@ -86,7 +86,7 @@ impl Walk<'_> {
 
     /// Notes what a value depends on beside its row.
     fn cell(&mut self, cell: &Cell, known: &Known) -> Result<(), GraphqlError> {
-        if matches!(&cell.of, CellOf::Call(made) if !made.function.immutable) {
+        if matches!(&cell.of, CellOf::Call(made) if made.function.volatility != Volatility::Immutable) {
             self.anything();
         }
         cell.seen_in.as_ref().map_or(Ok(()), |filter| self.conditions(filter, known))

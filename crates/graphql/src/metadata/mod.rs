@@ -9,7 +9,10 @@ mod folder;
 mod permission;
 mod table;
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
+use serde_json::Value;
 
 pub use access::{
     AllowedCollection, AllowedScope, ApiLimits, CollectedQuery, CollectionDefinition, IntrospectionMetadata,
@@ -18,7 +21,8 @@ pub use access::{
 pub use document::{DEFAULT_SOURCE, Document, list_in, name_in};
 pub use folder::{MetadataError, MetadataFolder};
 pub use permission::{
-    Columns, DeletePermission, InsertPermission, RolePermission, SelectPermission, UpdatePermission,
+    Columns, DeletePermission, InsertPermission, RolePermission, SelectPermission, SelectRootField,
+    UpdatePermission,
 };
 pub use table::{
     ColumnConfig, ComputedFieldDefinition, ComputedFieldMetadata, CustomRootFields, ForeignKeyOn,
@@ -51,6 +55,9 @@ pub struct Metadata {
     /// For whom introspection is closed.
     #[serde(default, rename = "graphql_schema_introspection")]
     pub introspection: IntrospectionMetadata,
+    /// What else it says.
+    #[serde(flatten)]
+    pub rest: BTreeMap<String, Value>,
     /// All of it, as it is exported.
     #[serde(skip)]
     pub document: Document,

@@ -86,6 +86,24 @@ pub struct SelectPermission {
     /// Whether it may count and sum.
     #[serde(default)]
     pub allow_aggregations: bool,
+    /// Which root fields queries have; all where nothing is said.
+    pub query_root_fields: Option<Vec<SelectRootField>>,
+    /// Which root fields subscriptions have; all where nothing is said.
+    pub subscription_root_fields: Option<Vec<SelectRootField>>,
+}
+
+/// A root field that reads a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SelectRootField {
+    /// Rows.
+    Select,
+    /// One row by its primary key.
+    SelectByPk,
+    /// Rows, counted and summed.
+    SelectAggregate,
+    /// The rows behind a cursor.
+    SelectStream,
 }
 
 /// What a role may insert.

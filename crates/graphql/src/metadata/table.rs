@@ -44,6 +44,9 @@ pub struct TableMetadata {
     /// Who may delete.
     #[serde(default)]
     pub delete_permissions: Vec<RolePermission<DeletePermission>>,
+    /// What else it says.
+    #[serde(flatten)]
+    pub rest: BTreeMap<String, Value>,
 }
 
 /// The names of a table in the API.

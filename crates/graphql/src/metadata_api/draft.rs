@@ -26,19 +26,25 @@ const MAX_CASCADES: usize = 8;
 pub(crate) struct Draft<'a> {
     keeper: &'a mut Keeper,
     /// The metadata as the commands have left it.
-    pub(super) document: Document,
+    document: Document,
     before: Document,
     /// What is in the database after the SQL that has run.
     catalog: Option<Arc<Catalog>>,
     /// Whether SQL has run that may have changed the schema.
     sql_ran: bool,
-    /// Whether everything is made anew, changed or not.
-    pub(super) reload: bool,
-    /// Whether the metadata may name what the database does not have.
-    pub(super) lenient: bool,
-    /// Whether what depends on something that is taken away goes, too.
-    pub(super) cascade: bool,
+    terms: Terms,
     commands: usize,
+}
+
+/// How what the commands have changed comes into force.
+#[derive(Default)]
+struct Terms {
+    /// Whether everything is made anew, changed or not.
+    reload: bool,
+    /// Whether the metadata may name what the database does not have.
+    lenient: bool,
+    /// Whether what depends on something that is taken away goes, too.
+    cascade: bool,
 }
 
 impl<'a> Draft<'a> {
@@ -51,9 +57,7 @@ impl<'a> Draft<'a> {
             document,
             catalog: None,
             sql_ran: false,
-            reload: false,
-            lenient: false,
-            cascade: false,
+            terms: Terms::default(),
             commands: 0,
         }
     }
@@ -72,11 +76,11 @@ impl<'a> Draft<'a> {
         if result.is_err() {
             // What SQL has done stays done.
             self.document = self.before.clone();
-            self.lenient = true;
+            self.terms.lenient = true;
         }
         let changed = self.document != self.before;
-        if changed || self.reload || self.sql_ran {
-            let finished = self.finish(changed, version).await;
+        if changed || self.terms.reload || self.sql_ran {
+            let finished = Box::pin(self.finish(changed, version)).await;
             metrics::counter!("graphql_reloads_total", "cause" => "command",
                 "outcome" => if finished.is_ok() { "ok" } else { "failed" })
             .increment(1);
@@ -117,28 +121,28 @@ impl<'a> Draft<'a> {
 
     /// Commands that need neither the database nor other commands.
     fn edit(&mut self, command: &Command) -> Result<Json, ApiError> {
-        let answer = match command.name() {
-            "export_metadata" => return Ok(self.export(command.version)),
-            "get_inconsistent_metadata" => return Ok(report(&self.keeper.current().inconsistencies)),
+        match command.name() {
+            "export_metadata" => Ok(self.export(command.version)),
+            "get_inconsistent_metadata" => Ok(report(&self.keeper.current().inconsistencies)),
             "replace_metadata" => self.replace(command),
             "clear_metadata" => {
                 self.document = Document::default();
-                self.lenient = true;
+                self.terms.lenient = true;
                 Ok(success())
             }
             "reload_metadata" => {
-                self.reload = true;
-                self.lenient = true;
+                self.terms.reload = true;
+                self.terms.lenient = true;
                 Ok(success())
             }
             "drop_inconsistent_metadata" => {
                 let sentences = self.keeper.current().inconsistencies.clone();
                 drop_named(&mut self.document, &sentences);
-                self.lenient = true;
+                self.terms.lenient = true;
                 Ok(success())
             }
             "untrack_table" | "untrack_function" | "drop_relationship" => {
-                self.cascade |= command.is_on("cascade");
+                self.terms.cascade |= command.is_on("cascade");
                 tables::edit(&mut self.document, command)
                     .or_else(|| functions::edit(&mut self.document, command))
                     .or_else(|| relationships::edit(&mut self.document, command))
@@ -150,8 +154,7 @@ impl<'a> Draft<'a> {
                 .or_else(|| functions::edit(&mut self.document, command))
                 .or_else(|| lists::edit(&mut self.document, command))
                 .unwrap_or_else(|| Err(unknown(command))),
-        };
-        answer
+        }
     }
 
     async fn bulk(&mut self, command: &Command, nesting: usize) -> Result<Json, ApiError> {
@@ -188,8 +191,8 @@ impl<'a> Draft<'a> {
         // Read once here, so that what is wrong is told as this command's.
         document.metadata()?;
         self.document = document;
-        self.lenient |= lenient;
-        self.reload = true;
+        self.terms.lenient |= lenient;
+        self.terms.reload = true;
         Ok(success())
     }
 
@@ -215,7 +218,7 @@ impl<'a> Draft<'a> {
 
     /// Makes the API of the draft and puts it in place.
     async fn finish(&mut self, changed: bool, version: u64) -> Result<(), ApiError> {
-        if !changed && !self.reload && !self.keeper.has_changed().await? {
+        if !changed && !self.terms.reload && !self.keeper.has_changed().await? {
             return Ok(());
         }
         let mut api = self.make(version + u64::from(changed)).await?;
@@ -223,19 +226,19 @@ impl<'a> Draft<'a> {
         for _ in 0..MAX_CASCADES {
             let new: Vec<_> =
                 api.inconsistencies.iter().filter(|sentence| !known.contains(*sentence)).collect();
-            if new.is_empty() || !changed || self.lenient {
+            if new.is_empty() || !changed || self.terms.lenient {
                 break;
             }
             let new: Vec<String> = new.into_iter().cloned().collect();
-            if !self.cascade || !drop_named(&mut self.document, &new) {
+            if !self.terms.cascade || !drop_named(&mut self.document, &new) {
                 return Err(inconsistent(&new));
             }
             api = self.make(version + 1).await?;
         }
-        Ok(self.keeper.put(api).await?)
+        Ok(Box::pin(self.keeper.put(api)).await?)
     }
 
-    async fn make(&self, version: u64) -> Result<Api, ApiError> {
+    async fn make(&self, version: u64) -> Result<Arc<Api>, ApiError> {
         Ok(self.keeper.make(self.document.metadata()?, version).await?)
     }
 

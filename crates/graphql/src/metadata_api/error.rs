@@ -12,14 +12,18 @@ use crate::metadata::MetadataError;
 
 /// Why a command was not carried out.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct ApiError {
+#[serde(transparent)]
+pub(crate) struct ApiError(Box<Body>);
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Body {
     #[serde(skip)]
-    pub(super) status: StatusCode,
-    pub(super) path: String,
-    pub(super) error: String,
-    pub(super) code: &'static str,
+    status: StatusCode,
+    path: String,
+    error: String,
+    code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) internal: Option<Json>,
+    internal: Option<Json>,
 }
 
 impl ApiError {
@@ -31,25 +35,25 @@ impl ApiError {
     /// A command that is wrong at `path`.
     pub(super) fn at(path: &str, code: &'static str, error: impl Into<String>) -> Self {
         let status = StatusCode::BAD_REQUEST;
-        Self { status, path: path.to_owned(), error: error.into(), code, internal: None }
+        Self(Box::new(Body { status, path: path.to_owned(), error: error.into(), code, internal: None }))
     }
 
     /// The same with another status.
     pub(super) fn with_status(mut self, status: StatusCode) -> Self {
-        self.status = status;
+        self.0.status = status;
         self
     }
 
     /// The same with what an administrator may know besides.
     pub(super) fn with_internal(mut self, internal: Json) -> Self {
-        self.internal = Some(internal);
+        self.0.internal = Some(internal);
         self
     }
 
     /// The same, met below `place` of a list of commands.
     pub(super) fn below(mut self, place: usize) -> Self {
-        let rest = self.path.strip_prefix('$').unwrap_or(&self.path);
-        self.path = format!("$.args[{place}]{rest}");
+        let rest = self.0.path.strip_prefix('$').unwrap_or(&self.0.path);
+        self.0.path = format!("$.args[{place}]{rest}");
         self
     }
 }
@@ -76,6 +80,6 @@ impl From<MetadataError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        (self.status, JsonBody(self)).into_response()
+        (self.0.status, JsonBody(self)).into_response()
     }
 }

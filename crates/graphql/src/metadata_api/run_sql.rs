@@ -29,6 +29,8 @@ struct Answer {
     /// The columns' names and the rows, where it gave rows.
     rows: Option<Vec<Vec<Json>>>,
     bytes: usize,
+    /// Whether the statement that is being answered gives rows.
+    gives_rows: bool,
 }
 
 /// Runs the SQL and gives the last statement's rows, as text.
@@ -68,7 +70,7 @@ impl Answer {
         match message {
             SimpleQueryMessage::RowDescription(columns) => {
                 let names = columns.iter().map(|column| Json::from(column.name())).collect();
-                *self = Self { rows: Some(vec![names]), bytes: 0 };
+                *self = Self { rows: Some(vec![names]), bytes: 0, gives_rows: true };
             }
             SimpleQueryMessage::Row(row) => {
                 // A null shows as Hasura shows it.
@@ -82,8 +84,11 @@ impl Answer {
                 }
                 self.rows.get_or_insert_default().push(values);
             }
-            // Rows of an earlier statement do not count; those of this one have been taken already.
-            SimpleQueryMessage::CommandComplete(_) => {}
+            SimpleQueryMessage::CommandComplete(_) => {
+                // Rows of an earlier statement do not count.
+                self.rows.take_if(|_| !self.gives_rows);
+                self.gives_rows = false;
+            }
             _ => {}
         }
         Ok(())

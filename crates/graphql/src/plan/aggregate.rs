@@ -4,6 +4,7 @@ use base::project::GraphqlError;
 use db::sql::Word;
 
 use super::arguments::Arguments;
+use super::input::unknown_name;
 use super::planner::{Planner, invalid, word};
 use super::select::is_long_number;
 use super::selection::Selected;
@@ -24,9 +25,9 @@ pub(crate) const OF_ORDERED: &[&str] = &["max", "min"];
 pub(crate) fn function_named(name: &str, ty: &Arc<PgType>) -> Option<&'static str> {
     let kind = &ty.base().kind;
     let number = matches!(kind, TypeKind::Int | TypeKind::BigInt | TypeKind::Float | TypeKind::Numeric);
-    let ordered = number || matches!(kind, TypeKind::Text | TypeKind::Other);
+    let summed = number || (name == "sum" && ty.base().name == "money");
     let find = |names: &'static [&'static str]| names.iter().find(|known| **known == name).copied();
-    find(OF_NUMBERS).filter(|_| number).or_else(|| find(OF_ORDERED).filter(|_| ordered))
+    find(OF_NUMBERS).filter(|_| summed).or_else(|| find(OF_ORDERED).filter(|_| ty.has_greatest()))
 }
 
 impl<'a> Planner<'a> {
@@ -157,10 +158,12 @@ impl<'a> Planner<'a> {
         let mut columns = Vec::new();
         for item in self.items(input, &format!("{own_type}!"), at)? {
             let name = self.enum_name(&item, &own_type, at)?;
-            match table.fields.get(&name) {
-                Some(Field::Column(cell)) => columns.push(cell.clone()),
-                _ => return Err(invalid(at, format!("unexpected value {name:?} for enum: '{own_type}'"))),
-            }
+            let Some(Field::Column(cell)) = table.fields.get(&name) else {
+                let known = table.fields.iter().filter(|(_, field)| matches!(field, Field::Column(_)));
+                let known = known.map(|(name, _)| name.as_str());
+                return Err(unknown_name(&name, known, &own_type, at));
+            };
+            columns.push(cell.clone());
         }
         Ok(columns)
     }

@@ -217,7 +217,13 @@ impl<'a> Planner<'a> {
             Input::Literal(single) if list => {
                 Source::List(vec![self.nullable_value(&Input::Literal(single), ty, false, at)?.source])
             }
-            Input::Literal(value) => self.literal(value, ty, at)?,
+            Input::Literal(value) => match (value, &ty.base().kind) {
+                // An array with variables among its elements is a list of its elements' type.
+                (ast::Value::List(_), TypeKind::Array(element)) if literal_json(value).is_none() => {
+                    return self.nullable_value(input, element, true, at);
+                }
+                _ => self.literal(value, ty, at)?,
+            },
         };
         Ok(Value { source, ty: ty.clone(), list })
     }
@@ -230,6 +236,12 @@ impl<'a> Planner<'a> {
                 }
                 template => Source::Json(template),
             });
+        }
+        if matches!(value, ast::Value::Float(_))
+            && ty.base().kind == TypeKind::Int
+            && ty.base().name == "int4"
+        {
+            return Err(wrong_kind(at, "a 32-bit integer", "Int", "a float"));
         }
         if let (ast::Value::Float(number), TypeKind::Float | TypeKind::Numeric | TypeKind::Other) =
             (value, &ty.base().kind)
@@ -268,6 +280,19 @@ impl<'a> Planner<'a> {
             _ => Template::Fixed(Json::Null),
         })
     }
+}
+
+/// The error of a name that is not among those of an enum.
+pub(super) fn unknown_name<'n>(
+    name: &str,
+    known: impl Iterator<Item = &'n str>,
+    type_name: &str,
+    at: &str,
+) -> GraphqlError {
+    let mut known: Vec<&str> = known.collect();
+    known.sort_unstable();
+    let known = text::one_of(&known);
+    invalid(at, format!("expected {known} for type {type_name:?}, but found {name:?}"))
 }
 
 /// The error of a value that does not fit its type.

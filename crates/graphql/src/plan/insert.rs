@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use base::project::GraphqlError;
 
 use super::arguments::Arguments;
-use super::input::Input;
+use super::input::{Input, unknown_name};
 use super::planner::{Planner, invalid};
 use super::selection::Selected;
 use super::tree::{Action, Conflict, Insert, InsertRow, NestedInsert};
@@ -277,8 +277,11 @@ impl<'a> Planner<'a> {
     fn constraint(&self, input: &Input<'a>, table: &RoleTable, at: &str) -> Result<String, GraphqlError> {
         let own_type = format!("{}_constraint", table.type_name);
         let name = self.enum_name(input, &own_type, at)?;
-        let known = table.table.unique_constraints.iter().any(|constraint| constraint.name == name);
-        if known { Ok(name) } else { Err(unknown_name(&name, &own_type, at)) }
+        let mut known = table.table.unique_constraints.iter().map(|constraint| constraint.name.as_str());
+        if known.clone().any(|known| known == name) {
+            return Ok(name);
+        }
+        Err(unknown_name(&name, known.by_ref(), &own_type, at))
     }
 
     fn update_columns(
@@ -299,16 +302,13 @@ impl<'a> Planner<'a> {
         let mut columns = Vec::new();
         for item in items {
             let name = self.enum_name(&item, &own_type, at)?;
-            let column = table
-                .column_named(&name)
-                .filter(|column| allowed.contains(column))
-                .ok_or_else(|| unknown_name(&name, &own_type, at))?;
+            let column =
+                table.column_named(&name).filter(|column| allowed.contains(column)).ok_or_else(|| {
+                    let known = allowed.iter().map(|column| table.column_name(*column));
+                    unknown_name(&name, known, &own_type, at)
+                })?;
             columns.push(column);
         }
         Ok(columns)
     }
-}
-
-fn unknown_name(name: &str, own_type: &str, at: &str) -> GraphqlError {
-    invalid(at, format!("unexpected value {name:?} for enum: '{own_type}'"))
 }

@@ -22,6 +22,7 @@ mod update;
 pub(crate) use aggregate::{OF_NUMBERS, OF_ORDERED, function_named};
 pub use document::Document;
 pub(crate) use input::misfit_error;
+pub(crate) use order::DIRECTIONS;
 pub use planner::plan;
 pub use tree::{
     Action, Aggregate, AggregateColumn, AggregateField, AggregateNumber, Answer, Assignment, CellOutput,

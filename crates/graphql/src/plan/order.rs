@@ -3,13 +3,17 @@
 use base::project::GraphqlError;
 
 use super::aggregate::function_named;
-use super::input::Input;
+use super::input::{Input, unknown_name};
 use super::planner::{Planner, invalid};
 use super::select::readable;
 use super::tree::{Direction, OrderBy, OrderTarget};
 use crate::expression::{Cell, Way};
 use crate::schema::{ComputedReturn, Field, Relationship, RoleTable};
 use std::sync::Arc;
+
+/// The values of `order_by`.
+pub(crate) const DIRECTIONS: &[&str] =
+    &["asc", "asc_nulls_first", "asc_nulls_last", "desc", "desc_nulls_first", "desc_nulls_last"];
 
 /// What is compared, and which way.
 type Keys = Vec<(OrderTarget, Direction)>;
@@ -181,12 +185,7 @@ impl<'a> Planner<'a> {
             "asc_nulls_first" => Direction::AscNullsFirst,
             "desc" | "desc_nulls_first" => Direction::Desc,
             "desc_nulls_last" => Direction::DescNullsLast,
-            other => {
-                let message = format!(
-                    "expected one of the values asc, asc_nulls_first, asc_nulls_last, desc, desc_nulls_first, or desc_nulls_last for type \"order_by\", but found {other:?}"
-                );
-                return Err(invalid(at, message));
-            }
+            other => return Err(unknown_name(other, DIRECTIONS.iter().copied(), "order_by", at)),
         })
     }
 }

@@ -1,7 +1,6 @@
 //! One planning: what it reads from, what it has assumed so far, and how far it may go.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 
 use apollo_compiler::ast;
 use base::project::GraphqlError;
@@ -145,18 +144,15 @@ impl<'a> Planner<'a> {
     }
 
     fn root_fields(&self) -> Result<Vec<RootPlan>, GraphqlError> {
-        let none = HashMap::new();
-        let (type_name, known, more) = match self.operation.operation_type {
-            ast::OperationType::Query => ("query_root", &self.schema.queries, &none),
-            ast::OperationType::Subscription => {
-                ("subscription_root", &self.schema.queries, &self.schema.streams)
-            }
+        let (type_name, known) = match self.operation.operation_type {
+            ast::OperationType::Query => ("query_root", &self.schema.queries),
+            ast::OperationType::Subscription => ("subscription_root", &self.schema.subscriptions),
             ast::OperationType::Mutation
                 if !self.schema.mutations.values().any(|field| self.is_open(field)) =>
             {
                 return Err(invalid("$", "no mutations exist"));
             }
-            ast::OperationType::Mutation => ("mutation_root", &self.schema.mutations, &none),
+            ast::OperationType::Mutation => ("mutation_root", &self.schema.mutations),
         };
         let selected = self.selected(&[&self.operation.selection_set], type_name, "$")?;
         let mut fields = Vec::with_capacity(selected.len());
@@ -170,8 +166,7 @@ impl<'a> Planner<'a> {
             {
                 Action::Introspection(self.introspect(field.key, &path)?)
             } else {
-                let root = known.get(field.name).or_else(|| more.get(field.name));
-                let root = root.filter(|root| self.is_open(root)).ok_or_else(|| {
+                let root = known.get(field.name).filter(|root| self.is_open(root)).ok_or_else(|| {
                     invalid(&path, format!("field {:?} not found in type: '{type_name}'", field.name))
                 })?;
                 self.action(root, &field, &path)?

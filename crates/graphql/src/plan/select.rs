@@ -95,9 +95,13 @@ impl<'a> Planner<'a> {
         let names: Vec<String> = callable.argument_names().collect();
         let needed = callable.needs_input();
         let args_type = &callable.args_type;
-        let given = arguments.take(self, "args", &format!("{args_type}{}", if needed { "!" } else { "" }))?;
+        let given = if needed {
+            Some(arguments.require(self, "args", &format!("{args_type}!"))?)
+        } else {
+            arguments.take(self, "args", args_type)?.filter(|(input, _)| !self.is_null(input))
+        };
         let (entries, at) = match given {
-            Some((input, at)) if needed || !self.is_null(&input) => {
+            Some((input, at)) => {
                 let expected = |key: &str| {
                     let place = names.iter().position(|name| name == key)?;
                     let argument = function.arguments.get(place)?;
@@ -105,7 +109,7 @@ impl<'a> Planner<'a> {
                 };
                 (self.entries(&input, args_type, &at, &expected)?, at)
             }
-            _ => (Vec::new(), format!("{path}.args.args")),
+            None => (Vec::new(), format!("{path}.args.args")),
         };
         let mut values: Vec<Argument> = Vec::new();
         for ((place, argument), name) in function.arguments.iter().enumerate().zip(&names) {

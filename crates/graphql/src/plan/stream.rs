@@ -3,7 +3,7 @@
 use base::project::GraphqlError;
 
 use super::arguments::Arguments;
-use super::input::Input;
+use super::input::{Input, unknown_name};
 use super::planner::{Planner, invalid};
 use super::select::{bare, readable};
 use super::selection::Selected;
@@ -114,7 +114,7 @@ impl<'a> Planner<'a> {
         match self.enum_name(input, "cursor_ordering", at)?.as_str() {
             "ASC" => Ok(Direction::Asc),
             "DESC" => Ok(Direction::Desc),
-            name => Err(invalid(at, format!("unexpected value {name:?} for enum: 'cursor_ordering'"))),
+            name => Err(unknown_name(name, ["ASC", "DESC"].into_iter(), "cursor_ordering", at)),
         }
     }
 }

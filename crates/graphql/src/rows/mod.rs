@@ -7,6 +7,8 @@
 mod codec;
 mod date;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use base::project::GraphqlError;
 use db::WireValue;
 use db::tokio_postgres::Row;
@@ -14,6 +16,9 @@ use db::tokio_postgres::Row;
 use crate::plan::Rows;
 
 pub use codec::Codec;
+
+/// So much memory is taken for an answer before its length is known.
+const MAX_EXPECTED: usize = 256 * 1024;
 
 /// How the rows of a statement become the answer's `data`.
 #[derive(Debug)]
@@ -26,6 +31,8 @@ pub struct RowsAnswer {
     pub row: Object,
     /// What stands behind the root field.
     pub after: String,
+    /// How long the last answer was: the next one of the plan is about as long.
+    pub last_length: AtomicUsize,
 }
 
 /// A JSON object of which the keys are known.
@@ -60,11 +67,13 @@ pub enum ReadRow {
 impl RowsAnswer {
     /// The answer's `data`.
     pub fn write(&self, rows: &[Row]) -> Result<Vec<u8>, GraphqlError> {
-        let mut out = Vec::with_capacity(self.before.len() + self.after.len() + rows.len() * 256);
+        let expected = self.last_length.load(Ordering::Relaxed);
+        let mut out = Vec::with_capacity(expected + expected / 8);
         self.write_all(&mut out, rows).map_err(|error| {
             tracing::error!(error = &error as &dyn std::error::Error, "a row cannot be read");
             GraphqlError::new("unexpected", "$", "internal error")
         })?;
+        self.last_length.store(out.len().min(MAX_EXPECTED), Ordering::Relaxed);
         Ok(out)
     }
 

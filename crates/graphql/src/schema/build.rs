@@ -51,7 +51,7 @@ pub(super) fn role_schema(tracked: &Tracked, role: &str) -> RoleSchema {
     let mut schema = RoleSchema {
         role: role.to_owned(),
         queries: HashMap::new(),
-        streams: HashMap::new(),
+        subscriptions: HashMap::new(),
         mutations: HashMap::new(),
         options: tracked.options,
         introspection: true,
@@ -130,20 +130,24 @@ fn add_root_fields(schema: &mut RoleSchema, tracked: &TrackedTable) {
             .iter()
             .all(|column| matches!(table.fields.get(table.column_name(*column)), Some(Field::Column(_))));
     let readable = table.select.is_some();
-    let aggregated = table.select.as_ref().is_some_and(|rules| rules.aggregations);
-    let queries = [
-        (readable, names.select(), TableAction::Select),
-        (key_is_readable, names.select_by_pk(), TableAction::SelectByPk),
-        (aggregated, names.select_aggregate(), TableAction::Aggregate),
-    ];
-    for (there, name, action) in queries {
-        if there {
-            schema.queries.insert(name, RootField::Table(action, table.clone()));
+    if let Some(rules) = &table.select {
+        let fields = [
+            (true, names.select(), TableAction::Select),
+            (key_is_readable, names.select_by_pk(), TableAction::SelectByPk),
+            (rules.aggregations, names.select_aggregate(), TableAction::Aggregate),
+            (table.has_columns(), names.select_stream(), TableAction::Stream),
+        ];
+        for (_, name, action) in fields.into_iter().filter(|(there, ..)| *there) {
+            let is_among =
+                |among: &Option<Vec<TableAction>>| among.as_ref().is_none_or(|among| among.contains(&action));
+            let field = RootField::Table(action, table.clone());
+            if action != TableAction::Stream && is_among(&rules.in_queries) {
+                schema.queries.insert(name.clone(), field.clone());
+            }
+            if is_among(&rules.in_subscriptions) {
+                schema.subscriptions.insert(name, field);
+            }
         }
-    }
-    if readable && table.has_columns() {
-        let stream = RootField::Table(TableAction::Stream, table.clone());
-        schema.streams.insert(names.select_stream(), stream);
     }
     let writable = table.table.writable;
     let inserted = table.insert.is_some() && writable.insert;
@@ -180,15 +184,15 @@ fn add_function(schema: &mut RoleSchema, tracked: &Tracked, function: &TrackedFu
     let aggregated = table.select.as_ref().is_some_and(|rules| rules.aggregations);
     let returns_set = function.callable.function.returns_set;
     let known = Arc::new(RoleFunction { callable: function.callable.clone(), table: table.clone() });
-    let fields = match function.exposed_as {
-        ExposedAs::Query => &mut schema.queries,
-        ExposedAs::Mutation => &mut schema.mutations,
+    let roots = match function.exposed_as {
+        ExposedAs::Query => vec![&mut schema.queries, &mut schema.subscriptions],
+        ExposedAs::Mutation => vec![&mut schema.mutations],
     };
-    if aggregated && returns_set {
-        fields.insert(
-            format!("{}_aggregate", function.field_name),
-            RootField::FunctionAggregate(known.clone()),
-        );
+    for fields in roots {
+        if aggregated && returns_set {
+            let name = format!("{}_aggregate", function.field_name);
+            fields.insert(name, RootField::FunctionAggregate(known.clone()));
+        }
+        fields.insert(function.field_name.clone(), RootField::Function(known.clone()));
     }
-    fields.insert(function.field_name.clone(), RootField::Function(known));
 }

@@ -84,8 +84,13 @@ impl Callable {
         row_of: Option<(&Table, Option<&str>)>,
         args_type: String,
     ) -> Result<Self, String> {
-        let [function] = functions else {
-            return Err("there must be exactly one function with this name".to_owned());
+        let function = match functions {
+            [] => return Err("there is no function with this name".to_owned()),
+            [function] if function.unfit => {
+                return Err("it has variadic arguments, or such that go both ways".to_owned());
+            }
+            [function] => function,
+            _ => return Err("there is more than one function with this name".to_owned()),
         };
         let named = |name: &str| {
             let place = function.arguments.iter().position(|argument| argument.name.as_deref() == Some(name));

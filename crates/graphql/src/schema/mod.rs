@@ -10,6 +10,7 @@ mod names;
 mod permission_filter;
 mod rules;
 mod tracked;
+mod unsupported;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
@@ -53,10 +54,10 @@ pub fn enum_tables(metadata: &Metadata) -> Vec<EnumTable> {
 pub struct RoleSchema {
     /// The role.
     pub role: String,
-    /// The root fields of queries, which subscriptions have too.
+    /// The root fields of queries.
     pub queries: HashMap<String, RootField>,
-    /// The root fields that subscriptions alone have.
-    pub streams: HashMap<String, RootField>,
+    /// The root fields of subscriptions.
+    pub subscriptions: HashMap<String, RootField>,
     /// The root fields of mutations.
     pub mutations: HashMap<String, RootField>,
     /// What the API looks like, where there is a choice.
@@ -181,6 +182,10 @@ pub struct SelectRules {
     pub limit: Option<u64>,
     /// Whether it may count and sum.
     pub aggregations: bool,
+    /// The root fields that queries have of it; `None` is all.
+    pub in_queries: Option<Vec<TableAction>>,
+    /// The root fields that subscriptions have of it; `None` is all.
+    pub in_subscriptions: Option<Vec<TableAction>>,
 }
 
 /// What a role may insert.

@@ -11,11 +11,12 @@ use serde_json::Value as Json;
 
 use super::permission_filter::PermissionReader;
 use super::tracked::{Tracked, TrackedTable};
-use super::{DeleteRules, InsertRules, SelectRules, UpdateRules};
+use super::{DeleteRules, InsertRules, SelectRules, TableAction, UpdateRules};
 use crate::catalog::{ColumnIndex, Table};
 use crate::expression::{Filter, Value};
 use crate::metadata::{
-    Columns, DeletePermission, InsertPermission, RolePermission, SelectPermission, UpdatePermission,
+    Columns, DeletePermission, InsertPermission, RolePermission, SelectPermission, SelectRootField,
+    UpdatePermission,
 };
 
 /// In which rows a cell is seen; `None` is in all that the role may read.
@@ -58,7 +59,13 @@ impl Rules {
         Self {
             columns: (0..table.table.columns.len()).map(|column| (column, None)).collect(),
             computed: table.computed_fields.keys().map(|name| (name.clone(), None)).collect(),
-            select: Some(SelectRules { filter: Filter::TRUE, limit: None, aggregations: true }),
+            select: Some(SelectRules {
+                filter: Filter::TRUE,
+                limit: None,
+                aggregations: true,
+                in_queries: None,
+                in_subscriptions: None,
+            }),
             insert: Some(InsertRules {
                 columns: writable.clone(),
                 check: Filter::TRUE,
@@ -86,6 +93,10 @@ impl Rules {
             filter: any(readable.iter().map(|(_, filter)| filter.clone())),
             limit,
             aggregations: readable.iter().any(|(permission, _)| permission.allow_aggregations),
+            in_queries: joined(readable.iter().map(|(permission, _)| permission.query_root_fields.as_ref())),
+            in_subscriptions: joined(
+                readable.iter().map(|(permission, _)| permission.subscription_root_fields.as_ref()),
+            ),
         });
         let seen_in = |sees: &dyn Fn(&SelectPermission) -> bool| {
             let seen: Vec<&Filter> = readable
@@ -110,6 +121,18 @@ impl Rules {
             }
         }
     }
+}
+
+/// All root fields that one of the permissions gives; `None` is all.
+fn joined<'p>(given: impl Iterator<Item = Option<&'p Vec<SelectRootField>>>) -> Option<Vec<TableAction>> {
+    let given: Vec<_> = given.collect::<Option<_>>()?;
+    let action = |field: &SelectRootField| match field {
+        SelectRootField::Select => TableAction::Select,
+        SelectRootField::SelectByPk => TableAction::SelectByPk,
+        SelectRootField::SelectAggregate => TableAction::Aggregate,
+        SelectRootField::SelectStream => TableAction::Stream,
+    };
+    Some(given.into_iter().flatten().map(action).collect())
 }
 
 /// One of the filters at least.

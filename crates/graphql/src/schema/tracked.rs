@@ -4,10 +4,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::inheritance;
 use super::names::{TableNames, plain_name};
 use super::{Callable, ComputedField, ComputedReturn, Refers, Relationship, SchemaOptions};
-use crate::catalog::{Catalog, ColumnIndex, QualifiedName, Table, TableId};
+use super::{inheritance, unsupported};
+use crate::catalog::{Catalog, ColumnIndex, QualifiedName, Table, TableId, Volatility};
 use crate::metadata::{
     ComputedFieldMetadata, ExposedAs, ForeignKeyOn, FunctionMetadata, Metadata, RelationshipMetadata,
     TableConfiguration, TableMetadata, Using,
@@ -66,6 +66,7 @@ impl Tracked {
             catalog,
             options,
         };
+        tracked.inconsistencies.extend(unsupported::sentences(metadata));
         for table in &metadata.tables {
             tracked.add_table(table);
         }
@@ -195,7 +196,7 @@ impl Tracked {
             format!("{}_{}_args", metadata.name, tracked.names.type_name),
         )?;
         let function = &callable.function;
-        if function.volatile {
+        if function.volatility == Volatility::Volatile {
             return Err(format!("{} may write: it must be stable or immutable", function.name));
         }
         let returns = match function.returns_table.and_then(|oid| self.catalog.table_by_oid(oid)) {
@@ -278,7 +279,8 @@ impl Tracked {
         if !self.tables.contains_key(&returns.id) {
             return Err(format!("it returns rows of {}, which is not tracked", returns.name));
         }
-        let by_volatility = if function.volatile { ExposedAs::Mutation } else { ExposedAs::Query };
+        let by_volatility =
+            if function.volatility == Volatility::Volatile { ExposedAs::Mutation } else { ExposedAs::Query };
         Ok(TrackedFunction {
             table: returns.id,
             field_name,

@@ -3,6 +3,8 @@
 //! What is no column of the row or of a row that it refers to (lists, aggregates, types that only PostgreSQL can write
 //! as JSON) is a column of JSON text, made as in [`super::select`].
 
+use std::sync::atomic::AtomicUsize;
+
 use super::filter::Row;
 use super::{Statement, Writer, known_entry};
 use crate::plan::{Action, CellOutput, From, Output, RootPlan, Rows, Select};
@@ -39,7 +41,10 @@ pub(super) fn document(fields: &[RootPlan]) -> Option<(Statement, RowsAnswer)> {
     let select = select?;
     let mut writer = Writer::new();
     let row = writer.plain_rows(select);
-    Some((writer.finish(), RowsAnswer { before, rows: select.rows, row, after }))
+    Some((
+        writer.finish(),
+        RowsAnswer { before, rows: select.rows, row, after, last_length: AtomicUsize::new(0) },
+    ))
 }
 
 impl Writer {

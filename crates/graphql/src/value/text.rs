@@ -46,6 +46,9 @@ pub fn of_json(value: &Json, ty: &Arc<PgType>) -> Result<Option<String>, Misfit>
                 "expected a non-negative 32-bit integer for type \"Int\", but found {found}"
             )));
         }
+        (TypeKind::Int, Json::Number(number)) if ty.name == "int2" => {
+            integer(number, i64::from(i16::MIN), i64::from(i16::MAX))?
+        }
         (TypeKind::Int, Json::Number(number)) => integer(number, i64::from(i32::MIN), i64::from(i32::MAX))?,
         (TypeKind::BigInt, Json::Number(number)) => integer(number, i64::MIN, i64::MAX)?,
         (TypeKind::Float | TypeKind::Numeric | TypeKind::Other, Json::Number(number)) => number.to_string(),
@@ -129,14 +132,34 @@ pub fn array(items: &[Option<String>]) -> String {
 }
 
 fn integer(number: &serde_json::Number, min: i64, max: i64) -> Result<String, Misfit> {
-    match number.as_i64() {
-        Some(value) if (min..=max).contains(&value) => Ok(value.to_string()),
-        _ => {
-            let shown = number.as_f64().map_or_else(|| number.to_string(), |value| format!("{value:e}"));
-            Err(Misfit::Bounds(format!(
-                "The value {shown} lies outside the bounds or is not an integer.  Maybe it is a float, or is there integer overflow?"
-            )))
-        }
+    if let Some(value) = whole(number).filter(|value| (min..=max).contains(value)) {
+        return Ok(value.to_string());
+    }
+    let shown = number.as_f64().map_or_else(|| number.to_string(), scientific);
+    Err(Misfit::Bounds(format!(
+        "The value {shown} lies outside the bounds or is not an integer.  Maybe it is a float, or is there integer overflow?"
+    )))
+}
+
+/// JSON has one kind of number: `1.0` is the integer 1.
+fn whole(number: &serde_json::Number) -> Option<i64> {
+    /// Every integer up to here is a float of its own.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    number.as_i64().or_else(|| {
+        let value = number.as_f64().filter(|value| value.fract() == 0.0 && value.abs() <= EXACT)?;
+        format!("{value:.0}").parse().ok()
+    })
+}
+
+/// A number as Hasura's messages show it: `1.5`, `40000.0`, `2.147483648e9`.
+fn scientific(value: f64) -> String {
+    if (0.1..10_000_000.0).contains(&value.abs()) {
+        return if value.fract() == 0.0 { format!("{value:.1}") } else { value.to_string() };
+    }
+    let shown = format!("{value:e}");
+    match shown.split_once('e') {
+        Some((digits, exponent)) if !digits.contains('.') => format!("{digits}.0e{exponent}"),
+        _ => shown,
     }
 }
 
@@ -182,7 +205,15 @@ mod tests {
         assert_eq!(of_json(&json!("7"), &int), Ok(Some("7".into())));
         let Err(Misfit::Bounds(message)) = of_json(&json!(2_147_483_648_i64), &int) else { panic!() };
         assert!(message.starts_with("The value 2.147483648e9 lies outside"), "{message}");
-        assert!(of_json(&json!(1.5), &int).is_err());
+        assert_eq!(of_json(&json!(7.0), &int), Ok(Some("7".into())));
+        for (value, shown) in [(json!(1.5), "1.5"), (json!(-3e9), "-3.0e9"), (json!(1e300), "1.0e300")] {
+            let Err(Misfit::Bounds(message)) = of_json(&value, &int) else { panic!() };
+            assert!(message.starts_with(&format!("The value {shown} lies outside")), "{message}");
+        }
+        let Err(Misfit::Bounds(message)) = of_json(&json!(40_000), &ty("int2", TypeKind::Int)) else {
+            panic!()
+        };
+        assert!(message.starts_with("The value 40000.0 lies outside"), "{message}");
         assert_eq!(of_json(&json!(i64::MAX), &ty("int8", TypeKind::BigInt)), Ok(Some(i64::MAX.to_string())));
     }
 

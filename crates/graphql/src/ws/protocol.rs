@@ -168,6 +168,8 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -191,5 +193,46 @@ mod tests {
         ));
         assert!(matches!(older(r#"{"type":"connection_terminate"}"#), Some(FromClient::Terminate)));
         assert!(older(subscribe).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_read_is_a_message_or_none(text in any_message()) {
+            for dialect in [Dialect::Transport, Dialect::Older] {
+                let _ = dialect.read(&text);
+            }
+        }
+
+        #[test]
+        fn whatever_an_operation_is_called_it_is_told_so(id in any::<String>(), message in any::<String>()) {
+            let error = GraphqlError::new("unexpected", id.as_str(), message.as_str());
+            for dialect in [Dialect::Transport, Dialect::Older] {
+                let said = [
+                    dialect.next(&id, b"{}"),
+                    dialect.error(&id, &error, Shown::Public),
+                    Dialect::complete(&id),
+                ];
+                for text in said {
+                    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+                    prop_assert_eq!(json["id"].as_str(), Some(id.as_str()));
+                }
+            }
+        }
+    }
+
+    /// Bytes, and messages with a piece cut out or another put in.
+    fn any_message() -> impl Strategy<Value = String> {
+        let good = prop::sample::select(vec![
+            r#"{"type":"connection_init","payload":{"headers":{"a":"b"}}}"#,
+            r#"{"type":"subscribe","id":"1","payload":{"query":"{a}","variables":{"v":[1]},"operationName":null}}"#,
+            r#"{"type":"start","id":"1","payload":{"query":"{a}"}}"#,
+            r#"{"type":"complete","id":"1"}"#,
+        ]);
+        let spoilt = (good, any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<String>())
+            .prop_map(|(good, from, to, other): (&str, prop::sample::Index, prop::sample::Index, String)| {
+                let (from, to) = (from.index(good.len()), to.index(good.len()));
+                format!("{}{other}{}", &good[..from.min(to)], &good[from.max(to)..])
+            });
+        prop_oneof![any::<String>(), spoilt]
     }
 }

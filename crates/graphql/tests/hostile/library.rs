@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base::session::Session;
 use graphql::catalog::{
     Catalog, Column, ColumnIndex, ForeignKey, Function, FunctionArgument, PgType, QualifiedName, Table,
-    TypeKind, UniqueConstraint, Writable,
+    TypeKind, UniqueConstraint, Volatility, Writable,
 };
 use graphql::metadata::MetadataFolder;
 use graphql::schema::{RoleSchema, SchemaOptions, Tracked};
@@ -205,8 +205,8 @@ fn catalog() -> Catalog {
             returns: builtin("record"),
             returns_table: Some(returns),
             returns_set: !volatile,
-            volatile,
-            immutable: false,
+            unfit: false,
+            volatility: if volatile { Volatility::Volatile } else { Volatility::Stable },
             comment: None,
         });
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::condition::{View, related};
-use super::query::{Direction, Field, Fields, Key, List, Number, Root};
+use super::query::{Direction, Field, Fields, Key, List, Number, Root, Stream};
 use super::world::{Cell, ID, Row};
 
 /// A list whose order is not told is an object with this key: any order will do.
@@ -23,6 +23,25 @@ pub(crate) fn answer(view: View<'_>, root: &Root) -> Value {
             found.map_or(Value::Null, |row| object(view, *table, row, fields))
         }
     }
+}
+
+/// All rows of a stream, in its order.
+pub(crate) fn streamed(view: View<'_>, stream: &Stream) -> Vec<Value> {
+    let direction = Direction { down: stream.down, nulls_first: false };
+    let up = Direction { down: false, nulls_first: false };
+    let place = |row: &Row| row[stream.cursor].clone();
+    let wanted = |row: &&Row| {
+        view.sees(stream.table, row)
+            && stream.condition.is_true(view, stream.table, row)
+            && place(row) != Cell::Null
+            && compare(&place(row), &stream.start, direction) == Ordering::Greater
+    };
+    let mut rows: Vec<&Row> = view.rows[stream.table].iter().filter(wanted).collect();
+    rows.sort_by(|one, other| {
+        let by_cursor = compare(&place(one), &place(other), direction);
+        by_cursor.then(compare(&one[ID], &other[ID], up))
+    });
+    rows.into_iter().map(|row| object(view, stream.table, row, &stream.fields)).collect()
 }
 
 /// The rows of a list, among those to which a relationship leads.

@@ -59,6 +59,18 @@ pub(crate) enum Root {
     One(usize, i64, Fields),
 }
 
+/// The rows behind a cursor.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) table: usize,
+    pub(crate) condition: Condition,
+    pub(crate) cursor: usize,
+    pub(crate) start: Cell,
+    pub(crate) down: bool,
+    pub(crate) size: usize,
+    pub(crate) fields: Fields,
+}
+
 /// The functions of numbers, and those of whatever has an order.
 pub(crate) const OF_NUMBERS: [&str; 5] = ["sum", "avg", "var_pop", "stddev_samp", "max"];
 pub(crate) const OF_ORDERED: [&str; 2] = ["min", "max"];
@@ -119,6 +131,27 @@ impl Maker<'_, '_> {
                 Root::One(table, id, self.fields(table, 2))
             }
             _ => Root::List(self.list(table, 3), self.fields(table, 3)),
+        })
+    }
+
+    /// A stream; `None` where the caller may read no table that has a key.
+    pub(crate) fn stream(&mut self) -> Option<Stream> {
+        let keyed = |table: &usize| {
+            self.world.tables[*table].view_of.is_none() && self.world.is_readable(self.limited, *table)
+        };
+        let tables: Vec<usize> = (0..self.world.tables.len()).filter(keyed).collect();
+        let table = *tables.get(self.tape.below(tables.len()))?;
+        let cursor = *self.tape.pick(&self.world.readable_columns(self.limited, table));
+        let condition = Condition::of_query(self.tape, self.world, self.limited, table, 1);
+        let condition = if self.tape.chance(60) { Condition::TRUE } else { condition };
+        Some(Stream {
+            table,
+            condition,
+            cursor,
+            start: self.world.tables[table].columns[cursor].ty.cell(self.tape),
+            down: self.tape.chance(50),
+            size: 1 + self.tape.below(3),
+            fields: self.fields(table, 1),
         })
     }
 
@@ -283,6 +316,21 @@ impl<'a, 't> Writer<'a, 't> {
                 )
             }
         }
+    }
+
+    pub(crate) fn stream(&mut self, stream: &Stream) -> String {
+        let table = &self.world.tables[stream.table];
+        let cursor = &table.columns[stream.cursor];
+        let size = self.value(&Cell::Int(i64::try_from(stream.size).unwrap_or(1)), Type::Int, true);
+        let start = self.value(&stream.start, cursor.ty, true);
+        let condition = self.condition(stream.table, &stream.condition);
+        format!(
+            "r: {}_stream(batch_size: {size}, cursor: {{initial_value: {{{}: {start}}}, ordering: {}}}, where: {condition}) {}",
+            table.name,
+            cursor.name,
+            if stream.down { "DESC" } else { "ASC" },
+            self.fields(stream.table, &stream.fields)
+        )
     }
 
     pub(crate) fn fields(&mut self, table: usize, fields: &Fields) -> String {

@@ -4,6 +4,7 @@ use base::project::{GraphqlError, GraphqlRequest};
 use base::session::Session;
 use changes::Feed;
 use db::Pool;
+use futures::{Stream, StreamExt};
 use graphql::metadata::Metadata;
 use graphql::{Engine, EngineOptions};
 use serde_json::{Map, Value, json};
@@ -128,6 +129,17 @@ impl Stage {
         let request = GraphqlRequest::new(text, variables);
         let data = self.engine.execute(&session(limited), &request).await?;
         Ok(serde_json::from_slice(&data).expect("JSON"))
+    }
+
+    /// What a subscription says.
+    pub(crate) fn follow(
+        &self,
+        limited: bool,
+        text: &str,
+        variables: &Map<String, Value>,
+    ) -> impl Stream<Item = Result<Value, GraphqlError>> + Unpin + use<> {
+        let said = self.engine.watch(&session(limited), GraphqlRequest::new(text, variables));
+        said.map(|data| Ok(serde_json::from_slice(&data?).expect("JSON")))
     }
 
     /// The rows that there are, by table, ordered by their ids.

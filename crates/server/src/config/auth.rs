@@ -156,6 +156,11 @@ impl AuthConfig {
         Ok(())
     }
 
+    /// Where the client is.
+    pub(crate) fn client_url(&self, listen: SocketAddr) -> String {
+        self.auth_client_url.clone().unwrap_or_else(|| format!("http://{listen}"))
+    }
+
     /// The settings as the sign-in service takes them.
     pub(crate) fn options(&self, listen: SocketAddr, has_mail: bool, code_key: SecretString) -> Options {
         let here = format!("http://{listen}");
@@ -171,7 +176,7 @@ impl AuthConfig {
             default_locale: self.auth_locale_default.clone(),
             allowed_locales: self.auth_locale_allowed_locales.clone(),
             gravatar_enabled: self.auth_gravatar_enabled,
-            client_url: self.auth_client_url.clone().unwrap_or_else(|| here.clone()),
+            client_url: self.client_url(listen),
             server_url: self.auth_server_url.clone().unwrap_or_else(|| format!("{here}/v1")),
             allowed_redirect_urls: self.auth_access_control_allowed_redirect_urls.clone(),
             letter_pause_seconds: self.letter_pause,

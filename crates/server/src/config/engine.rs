@@ -22,6 +22,7 @@ const MAX_LANES: usize = 8;
 
 /// Which database and metadata the engine serves, and to whom.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub(crate) struct EngineConfig {
     /// The database, `postgres://user:password@host/name`
     #[arg(long, env = "HASURA_GRAPHQL_DATABASE_URL", value_name = "URL", hide_env_values = true)]

@@ -44,7 +44,6 @@ impl Exit {
     }
 
     /// What is said.
-    #[cfg(test)]
     pub(crate) fn message(&self) -> &str {
         match self {
             Self::Told(text) | Self::Wrong(text) => text,

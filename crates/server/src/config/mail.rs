@@ -1,13 +1,16 @@
-//! The settings of letters: a mail server under the names that Nhost Auth has for it, or else the outbox folder.
+//! The settings of letters: a mailbox at Gmail, else a mail server under the names that Nhost Auth has for it, else
+//! the outbox folder.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base::clock::Clock;
 use clap::Args;
-use clients::mail::{Mailer, Outbox, Security, Sender, Smtp, SmtpOptions};
+use clients::mail::{Gmail, Mailer, Outbox, Security, Sender, Smtp, SmtpOptions};
 use secrecy::SecretString;
 
 use super::Exit;
+use super::gmail::GmailConfig;
 
 /// How long a step of a mail server may take, and a letter altogether.
 const STEP_TIMEOUT: Duration = Duration::from_secs(15);
@@ -20,6 +23,8 @@ const NOBODY: &str = "BrainMessenger <no-reply@localhost.localdomain>";
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Letters")]
 pub(crate) struct MailConfig {
+    #[command(flatten)]
+    pub(crate) gmail: GmailConfig,
     /// The mail server; without one, letters become files in the folder `outbox` of the data folder
     #[arg(long, env = "AUTH_SMTP_HOST", value_name = "HOST")]
     pub(crate) auth_smtp_host: Option<String>,
@@ -55,16 +60,17 @@ pub(crate) struct MailConfig {
 impl MailConfig {
     /// Whether letters reach people.
     pub(crate) fn is_on(&self) -> bool {
-        self.auth_smtp_host.is_some()
+        self.gmail.is_on() || self.auth_smtp_host.is_some()
     }
 
     /// Refuses settings that contradict each other.
     pub(crate) fn check(&self, is_production: bool) -> Result<(), Exit> {
+        self.gmail.check()?;
         if is_production && !self.is_on() {
-            let what = "in production letters need a mail server: a folder is no way to reach people";
+            let what = "in production letters need GMAIL_SENDER or a mail server: a folder is no way to reach people";
             return Err(Exit::wrong("AUTH_SMTP_HOST", what));
         }
-        if self.is_on() && self.auth_smtp_sender.is_none() {
+        if self.auth_smtp_host.is_some() && self.auth_smtp_sender.is_none() {
             return Err(Exit::wrong("AUTH_SMTP_SENDER", "a mail server needs to be told who writes"));
         }
         if let Some(folder) = &self.letters
@@ -76,7 +82,12 @@ impl MailConfig {
     }
 
     /// The way for letters.
-    pub(crate) fn mailer(&self, data_dir: &Path) -> Result<Mailer, clients::Error> {
+    pub(crate) async fn mailer(&self, data_dir: &Path, clock: &Clock) -> Result<Mailer, clients::Error> {
+        if let Some((options, sender)) = self.gmail.options()? {
+            let gmail = Gmail::new(options, sender, clock.clone())?;
+            gmail.check().await?;
+            return Ok(Mailer::Gmail(gmail));
+        }
         let sender = self.sender()?;
         let Some(host) = &self.auth_smtp_host else {
             return Ok(Mailer::Outbox(Outbox::open(&data_dir.join("outbox"), sender)?));
@@ -131,6 +142,10 @@ mod tests {
         assert!(complete.check(true).is_ok() && complete.is_on());
         let wrong = read(&["--auth-smtp-sender", "nobody"]);
         assert!(refusal(&wrong, false).starts_with("AUTH_SMTP_SENDER: "));
+        let gmail =
+            "--gmail-sender a@b.c --gmail-client-id i --gmail-client-secret s --gmail-refresh-token r";
+        let gmail = read(&gmail.split(' ').collect::<Vec<_>>());
+        assert!(gmail.check(true).is_ok() && gmail.is_on());
     }
 
     #[test]

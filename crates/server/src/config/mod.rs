@@ -6,17 +6,20 @@
 mod auth;
 mod engine;
 mod exit;
+mod gmail;
 mod graphql;
 mod limits;
 mod mail;
 mod postgres;
+mod providers;
 mod unbuilt;
+mod webauthn;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use app::auth::Options;
+use app::auth::{Options, RelyingParty};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use secrecy::SecretString;
 
@@ -27,6 +30,8 @@ pub(crate) use graphql::GraphqlConfig;
 pub(crate) use limits::LimitsConfig;
 pub(crate) use mail::MailConfig;
 pub(crate) use postgres::PostgresConfig;
+pub(crate) use providers::ProvidersConfig;
+pub(crate) use webauthn::WebauthnConfig;
 
 use crate::keys::KeysCommand;
 use crate::people::PeopleCommand;
@@ -79,6 +84,10 @@ pub(crate) struct Config {
     #[command(flatten)]
     pub(crate) limits: LimitsConfig,
     #[command(flatten)]
+    pub(crate) providers: ProvidersConfig,
+    #[command(flatten)]
+    pub(crate) webauthn: WebauthnConfig,
+    #[command(flatten)]
     pub(crate) mail: MailConfig,
     /// The search path, by which PostgreSQL's programs are found.
     #[arg(skip)]
@@ -129,12 +138,18 @@ pub(crate) struct KeyConfig {
 }
 
 impl Config {
+    /// Who we are to security keys, where they are on.
+    pub(crate) fn relying_party(&self) -> Result<Option<RelyingParty>, Exit> {
+        self.webauthn.relying_party(&self.auth.client_url(self.server.listen))
+    }
+
     /// The settings as the sign-in service takes them; codes are kept under `code_key`.
     pub(crate) fn auth_options(&self, code_key: SecretString) -> Result<Options, clients::Error> {
         let breached_passwords = self.limits.breached_passwords()?;
         let rate_limits = self.limits.rate_limits(self.server.env == Environment::Production);
+        let require_elevated_claim = self.webauthn.elevation();
         let options = self.auth.options(self.server.listen, self.mail.is_on(), code_key);
-        Ok(Options { breached_passwords, rate_limits, ..options })
+        Ok(Options { breached_passwords, rate_limits, require_elevated_claim, ..options })
     }
 }
 
@@ -152,6 +167,8 @@ impl CommandLine {
         if matches!(line.command, None | Some(Command::Serve)) {
             unbuilt::refuse()?;
             line.config.auth.check()?;
+            line.config.providers.check()?;
+            line.config.relying_party()?;
             line.config.mail.check(line.config.server.env == Environment::Production)?;
         }
         Ok(line)

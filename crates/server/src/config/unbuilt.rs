@@ -12,10 +12,6 @@ const UNBUILT: &[(&str, &str)] = &[
     ("AWS_S3_BUCKET", "this version keeps files in BRAIN_DATA_DIR; it cannot keep them in S3 yet"),
     ("FIREBASE_CREDENTIALS_PATH", "this version cannot send push notifications yet"),
     ("STRIPE_SECRET_KEY", "this version has no subscriptions yet"),
-    (
-        "GMAIL_SENDER",
-        "this version sends letters through AUTH_SMTP_HOST; it cannot through the Gmail API yet",
-    ),
 ];
 
 /// Refuses a configuration that counts on one of them.

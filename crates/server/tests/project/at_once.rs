@@ -147,7 +147,7 @@ async fn send_again(world: &World, session: &Session, sent: &BTreeMap<String, Va
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_eight_clients_do_is_sound_and_can_be_followed() {
-    let world = crowd().await;
+    let world = Box::pin(crowd()).await;
     let mut follower = Follower::begin(&world, as_person(&person(0))).await;
     let clients: Vec<_> =
         (0..=PEOPLE).map(|number| tokio::spawn(act_at_random(world.clone(), number))).collect();
@@ -165,7 +165,7 @@ async fn whatever_eight_clients_do_is_sound_and_can_be_followed() {
 /// Inserts of twenty messages each: into one chat, into one's own, into all.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sixty_four_writers_meet_no_deadlock() {
-    let world = crowd().await;
+    let world = Box::pin(crowd()).await;
     let chats =
         "insert into chats (id, type, name) select i, 'group', 'Chat ' || i from generate_series(4, 64) i";
     world.pool.execute(chats, &[]).await.unwrap();

@@ -47,6 +47,15 @@ begin
   perform pg_temp.say(team, 3, 'others are not concerned');
   update rule_limits set value = 300 where name = 'messages-per-minute-everywhere';
   update chat_members set sent_count = 0 where chat_id = team;
+  -- several people in one statement: each is counted, in the chat and over all
+  update spent_attempts set times = 0 where kind = 'messages-per-minute-everywhere';
+  insert into messages (chat_id, sender_id, content, as_person)
+  select team, pg_temp.person(1 + i % 3), 'x', pg_temp.person(1 + i % 3) from generate_series(0, 4) i;
+  assert (select array_agg(sent_count order by user_id) = '{2,2,1}' from chat_members
+    where chat_id = team and user_id in (pg_temp.person(1), pg_temp.person(2), pg_temp.person(3)));
+  assert (select array_agg(times order by user_id) = '{2,2,1}' from spent_attempts where kind = 'messages-per-minute-everywhere'
+    and user_id in (pg_temp.person(1), pg_temp.person(2), pg_temp.person(3)));
+  update chat_members set sent_count = 0 where chat_id = team;
 
   -- the rate, for people alone; what is sent again does not count
   perform pg_temp.say(team, 3, 'n' || i) from generate_series(1, 60) i;

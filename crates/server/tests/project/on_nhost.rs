@@ -53,12 +53,12 @@ async fn a_role_without_privileges_can_own_the_project() {
     let open = "mutation ($id: uuid!) { open_direct_chat(args: {user_id: $id}) { id } }";
     let opened = run(&engine, &anna, open, json!({"id": SENDERS[1]})).await.unwrap();
     let chat = &opened["open_direct_chat"]["id"];
-    let send = "mutation ($chat: bigint!) { insert_messages_one(object: {chatId: $chat, content: \"Привет\"}) { id seq } }";
-    let sent = run(&engine, &anna, send, json!({"chat": chat})).await.unwrap();
+    let write = "mutation ($chat: bigint!) { insert_messages_one(object: {chatId: $chat, content: \"Привет\"}) { id seq } }";
+    let sent = run(&engine, &anna, write, json!({"chat": chat})).await.unwrap();
     assert_eq!(sent["insert_messages_one"]["seq"], 1);
-    let read = "{ memberships { unreadCount } my_changes(args: {since: null}) { kind cursor } \
+    let everything = "{ memberships { unreadCount } my_changes(args: {since: null}) { kind cursor } \
                 search_messages(args: {query: \"привет\"}) { excerpt } search_people(args: {query: \"anna\"}) { displayName } }";
-    let seen = run(&engine, &bert, read, json!({})).await.unwrap();
+    let seen = run(&engine, &bert, everything, json!({})).await.unwrap();
     assert_eq!(seen["memberships"], json!([{"unreadCount": 1}]));
     assert_eq!(seen["search_messages"].as_array().unwrap().len(), 1);
     assert_eq!(seen["search_people"], json!([{"displayName": "Anna"}]));

@@ -6,6 +6,8 @@ create table public.people_names (
   user_id uuid not null,
   -- The name from one of its words on, in small letters; ordered by its characters, so that beginnings are a range.
   beginning text collate "C" not null,
+  -- The whole of it, as it was read.
+  name text not null,
   constraint people_names_pkey primary key (beginning, user_id),
   constraint people_names_user_id_fkey foreign key (user_id) references auth.users (id) on delete cascade
 );
@@ -31,20 +33,17 @@ insert into public.people_names_state default values;
 -- Е and ё are one letter, as in most writing. Of an address that stands for a name, what is before the @.
 create function public.folded_name(name text) returns text
 language sql immutable parallel safe
-set search_path = pg_catalog, pg_temp
+-- Without a search path of its own: its names are bound already, and so it becomes a part of the statement that uses it.
 return translate(
-  lower(left(case when name ~ '^[^\s@]+@[^\s@]+$' then split_part(name, '@', 1) else btrim(name) end, 256)), 'ё', 'е'
+  lower(left(
+    case
+      when name ~ '^[^\s@]+@[^\s@]+$' then split_part(name, '@', 1)
+      else btrim(regexp_replace(name, '\s+', ' ', 'g'))
+    end,
+    256
+  )),
+  'ё', 'е'
 );
-
--- Of each of the first five words.
-create function public.name_beginnings(name text) returns setof text
-language sql immutable parallel safe rows 2
-set search_path = pg_catalog, pg_temp
-as $$
-  select distinct array_to_string(words[i:], ' ')
-  from (select regexp_split_to_array(public.folded_name(name), '\s+') as words) split, generate_series(1, 5) as i
-  where array_to_string(words[i:], ' ') <> ''
-$$;
 
 -- Follows what Nhost Auth has written since the last time. Somebody else's transaction may have begun before that and
 -- ended after it, hence the ten minutes; what was imported with an older time is found within the hour.
@@ -56,29 +55,36 @@ declare
   began timestamptz := clock_timestamp();
   state public.people_names_state;
   since timestamptz;
+  changed uuid[];
 begin
   -- Whoever comes meanwhile searches in what there is.
   select s.* into state from public.people_names_state s
-  where s.refreshed_at + least(20 * s.took, '5 seconds') <= began for update skip locked;
+  where s.single and s.refreshed_at + least(20 * s.took, '5 seconds') <= began for update skip locked;
   if not found then
     return;
   end if;
   since := case when state.all_seen_at > now() - interval '1 hour' then state.seen_until - interval '10 minutes' else '-infinity' end;
 
-  insert into public.people_names (user_id, beginning)
-  select u.id, b.beginning
-  from auth.users u, public.name_beginnings(u.display_name) as b (beginning)
-  where u.updated_at >= since and not u.disabled and not u.is_anonymous
-    and not exists (select from public.people_names n where n.user_id = u.id and n.beginning = b.beginning)
-  on conflict do nothing;
-  delete from public.people_names n
-  using auth.users u
-  where u.id = n.user_id and u.updated_at >= since
-    and n.beginning not in (select b.beginning from public.name_beginnings(u.display_name) as b (beginning));
+  changed := array(
+    select u.id from auth.users u
+    where u.updated_at >= since and not u.disabled and not u.is_anonymous
+      and not exists (select from public.people_names n where n.user_id = u.id and n.name = u.display_name)
+  );
+  if cardinality(changed) > 0 then
+    delete from public.people_names n where n.user_id = any (changed);
+    -- From each of the first five words on.
+    insert into public.people_names (user_id, beginning, name)
+    select distinct u.id, array_to_string(split.words[i:], ' '), u.display_name
+    from auth.users u
+    cross join lateral (select string_to_array(public.folded_name(u.display_name), ' ') as words) split
+    cross join lateral generate_series(1, least(cardinality(split.words), 5)) as i
+    where u.id = any (changed);
+  end if;
 
   update public.people_names_state s
   set seen_until = now(), refreshed_at = clock_timestamp(), took = clock_timestamp() - began,
-    all_seen_at = case when since = '-infinity' then now() else s.all_seen_at end;
+    all_seen_at = case when since = '-infinity' then now() else s.all_seen_at end
+  where s.single;
 end
 $$;
 
@@ -92,6 +98,7 @@ create or replace function public.search_people(query text, hasura_session json)
 language plpgsql volatile rows 20
 set search_path = pg_catalog, public, pg_temp
 set enable_seqscan = off
+set jit = off
 as $$
 declare
   caller_id uuid := public.caller_of(hasura_session);
@@ -117,7 +124,7 @@ begin
         order by n.beginning limit 100
       ) n
       join auth.users u on u.id = n.user_id
-      where n.beginning in (select b.beginning from public.name_beginnings(u.display_name) as b (beginning))
+      where strpos(' ' || public.folded_name(u.display_name), ' ' || folded) > 0
       union
       select named.user_id from (
         select s.user_id from public.user_settings s
@@ -126,8 +133,8 @@ begin
       union
       select u.id from auth.users u
       left join public.user_settings s on s.user_id = u.id
-      -- Compared as the column is, without regard to case.
-      where u.email = wanted and coalesce(s.found_by_email, true)
+      -- As the column is compared, hence by its index.
+      where u.email = wanted::public.citext and coalesce(s.found_by_email, true)
     )
     and not exists (select from public.blocks b where b.user_id = p.id and b.blocked_id = caller_id)
   order by lower(p.display_name), p.id

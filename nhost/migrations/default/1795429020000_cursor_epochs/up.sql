@@ -21,7 +21,7 @@ begin
     '%s.%s.%s',
     to_hex((select s.system_identifier from pg_control_system() s)),
     lower(ltrim(left(pg_walfile_name(pg_current_wal_insert_lsn()), 8), '0')),
-    (select e.number from public.cursor_epoch e)
+    (select e.number from public.cursor_epoch e where e.single)
   );
 end
 $$;
@@ -33,6 +33,7 @@ create or replace function public.my_changes(since text, hasura_session json) re
 language plpgsql stable rows 100
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+set jit = off
 as $$
 declare
   caller_id uuid := public.caller_of(hasura_session);

@@ -3,10 +3,12 @@
 
 pub(super) mod anonymous;
 pub(super) mod healthz;
+pub(super) mod idtoken;
 pub(super) mod jwks;
 pub(super) mod mfa;
 pub(super) mod pat;
 pub(super) mod signin_email_password;
+pub(super) mod signin_provider;
 pub(super) mod signin_without_password;
 pub(super) mod signout;
 pub(super) mod signup_email_password;
@@ -21,6 +23,10 @@ pub(super) mod user_password_reset;
 pub(super) mod verification_email;
 pub(super) mod verify;
 pub(super) mod version;
+pub(super) mod webauthn_register;
+pub(super) mod webauthn_signin;
+
+pub(super) use signup_email_password::{Roles, SignUpOptions};
 
 /// What endpoints answer that have nothing to say: the JSON string `"OK"`.
 type Answered = axum::Json<&'static str>;

@@ -28,13 +28,13 @@ pub(in crate::auth) struct SignUp {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct SignUpOptions {
-    pub(super) allowed_roles: Option<Vec<String>>,
-    pub(super) default_role: Option<String>,
-    pub(super) display_name: Option<DisplayName>,
-    pub(super) locale: Option<Locale>,
-    pub(super) metadata: Option<Metadata>,
-    pub(super) redirect_to: Option<RedirectTo>,
+pub(in crate::auth) struct SignUpOptions {
+    pub(in crate::auth) allowed_roles: Option<Vec<String>>,
+    pub(in crate::auth) default_role: Option<String>,
+    pub(in crate::auth) display_name: Option<DisplayName>,
+    pub(in crate::auth) locale: Option<Locale>,
+    pub(in crate::auth) metadata: Option<Metadata>,
+    pub(in crate::auth) redirect_to: Option<RedirectTo>,
 }
 
 pub(in crate::auth) async fn handle(
@@ -100,14 +100,14 @@ pub(in crate::auth) async fn handle(
 
 /// The roles of a new account.
 #[derive(Debug)]
-pub(super) struct Roles {
-    pub(super) default: String,
-    pub(super) allowed: Vec<String>,
+pub(in crate::auth) struct Roles {
+    pub(in crate::auth) default: String,
+    pub(in crate::auth) allowed: Vec<String>,
 }
 
 impl Roles {
     /// What is asked for, where it is a choice among the configured ones.
-    pub(super) fn choose(
+    pub(in crate::auth) fn choose(
         options: &Options,
         allowed: Option<Vec<String>>,
         default: Option<String>,

@@ -25,8 +25,9 @@ const SENDERS: usize = 3;
 /// servers' letters.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// How long a letter belongs to who took it. Longer than any way for letters may take.
-const LEASE_SECONDS: f64 = 120.0;
+/// How long a letter belongs to who took it. Longer than any way for letters may take: at Gmail, two tokens and
+/// two calls of half a minute each.
+const LEASE_SECONDS: f64 = 150.0;
 
 /// The pause after the first failure; each further one doubles it, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
@@ -42,7 +43,8 @@ const LETTERS: &str = "auth_letters_total";
 pub(in crate::auth) fn describe() {
     metrics::describe_counter!(
         LETTERS,
-        "Letters by outcome: sent, failed (tried again), refused (not tried again), late (past its deadline)."
+        "Letters by outcome: sent, failed (tried again), refused (not tried again), \
+         doubtful (perhaps sent, not tried again), late (past its deadline)."
     );
 }
 
@@ -55,6 +57,7 @@ struct Waiting {
     recipient: String,
     variables: BTreeMap<String, String>,
     written_at: f64,
+    is_doubtful: bool,
 }
 
 impl Waiting {
@@ -68,6 +71,7 @@ impl Waiting {
             recipient: row.try_get("recipient")?,
             variables,
             written_at: row.try_get("written_at")?,
+            is_doubtful: row.try_get("is_doubtful")?,
         })
     }
 }
@@ -118,6 +122,8 @@ impl Desk {
                 include_str!("../sql/sweep_tickets.sql"),
                 include_str!("../sql/sweep_codes.sql"),
                 include_str!("../sql/sweep_sessions.sql"),
+                "delete from brain.provider_sign_ins where expires_at < now()",
+                "delete from brain.webauthn_ceremonies where expires_at < now()",
             ] {
                 if let Err(error) = self.auth.0.pool.execute(sql, &[]).await {
                     tracing::warn!(%error, "what has expired cannot be swept");
@@ -132,6 +138,10 @@ impl Desk {
         let pool = &self.auth.0.pool;
         let late = pool.execute("delete from brain.letters where deadline <= now()", &[]).await?;
         count("late", late);
+        // What would be refused now keeps its place, and its next pause short.
+        if self.mailer.pause().is_some() {
+            return Ok(false);
+        }
         let taken = pool.query_opt(include_str!("../sql/take_letter.sql"), &[&LEASE_SECONDS]).await?;
         let Some(row) = taken else { return Ok(false) };
         let waiting = Waiting::from_row(&row)?;
@@ -183,20 +193,30 @@ impl Desk {
 
     async fn postpone(&self, waiting: &Waiting, error: &ClientError) -> Result<(), AuthError> {
         let pause = match error.again() {
-            Again::Never => {
-                tracing::error!(letter.id = %waiting.id, letter.template = waiting.template, %error, "a letter is given up");
-                count("refused", 1);
-                return self.forget(waiting.id).await;
-            }
-            Again::Later => pause_after(waiting.tries),
+            Again::Never => return self.give_up(waiting, error, "refused").await,
+            Again::Once if waiting.is_doubtful => return self.give_up(waiting, error, "doubtful").await,
+            Again::Once | Again::Later => pause_after(waiting.tries),
             Again::After(pause) => pause.max(pause_after(waiting.tries)),
         };
-        tracing::warn!(letter.id = %waiting.id, letter.template = waiting.template, %error, "a letter is tried again later");
+        tracing::warn!(letter.id = %waiting.id, letter.template = waiting.template, error.code = error.code(), pause.seconds = pause.as_secs(), %error, "a letter is tried again later");
         count("failed", 1);
-        let later =
-            "update brain.letters set next_try_at = now() + $2::float8 * interval '1 second' where id = $1";
-        self.auth.0.pool.execute(later, &[&waiting.id, &pause.as_secs_f64()]).await?;
+        let later = "update brain.letters
+            set next_try_at = now() + $2::float8 * interval '1 second', is_doubtful = is_doubtful or $3::boolean
+            where id = $1";
+        let is_doubtful = error.again() == Again::Once;
+        self.auth.0.pool.execute(later, &[&waiting.id, &pause.as_secs_f64(), &is_doubtful]).await?;
         Ok(())
+    }
+
+    async fn give_up(
+        &self,
+        waiting: &Waiting,
+        error: &ClientError,
+        outcome: &'static str,
+    ) -> Result<(), AuthError> {
+        tracing::error!(letter.id = %waiting.id, letter.template = waiting.template, error.code = error.code(), %error, "a letter is given up");
+        count(outcome, 1);
+        self.forget(waiting.id).await
     }
 }
 

@@ -10,5 +10,5 @@ where l.id = (
   for update skip locked
 )
 returning
-  l.id, l.tries, l.template, l.locale, l.recipient, l.variables,
+  l.id, l.tries, l.template, l.locale, l.recipient, l.variables, l.is_doubtful,
   extract(epoch from l.created_at)::float8 as written_at

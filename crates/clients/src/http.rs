@@ -1,0 +1,188 @@
+//! Calls to other people's services over HTTP: one client, with limits in time and size, counted by service.
+//!
+//! It follows no redirect, because what a request carries is for one host, and it keeps no secret: callers hand
+//! them in with each request. Whether a call may be repeated is for its caller to know; [`NoAnswer`] tells what is certain.
+
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use reqwest::redirect::Policy;
+
+use crate::Error;
+
+/// A request.
+pub type Request = http::Request<Vec<u8>>;
+
+/// An answer with its whole body.
+pub type Response = http::Response<Vec<u8>>;
+
+/// No answer that is waited for here is larger.
+const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+
+const REQUESTS: &str = "clients_requests_total";
+const SECONDS: &str = "clients_request_seconds";
+
+/// Limits of a service's calls.
+#[derive(Clone, Copy, Debug)]
+pub struct HttpOptions {
+    /// How long a connection may take to come about.
+    pub connect_timeout: Duration,
+    /// How long a call may take altogether.
+    pub timeout: Duration,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self { connect_timeout: Duration::from_secs(5), timeout: Duration::from_secs(30) }
+    }
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoAnswer {
+    /// The request is none that can be sent.
+    #[error("the request cannot be sent")]
+    Malformed,
+    /// No connection came about: the service has not seen the request.
+    #[error("the service cannot be reached")]
+    Unreachable,
+    /// The time ran out; the service may have done what was asked.
+    #[error("the service did not answer in time")]
+    Silent,
+    /// The connection ended before the answer did; the service may have done what was asked.
+    #[error("the service broke off")]
+    Broken,
+    /// The answer is larger than any that was expected.
+    #[error("the answer is too large")]
+    TooLarge,
+}
+
+impl NoAnswer {
+    fn outcome(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Unreachable => "unreachable",
+            Self::Silent => "silent",
+            Self::Broken => "broken",
+            Self::TooLarge => "too-large",
+        }
+    }
+}
+
+/// A client for one service. Cloning is cheap, and clones share their connections.
+#[derive(Clone, Debug)]
+pub struct Http {
+    client: reqwest::Client,
+    service: &'static str,
+}
+
+impl Http {
+    /// Gets ready; connects to nobody yet. `service` names the service in metrics.
+    pub fn new(service: &'static str, options: HttpOptions) -> Result<Self, Error> {
+        metrics::describe_counter!(REQUESTS, "Calls to other services, by service and outcome.");
+        metrics::describe_histogram!(
+            SECONDS,
+            metrics::Unit::Seconds,
+            "How long calls to other services took."
+        );
+        let client = reqwest::Client::builder()
+            .connect_timeout(options.connect_timeout)
+            .timeout(options.timeout)
+            .redirect(Policy::none())
+            .user_agent(concat!("BrainMessenger/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| Error::ConfigureHttp(error.to_string()))?;
+        Ok(Self { client, service })
+    }
+
+    /// Sends a request, once, and reads its answer, whatever its status.
+    pub async fn send(&self, request: Request) -> Result<Response, NoAnswer> {
+        let began = Instant::now();
+        let result = self.try_send(request).await;
+        let outcome = match &result {
+            Ok(response) => response.status().as_str().to_owned(),
+            Err(none) => none.outcome().to_owned(),
+        };
+        metrics::counter!(REQUESTS, "service" => self.service, "outcome" => outcome).increment(1);
+        metrics::histogram!(SECONDS, "service" => self.service).record(began.elapsed());
+        result
+    }
+
+    async fn try_send(&self, request: Request) -> Result<Response, NoAnswer> {
+        let request = reqwest::Request::try_from(request).map_err(|_| NoAnswer::Malformed)?;
+        let mut answer = self.client.execute(request).await.map_err(|error| explain(&error))?;
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| explain(&error))? {
+            if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+                return Err(NoAnswer::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let mut response = Response::new(body);
+        *response.status_mut() = answer.status();
+        *response.headers_mut() = std::mem::take(answer.headers_mut());
+        Ok(response)
+    }
+}
+
+impl<'c> oauth2::AsyncHttpClient<'c> for Http {
+    type Error = NoAnswer;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, NoAnswer>> + Send + 'c>>;
+
+    fn call(&'c self, request: Request) -> Self::Future {
+        Box::pin(self.send(request))
+    }
+}
+
+fn explain(error: &reqwest::Error) -> NoAnswer {
+    match () {
+        () if error.is_builder() => NoAnswer::Malformed,
+        () if error.is_connect() => NoAnswer::Unreachable,
+        () if error.is_timeout() => NoAnswer::Silent,
+        () => NoAnswer::Broken,
+    }
+}
+
+/// Whether a service may be called at this address: by HTTPS, or on this machine.
+pub fn is_safe_address(url: &str) -> bool {
+    let Ok(uri) = url.parse::<http::Uri>() else { return false };
+    let host = uri.host().unwrap_or_default();
+    let is_here = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+    !host.is_empty() && (uri.scheme_str() == Some("https") || (uri.scheme_str() == Some("http") && is_here))
+}
+
+/// The value of `name=value&…` in the form that HTML forms have.
+pub(crate) fn form(fields: &[(&str, &str)]) -> Vec<u8> {
+    let mut text = oauth2::url::form_urlencoded::Serializer::new(String::new());
+    text.extend_pairs(fields);
+    text.finish().into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_leaves_the_machine_is_encrypted() {
+        for good in
+            ["https://gmail.googleapis.com", "http://127.0.0.1:9999/x", "http://[::1]:1", "http://localhost"]
+        {
+            assert!(is_safe_address(good), "{good}");
+        }
+        for bad in [
+            "http://gmail.googleapis.com",
+            "ftp://localhost",
+            "localhost:1",
+            "",
+            "https://",
+            "http://127.0.0.1.evil.example",
+        ] {
+            assert!(!is_safe_address(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_form_is_escaped() {
+        assert_eq!(form(&[("a", "b c"), ("d", "&=ü")]), b"a=b+c&d=%26%3D%C3%BC");
+    }
+}

@@ -1,0 +1,177 @@
+//! How much of a mailbox is used: units in the last minute, letters today, and until when Google wants to be left alone.
+//!
+//! Google counts by itself; this keeps the server from finding out by refusals. It is kept in memory: several
+//! servers with one mailbox share Google's limits and must share the settings out.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// What a letter costs of a mailbox's units (Gmail API, "Usage limits").
+pub(super) const UNITS_PER_LETTER: u32 = 100;
+
+const MINUTE_SECONDS: i64 = 60;
+const DAY_SECONDS: i64 = 24 * 3600;
+
+const UNITS_USED: &str = "gmail_units_used";
+const UNITS_LEFT: &str = "gmail_units_left";
+const LETTERS_TODAY: &str = "gmail_letters_today";
+const LETTERS_LEFT: &str = "gmail_letters_left_today";
+
+/// Why a letter must wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spent {
+    /// The units of this minute are used.
+    Minute(Duration),
+    /// The letters of today are sent.
+    Day(Duration),
+    /// Google asked to be left alone.
+    Held(Duration),
+}
+
+/// A mailbox's use.
+#[derive(Debug)]
+pub(super) struct Quota {
+    units_per_minute: u32,
+    letters_per_day: u32,
+    /// When the letters of the last minute were sent, in seconds since 1970.
+    recent: VecDeque<i64>,
+    day: i64,
+    today: u32,
+    held_until: i64,
+}
+
+impl Quota {
+    pub(super) fn new(units_per_minute: u32, letters_per_day: u32) -> Self {
+        metrics::describe_gauge!(
+            UNITS_USED,
+            "Units of the Gmail mailbox that the last minute's letters used."
+        );
+        metrics::describe_gauge!(UNITS_LEFT, "Units of the Gmail mailbox that are left in this minute.");
+        metrics::describe_gauge!(
+            LETTERS_TODAY,
+            "Letters sent through Gmail since midnight (UTC) or the start."
+        );
+        metrics::describe_gauge!(LETTERS_LEFT, "Letters that may still be sent through Gmail today.");
+        let recent = VecDeque::new();
+        Self { units_per_minute, letters_per_day, recent, day: 0, today: 0, held_until: 0 }
+    }
+
+    /// Takes a letter's share, or says how long to wait.
+    pub(super) fn take(&mut self, now: i64) -> Result<(), Spent> {
+        self.turn(now);
+        self.check(now)?;
+        self.recent.push_back(now);
+        self.today += 1;
+        self.tell(now);
+        Ok(())
+    }
+
+    /// How long no letter has a share.
+    pub(super) fn pause(&mut self, now: i64) -> Option<Duration> {
+        self.turn(now);
+        match self.check(now) {
+            Ok(()) => None,
+            Err(Spent::Minute(pause) | Spent::Day(pause) | Spent::Held(pause)) => Some(pause),
+        }
+    }
+
+    fn check(&self, now: i64) -> Result<(), Spent> {
+        if now < self.held_until {
+            return Err(Spent::Held(seconds(self.held_until - now)));
+        }
+        if self.today >= self.letters_per_day {
+            return Err(Spent::Day(seconds((self.day + 1) * DAY_SECONDS - now)));
+        }
+        if let Some(oldest) = self.recent.front()
+            && self.units_used() + UNITS_PER_LETTER > self.units_per_minute
+        {
+            return Err(Spent::Minute(seconds(oldest + MINUTE_SECONDS + 1 - now)));
+        }
+        Ok(())
+    }
+
+    /// Gives back the share of a letter that Google has not seen.
+    pub(super) fn give_back(&mut self, now: i64) {
+        self.recent.pop_back();
+        self.today = self.today.saturating_sub(1);
+        self.tell(now);
+    }
+
+    /// Nothing is sent for so long.
+    pub(super) fn hold(&mut self, now: i64, pause: Duration) {
+        let pause = i64::try_from(pause.as_secs()).unwrap_or(DAY_SECONDS).min(DAY_SECONDS);
+        self.held_until = self.held_until.max(now + pause);
+    }
+
+    /// Ends a wait: whoever mended the credentials should not have to.
+    pub(super) fn release(&mut self) {
+        self.held_until = 0;
+    }
+
+    /// Shows where it stands.
+    pub(super) fn tell(&mut self, now: i64) {
+        self.turn(now);
+        let used = self.units_used();
+        metrics::gauge!(UNITS_USED).set(f64::from(used));
+        metrics::gauge!(UNITS_LEFT).set(f64::from(self.units_per_minute.saturating_sub(used)));
+        metrics::gauge!(LETTERS_TODAY).set(f64::from(self.today));
+        metrics::gauge!(LETTERS_LEFT).set(f64::from(self.letters_per_day.saturating_sub(self.today)));
+    }
+
+    fn units_used(&self) -> u32 {
+        u32::try_from(self.recent.len()).unwrap_or(u32::MAX).saturating_mul(UNITS_PER_LETTER)
+    }
+
+    /// Forgets the minutes and days that are over.
+    fn turn(&mut self, now: i64) {
+        while self.recent.front().is_some_and(|sent| now - sent > MINUTE_SECONDS) {
+            self.recent.pop_front();
+        }
+        let day = now.div_euclid(DAY_SECONDS);
+        if day != self.day {
+            (self.day, self.today) = (day, 0);
+        }
+    }
+}
+
+fn seconds(number: i64) -> Duration {
+    Duration::from_secs(u64::try_from(number).unwrap_or(0).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: i64 = 20_000 * DAY_SECONDS + DAY_SECONDS / 2;
+
+    #[test]
+    fn a_minute_has_so_many_units() {
+        let mut quota = Quota::new(250, 100);
+        assert_eq!([quota.take(NOON), quota.take(NOON + 10)], [Ok(()), Ok(())]);
+        assert_eq!(quota.take(NOON + 30), Err(Spent::Minute(Duration::from_secs(31))));
+        assert_eq!(quota.take(NOON + 61), Ok(()));
+        assert_eq!(quota.take(NOON + 61), Err(Spent::Minute(Duration::from_secs(10))));
+    }
+
+    #[test]
+    fn a_day_has_so_many_letters() {
+        let mut quota = Quota::new(6000, 2);
+        assert_eq!([quota.take(NOON), quota.take(NOON)], [Ok(()), Ok(())]);
+        assert_eq!(quota.take(NOON + 1), Err(Spent::Day(Duration::from_secs(12 * 3600 - 1))));
+        quota.give_back(NOON + 1);
+        assert_eq!(quota.take(NOON + 1), Ok(()));
+        assert_eq!(quota.take(NOON + DAY_SECONDS / 2), Ok(()));
+    }
+
+    #[test]
+    fn a_wait_holds_until_it_is_over_or_lifted() {
+        let mut quota = Quota::new(6000, 100);
+        quota.hold(NOON, Duration::from_secs(30));
+        quota.hold(NOON, Duration::from_secs(3));
+        assert_eq!(quota.take(NOON + 29), Err(Spent::Held(Duration::from_secs(1))));
+        assert_eq!(quota.take(NOON + 30), Ok(()));
+        quota.hold(NOON + 30, Duration::from_secs(30));
+        quota.release();
+        assert_eq!(quota.take(NOON + 31), Ok(()));
+    }
+}
