@@ -34,6 +34,14 @@ impl Dice {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % sides
     }
+
+    fn choose(&mut self, [first, second, third]: [Value; 3]) -> Value {
+        match self.throw(3) {
+            0 => first,
+            1 => second,
+            _ => third,
+        }
+    }
 }
 
 struct Library {
@@ -99,8 +107,8 @@ fn round(dice: &mut Dice, number: u64, document: &str) -> Vec<(Session, GraphqlR
             ("s", json!(shelf)),
             ("l", json!(label)),
             ("z", json!(if dice.throw(3) == 0 { size % 89 } else { size })),
-            ("m", [json!(null), json!({"a": [1, "x\"y"]}), json!("NULL")][dice.throw(3) as usize].clone()),
-            ("t", [json!(null), json!([]), json!(["a,b", "\"", "NULL"])][dice.throw(3) as usize].clone()),
+            ("m", dice.choose([json!(null), json!({"a": [1, "x\"y"]}), json!("NULL")])),
+            ("t", dice.choose([json!(null), json!([]), json!(["a,b", "\"", "NULL"])])),
         ]);
         variables.retain(|name, _| document.contains(&format!("${name}:")));
         (session, GraphqlRequest::new(document, variables))
