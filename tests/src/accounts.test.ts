@@ -16,7 +16,11 @@ describe("accounts", () => {
 
   // The keys are the server's own, so that they can be rotated.
   before(async () => {
-    server = await Server.start({ AUTH_ANONYMOUS_USERS_ENABLED: "true", NHOST_JWT_SECRET: "" });
+    server = await Server.start({
+      AUTH_ANONYMOUS_USERS_ENABLED: "true",
+      AUTH_JWT_CUSTOM_CLAIMS: JSON.stringify({ language: "locale", "all-roles": "roles[*].role" }),
+      NHOST_JWT_SECRET: "",
+    });
   });
   after(() => server?.remove());
 
@@ -139,6 +143,34 @@ describe("accounts", () => {
     await graphql(server, me, remove, { id: there.refreshTokenId });
     await cutOff(live);
     assert.equal((await refresh(there)).status, 401);
+  });
+
+  test("custom claims are read from the project, and a wrong path stops the start", async () => {
+    const { accessToken } = await enter("signup", someone());
+    const payload = JSON.parse(Buffer.from(accessToken.split(".")[1], "base64url").toString());
+    const claims = payload["https://hasura.io/jwt/claims"];
+    assert.equal(claims["x-hasura-language"], "en");
+    assert.equal(claims["x-hasura-all-roles"].length, '{"me","user"}'.length);
+    const wrong = Server.start({ AUTH_JWT_CUSTOM_CLAIMS: '{"x":"no.such.field"}' });
+    await assert.rejects(wrong, /AUTH_JWT_CUSTOM_CLAIMS: .*no/);
+  });
+
+  test("a network that guesses is told to wait, wherever Auth answers", async () => {
+    const guess = (path: string) =>
+      fetch(`${server.address}${path}/signin/email-password`, {
+        method: "POST",
+        // As a proxy on this machine would pass it on.
+        headers: { "content-type": "application/json", "x-forwarded-for": "203.0.113.9" },
+        body: JSON.stringify({ email: "nobody@example.org", password }),
+      });
+    const statuses = [];
+    for (let number = 0; number < 12; number += 1) {
+      statuses.push((await guess(number % 2 === 0 ? "/v1" : "/v1/auth")).status);
+    }
+    assert.deepEqual(statuses, [...Array(10).fill(401), 429, 429]);
+    const refused = await guess("/v1");
+    assert(Number(refused.headers.get("retry-after")) > 0);
+    assert.equal((await refused.json()).error, "too-many-requests");
   });
 
   test("an operator blocks, lets in, verifies and deletes from the command line", async () => {

@@ -50,7 +50,13 @@ export class Server {
     // Started by root, the database runs as another user, who must be able to enter.
     await chmod(root, 0o755);
     const server = new Server(root, await freePort(), settings);
-    await server.startAgain();
+    try {
+      await server.startAgain();
+    } catch (error) {
+      server.child = null;
+      await server.remove();
+      throw error;
+    }
     return server;
   }
 

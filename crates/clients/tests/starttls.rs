@@ -142,7 +142,7 @@ async fn a_letter_goes_encrypted_to_a_server_that_is_trusted() {
     let file = std::env::temp_dir().join(format!("brain-starttls-{}.pem", uuid::Uuid::new_v4()));
     std::fs::write(&file, authority).unwrap();
     let mut sender = Command::new(std::env::current_exe().unwrap());
-    sender.args(["--exact", "sends_one_letter", "--ignored"]);
+    sender.args(["--exact", "starttls::sends_one_letter", "--ignored"]);
     sender.env("SSL_CERT_FILE", &file).env(PORT, server.port.to_string());
     let output = tokio::task::spawn_blocking(move || sender.output().unwrap()).await.unwrap();
     std::fs::remove_file(&file).unwrap();

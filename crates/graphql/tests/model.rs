@@ -48,10 +48,11 @@ fn tapes(requests: usize) -> impl Strategy<Value = (Vec<u8>, Vec<Vec<u8>>)> {
     (tape(900), proptest::collection::vec(tape(300), 1..requests))
 }
 
+/// Runs `check` on a database of its own.
 fn property<S: Strategy>(
     part: u32,
     strategy: &S,
-    check: impl AsyncFn(&Pool, S::Value) -> Result<(), TestCaseError>,
+    check: &impl AsyncFn(&Pool, S::Value) -> Result<(), TestCaseError>,
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let database = runtime.block_on(TestDatabase::create(&[]));
@@ -67,7 +68,7 @@ fn property<S: Strategy>(
 
 #[test]
 fn what_is_read_is_what_there_is_to_see() {
-    property(4, &tapes(24), async |pool, (of_world, of_requests)| {
+    property(4, &tapes(24), &async |pool, (of_world, of_requests)| {
         let world = World::new(&mut Tape::new(&of_world));
         let stage = Box::pin(Stage::new(pool, &world)).await;
         for bytes in of_requests {
@@ -106,11 +107,11 @@ fn what_is_read_is_what_there_is_to_see() {
 
 #[test]
 fn what_is_written_is_what_may_be_and_all_or_nothing() {
-    property(4, &tapes(24), async |pool, (of_world, of_requests)| {
+    property(4, &tapes(24), &async |pool, (of_world, of_requests)| {
         let world = World::new(&mut Tape::new(&of_world));
         let stage = Box::pin(Stage::new(pool, &world)).await;
         let mut rows = world.rows.clone();
-        let mut done = String::new();
+        let mut done = Vec::new();
         for bytes in of_requests {
             let mut tape = Tape::new(&bytes);
             let limited = !tape.chance(25);
@@ -127,8 +128,9 @@ fn what_is_written_is_what_may_be_and_all_or_nothing() {
                 .map(|(at, one)| writer.mutation(&format!("r{at}"), one))
                 .collect();
             let (text, variables) = writer.finish("mutation", &written);
-            done += &format!("{}: {text}\n{variables:?}\n", if limited { "user" } else { "admin" });
-            let story = || format!("{}{:#}\n{done}", world.sql(), world.metadata());
+            let who = if limited { "user" } else { "admin" };
+            done.push(format!("{who}: {text}\n{variables:?}"));
+            let story = || format!("{}{:#}\n{}", world.sql(), world.metadata(), done.join("\n"));
             let mut scene = Scene { world: &world, rows: rows.clone(), limited, faults: BTreeSet::new() };
             let expected: Vec<Value> = mutations.iter().map(|one| scene.apply(one)).collect();
             match Box::pin(stage.run(limited, &text, &variables)).await {
@@ -152,7 +154,9 @@ fn what_is_written_is_what_may_be_and_all_or_nothing() {
                     rows = scene.rows;
                 }
             }
-            rows.iter_mut().for_each(|rows| rows.sort());
+            for rows in &mut rows {
+                rows.sort();
+            }
             let there = Box::pin(stage.rows(&world)).await;
             prop_assert_eq!(&rows, &there, "{}", story());
         }
@@ -162,7 +166,7 @@ fn what_is_written_is_what_may_be_and_all_or_nothing() {
 
 #[test]
 fn what_may_not_be_seen_cannot_be_asked_for() {
-    property(8, &tapes(2), async |pool, (of_world, _)| {
+    property(8, &tapes(2), &async |pool, (of_world, _)| {
         let world = World::new(&mut Tape::new(&of_world));
         let stage = Box::pin(Stage::new(pool, &world)).await;
         for request in forbidden::requests(&world) {
@@ -181,7 +185,7 @@ fn what_may_not_be_seen_cannot_be_asked_for() {
 
 #[test]
 fn what_is_streamed_comes_once_and_in_order() {
-    property(8, &tapes(12), async |pool, (of_world, of_requests)| {
+    property(8, &tapes(12), &async |pool, (of_world, of_requests)| {
         let world = World::new(&mut Tape::new(&of_world));
         let stage = Box::pin(Stage::new(pool, &world)).await;
         for bytes in of_requests {

@@ -35,8 +35,12 @@ impl Dice {
         (self.0 >> 33) % sides
     }
 
-    fn place(&mut self, places: u64) -> usize {
-        usize::try_from(self.throw(places)).unwrap()
+    fn choose(&mut self, [first, second, third]: [Value; 3]) -> Value {
+        match self.throw(3) {
+            0 => first,
+            1 => second,
+            _ => third,
+        }
     }
 }
 
@@ -103,8 +107,8 @@ fn round(dice: &mut Dice, number: u64, document: &str) -> Vec<(Session, GraphqlR
             ("s", json!(shelf)),
             ("l", json!(label)),
             ("z", json!(if dice.throw(3) == 0 { size % 89 } else { size })),
-            ("m", [json!(null), json!({"a": [1, "x\"y"]}), json!("NULL")][dice.place(3)].clone()),
-            ("t", [json!(null), json!([]), json!(["a,b", "\"", "NULL"])][dice.place(3)].clone()),
+            ("m", dice.choose([json!(null), json!({"a": [1, "x\"y"]}), json!("NULL")])),
+            ("t", dice.choose([json!(null), json!([]), json!(["a,b", "\"", "NULL"])])),
         ]);
         variables.retain(|name, _| document.contains(&format!("${name}:")));
         (session, GraphqlRequest::new(document, variables))

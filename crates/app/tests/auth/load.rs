@@ -2,7 +2,7 @@
 //! run by `make signins`: on a busy machine the two figures mean something beside each other alone.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -14,7 +14,7 @@ use tower::ServiceExt;
 
 use super::service::{PASSWORD, Service, json_request, text};
 
-const SIGN_INS: usize = 2_000;
+const SIGN_INS: u32 = 2_000;
 
 /// How many sign in at once, and how many read.
 const COMING: usize = 16;
@@ -53,7 +53,7 @@ async fn beside<T>(router: &axum::Router, token: &str, work: impl Future<Output 
 }
 
 async fn sign_in_all(router: &axum::Router) -> Duration {
-    let (begun, next) = (Instant::now(), Arc::new(AtomicUsize::new(0)));
+    let (begun, next) = (Instant::now(), Arc::new(AtomicU32::new(0)));
     let person = |_| {
         let (router, next) = (router.clone(), Arc::clone(&next));
         tokio::spawn(async move {
@@ -87,7 +87,10 @@ async fn readers_beside_two_thousand_sign_ins() {
     let ((), after) = beside(&router, token, rest()).await;
     alone.extend(after);
     alone.sort_unstable();
-    eprintln!("{SIGN_INS} sign-ins, {COMING} at once: {:.1} a second", SIGN_INS as f64 / took.as_secs_f64());
+    eprintln!(
+        "{SIGN_INS} sign-ins, {COMING} at once: {:.1} a second",
+        f64::from(SIGN_INS) / took.as_secs_f64()
+    );
     for (name, times) in [("without sign-ins", &alone), ("beside them", &busy)] {
         let [half, most] = [50, 99].map(|percent| percentile(times, percent));
         eprintln!("{READING} readers {name}: {} answers, p50 {half:.2?}, p99 {most:.2?}", times.len());

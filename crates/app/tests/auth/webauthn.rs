@@ -277,3 +277,28 @@ async fn what_guards_an_account_asks_for_the_key_where_the_settings_want_it() {
     let elevated = service.post_as(token, "/elevate/webauthn/verify", body).await.body;
     service.post_as(text(&elevated["session"]["accessToken"]), "/user/password", change).await.assert_ok();
 }
+
+#[tokio::test]
+async fn whoever_has_the_address_gets_rid_of_a_strangers_key() {
+    let service = service().await;
+    let mut strangers = Authenticator::new();
+    for (email, by_code) in [("ann@example.com", true), ("bob@example.com", false)] {
+        strangers = Authenticator::new();
+        assert_eq!(sign_up(&service, email, &mut strangers).await.status, StatusCode::OK);
+        if by_code {
+            service.post("/signin/otp/email", json!({ "email": email })).await.assert_ok();
+            let letter = service.letter("signin-otp", email).await;
+            let body = json!({ "email": email, "otp": letter["code"] });
+            assert_eq!(service.post("/signin/otp/email/verify", body).await.status, StatusCode::OK);
+        } else {
+            service.post("/user/password/reset", json!({ "email": email })).await.assert_ok();
+            let letter = service.letter("password-reset", email).await;
+            service.visit(&letter).await;
+        }
+        sign_in(&service, &mut strangers).await.assert_invalid("not valid");
+    }
+    assert_eq!(service.count("select count(*) from brain.passkeys").await, 0);
+    // The same key under another address is no key of somebody else's any more; twice it is.
+    assert_eq!(sign_up(&service, "dan@example.com", &mut strangers).await.status, StatusCode::OK);
+    sign_up(&service, "eve@example.com", &mut strangers).await.assert_invalid("the key is known");
+}

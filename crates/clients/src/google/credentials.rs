@@ -111,6 +111,8 @@ pub(super) struct Stamp {
     changed_at: Option<SystemTime>,
     length: u64,
     inode: u64,
+    /// Who may read it.
+    mode: u32,
 }
 
 impl Stamp {
@@ -120,7 +122,20 @@ impl Stamp {
         if about.len() > MAX_FILE_BYTES {
             return Err(unusable(path, &"larger than any of Google's"));
         }
-        Ok(Self { changed_at: about.modified().ok(), length: about.len(), inode: about.ino() })
+        Ok(Self {
+            changed_at: about.modified().ok(),
+            length: about.len(),
+            inode: about.ino(),
+            mode: about.mode(),
+        })
+    }
+
+    /// Tells the operator where others may read the key.
+    pub(super) fn warn(&self, path: &Path) {
+        if self.mode & 0o077 != 0 {
+            let mode = format!("{:o}", self.mode & 0o777);
+            tracing::warn!(path = %path.display(), mode, "a credentials file should be its owner's alone (chmod 600)");
+        }
     }
 }
 

@@ -187,6 +187,7 @@ impl Tokens {
         {
             return Ok(credentials.clone());
         }
+        stamp.warn(path);
         let credentials = CredentialsFile::read(path).await?.credentials(subject.clone())?;
         *kept = Kept { file: Some((stamp, credentials.clone())), ..Kept::default() };
         Ok(credentials)

@@ -189,7 +189,7 @@ impl Scene<'_> {
             self.faults.insert(CONSTRAINT);
         }
         self.check(table, &new, before, |write| write.update.as_ref());
-        self.rows[table][at] = new.clone();
+        self.rows[table][at].clone_from(&new);
         Some(new)
     }
 
@@ -229,7 +229,7 @@ impl Scene<'_> {
                 self.faults.insert(CONSTRAINT);
             }
             self.check(table, &new, &before, |write| write.update.as_ref());
-            self.rows[table][at] = new.clone();
+            self.rows[table][at].clone_from(&new);
             written.push(new);
         }
         self.check_keys();

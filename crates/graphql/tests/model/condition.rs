@@ -129,22 +129,8 @@ impl Condition {
 
     fn evaluate(&self, view: View<'_>, table: usize, row: &Row, root: &Row) -> Option<bool> {
         match self {
-            Self::And(all) => {
-                let values = all.iter().map(|one| one.evaluate(view, table, row, root));
-                values.fold(Some(true), |so_far, value| match (so_far, value) {
-                    (Some(false), _) | (_, Some(false)) => Some(false),
-                    (Some(true), Some(true)) => Some(true),
-                    _ => None,
-                })
-            }
-            Self::Or(any) => {
-                let values = any.iter().map(|one| one.evaluate(view, table, row, root));
-                values.fold(Some(false), |so_far, value| match (so_far, value) {
-                    (Some(true), _) | (_, Some(true)) => Some(true),
-                    (Some(false), Some(false)) => Some(false),
-                    _ => None,
-                })
-            }
+            Self::And(all) => joined(all.iter().map(|one| one.evaluate(view, table, row, root)), false),
+            Self::Or(any) => joined(any.iter().map(|one| one.evaluate(view, table, row, root)), true),
             Self::Not(inner) => inner.evaluate(view, table, row, root).map(|value| !value),
             Self::Compare(column, operator, operand) => compare(&row[*column], *operator, operand, row, root),
             Self::Related(place, inner) => {
@@ -168,6 +154,19 @@ impl Condition {
                 Some(rows.any(|found| inner.evaluate(view, *other, found, root) == Some(true)))
             }
         }
+    }
+}
+
+/// Values joined by `and`, which one false decides, or by `or`, which one true does. What is not known otherwise
+/// makes the whole unknown.
+fn joined(values: impl Iterator<Item = Option<bool>>, decides: bool) -> Option<bool> {
+    let values: Vec<Option<bool>> = values.collect();
+    if values.contains(&Some(decides)) {
+        Some(decides)
+    } else if values.contains(&None) {
+        None
+    } else {
+        Some(!decides)
     }
 }
 
@@ -209,15 +208,9 @@ fn compare(left: &Cell, operator: Operator, operand: &Operand, row: &Row, root: 
 }
 
 impl Condition {
-    /// A condition for a permission of table `root`, at `table` to which relationships have led from there.
-    pub(crate) fn of_permission(
-        tape: &mut Tape<'_>,
-        world: &World,
-        table: usize,
-        root: usize,
-        depth: usize,
-    ) -> Self {
-        let inner = |tape: &mut Tape<'_>| Self::of_permission(tape, world, table, root, depth - 1);
+    /// A condition for a permission, at `table`, to which relationships may have led.
+    pub(crate) fn of_permission(tape: &mut Tape<'_>, world: &World, table: usize, depth: usize) -> Self {
+        let inner = |tape: &mut Tape<'_>| Self::of_permission(tape, world, table, depth - 1);
         let relationships = &world.tables[table].relationships;
         match tape.below(if depth == 0 { 3 } else { 8 }) {
             3 => Self::Not(Box::new(inner(tape))),
@@ -226,11 +219,11 @@ impl Condition {
             6 if !relationships.is_empty() => {
                 let place = tape.below(relationships.len());
                 let target = relationships[place].target;
-                Self::Related(place, Box::new(Self::of_permission(tape, world, target, root, depth - 1)))
+                Self::Related(place, Box::new(Self::of_permission(tape, world, target, depth - 1)))
             }
             7 => {
                 let other = tape.below(world.tables.len());
-                Self::Exists(other, Box::new(Self::of_permission(tape, world, other, root, depth - 1)))
+                Self::Exists(other, Box::new(Self::of_permission(tape, world, other, depth - 1)))
             }
             _ => {
                 let column = tape.below(world.tables[table].columns.len());

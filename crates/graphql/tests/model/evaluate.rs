@@ -116,7 +116,7 @@ fn objects(view: View<'_>, list: &List, rows: &[&Row], fields: &Fields) -> Value
 
 /// A list of which any order will do.
 pub(crate) fn in_any_order(items: Vec<Value>) -> Value {
-    json!({ANY_ORDER: items})
+    Value::Object(Map::from_iter([(ANY_ORDER.to_owned(), Value::Array(items))]))
 }
 
 /// What a query shows of a row.

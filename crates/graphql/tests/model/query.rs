@@ -163,9 +163,9 @@ impl Maker<'_, '_> {
             let column = *self.tape.pick(&columns);
             let ty = self.world.tables[table].columns[column].ty;
             numbers.push(match self.tape.below(3) {
-                1 if ty.is_number() => Number::Of(*self.tape.pick(&OF_NUMBERS), column),
+                1 if ty.is_number() => Number::Of(self.tape.pick::<&str>(&OF_NUMBERS), column),
                 1 | 2 if !matches!(ty, Type::Bool | Type::Uuid) => {
-                    Number::Of(*self.tape.pick(&OF_ORDERED), column)
+                    Number::Of(self.tape.pick::<&str>(&OF_ORDERED), column)
                 }
                 2 => Number::Count(
                     self.tape.some(&columns, 40).into_iter().copied().collect(),

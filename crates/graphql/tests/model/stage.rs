@@ -20,11 +20,11 @@ pub(crate) struct Stage {
 impl World {
     /// The statements that make the tables, empty them of what was there, and fill them.
     pub(crate) fn sql(&self) -> String {
-        let mut sql = "drop schema public cascade; create schema public;\n".to_owned();
+        let mut statements = vec!["drop schema public cascade; create schema public".to_owned()];
         for table in &self.tables {
             if let Some(of) = table.view_of {
                 let of = &self.tables[of].name;
-                sql += &format!("create view {} as select * from {of} where id % 2 = 1;\n", table.name);
+                statements.push(format!("create view {} as select * from {of} where id % 2 = 1", table.name));
                 continue;
             }
             let mut parts: Vec<String> = Vec::new();
@@ -41,7 +41,7 @@ impl World {
                 let target = &self.tables[key.target].name;
                 parts.push(format!("foreign key ({}) references {target} ({other})", own.join(", ")));
             }
-            sql += &format!("create table {} ({});\n", table.name, parts.join(", "));
+            statements.push(format!("create table {} ({})", table.name, parts.join(", ")));
         }
         for (table, rows) in self.tables.iter().zip(&self.rows) {
             if table.view_of.is_some() {
@@ -49,10 +49,10 @@ impl World {
             }
             for row in rows {
                 let values: Vec<String> = row.iter().map(Cell::sql).collect();
-                sql += &format!("insert into {} values ({});\n", table.name, values.join(", "));
+                statements.push(format!("insert into {} values ({})", table.name, values.join(", ")));
             }
         }
-        sql
+        statements.join(";\n") + ";\n"
     }
 
     /// The metadata of one database, as JSON.

@@ -301,7 +301,7 @@ fn table(tape: &mut Tape<'_>, number: usize, earlier: &[Table]) -> Table {
         column("secret", Type::Text, true),
     ];
     let types = [Type::Int, Type::Text, Type::Bool, Type::BigInt, Type::Numeric, Type::Date, Type::Uuid];
-    for place in 0..1 + tape.below(4) {
+    for place in 0..=tape.below(4) {
         let ty = *tape.pick(&types);
         columns.push(column(&format!("c{place}"), ty, tape.chance(60)));
     }
@@ -334,11 +334,8 @@ fn read(tape: &mut Tape<'_>, world: &World, number: usize) -> Option<Read> {
     if (limit.is_some() || columns.is_empty() || tape.chance(70)) && !columns.contains(&ID) {
         columns.insert(0, ID);
     }
-    let filter = if tape.chance(50) {
-        Condition::TRUE
-    } else {
-        Condition::of_permission(tape, world, number, number, 3)
-    };
+    let filter =
+        if tape.chance(50) { Condition::TRUE } else { Condition::of_permission(tape, world, number, 3) };
     Some(Read { columns, filter, limit, aggregates: tape.chance(70) })
 }
 

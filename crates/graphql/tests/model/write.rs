@@ -74,7 +74,7 @@ pub(crate) struct Conflict {
 pub(crate) fn write(tape: &mut Tape<'_>, world: &World, table: usize) -> Write {
     let all = writable(world, table);
     let check = |tape: &mut Tape<'_>| {
-        if tape.chance(65) { Condition::TRUE } else { Condition::of_permission(tape, world, table, table, 2) }
+        if tape.chance(65) { Condition::TRUE } else { Condition::of_permission(tape, world, table, 2) }
     };
     let rules = |tape: &mut Tape<'_>, keys: bool| {
         let mut columns: Vec<usize> = tape.some(&all, 80).into_iter().copied().collect();

@@ -22,7 +22,7 @@ pub(crate) struct GraphqlConfig {
     /// How many requests a batch may hold
     #[arg(long, env = "BRAIN_GRAPHQL_MAX_BATCH", value_name = "N", default_value_t = 50)]
     max_batch: usize,
-    /// How long a statement of a caller's may run, in seconds; it is never more than BRAIN_PG_STATEMENT_TIMEOUT
+    /// How long a statement of a caller's may run, in seconds; it is never more than `BRAIN_PG_STATEMENT_TIMEOUT`
     #[arg(long, env = "BRAIN_GRAPHQL_MAX_SECONDS", value_name = "SECONDS", default_value_t = 0)]
     max_seconds: u64,
     /// The largest body of a request, and the largest message on a socket
@@ -46,7 +46,7 @@ pub(crate) struct GraphqlConfig {
     #[arg(long, env = "BRAIN_GRAPHQL_METADATA_API", value_name = "BOOL", default_value_t = false,
           action = clap::ArgAction::Set)]
     pub(crate) metadata_api: bool,
-    /// Whether GraphiQL is served at /graphiql; without this it is, unless BRAIN_ENV is production
+    /// Whether GraphiQL is served at /graphiql; without this it is, unless `BRAIN_ENV` is production
     #[arg(long, env = "BRAIN_GRAPHIQL", value_name = "BOOL", action = clap::ArgAction::Set)]
     graphiql: Option<bool>,
 }

@@ -6,6 +6,7 @@ use axum::extract::State;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use db::tokio_postgres::Row;
+use db::tokio_postgres::error::SqlState;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -139,7 +140,14 @@ async fn insert_user(
                 &options.gravatar_enabled,
             ],
         )
-        .await?;
+        .await;
+    let row = match row {
+        // The key belongs to somebody, and its answer is only known here.
+        Err(error) if error.sqlstate() == Some(&SqlState::UNIQUE_VIOLATION) => {
+            return Err(AuthError::InvalidRequest("the key is known".to_owned()));
+        }
+        row => row?,
+    };
     Ok(row.ok_or(AuthError::EmailAlreadyInUse)?.try_get("id")?)
 }
 

@@ -1,6 +1,7 @@
 -- Uses up the ticket ($1, its digest) of a link, does what it proves, and tells who it was for.
 -- A link to sign in that verifies the address: whoever made the account need not be the one who has the
--- address, so their password and sessions end.
+-- address, so their password and sessions end. So do, there and where a forgotten password is replaced, their security
+-- keys and links to other services.
 -- No row: it is unknown, used, expired, or its person is shut out.
 with used as (
   delete from brain.tickets
@@ -28,6 +29,18 @@ strangers as (
   delete from auth.refresh_tokens t
   using used, auth.users u
   where used.kind = 'passwordlessEmail' and u.id = used.user_id and t.user_id = u.id and not u.email_verified
+),
+their_keys as (
+  delete from auth.user_security_keys k
+  using used, auth.users u
+  where used.kind in ('passwordlessEmail', 'passwordReset') and u.id = used.user_id and k.user_id = u.id
+    and not u.email_verified
+),
+their_services as (
+  delete from auth.user_providers p
+  using used, auth.users u
+  where used.kind in ('passwordlessEmail', 'passwordReset') and u.id = used.user_id and p.user_id = u.id
+    and not u.email_verified
 ),
 told as (
   insert into brain.letters (template, locale, recipient, variables, deadline)

@@ -1,0 +1,4 @@
+//! The world outside, over real connections.
+
+#[cfg(test)]
+mod starttls;
