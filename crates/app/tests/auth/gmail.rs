@@ -27,7 +27,11 @@ fn options(google: &Google) -> GmailOptions {
         base_url: google.address().to_owned(),
         source: refresh_token("refresh"),
         token_url: Some(format!("{}/token", google.address())),
-        http: HttpOptions { connect_timeout: Duration::from_secs(1), timeout: Duration::from_secs(1) },
+        http: HttpOptions {
+            connect_timeout: Duration::from_secs(1),
+            timeout: Duration::from_secs(1),
+            ..HttpOptions::default()
+        },
         units_per_minute: 6000,
         letters_per_day: 500,
     }
