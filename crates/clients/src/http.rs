@@ -241,6 +241,28 @@ mod tests {
         assert_eq!(again(StatusCode::BAD_GATEWAY, &HeaderMap::new()), Again::Later);
     }
 
+    #[tokio::test]
+    async fn a_redirect_is_not_followed_and_a_large_answer_not_read() {
+        use axum::response::Redirect;
+        use axum::routing::get;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let router = axum::Router::new()
+            .route("/elsewhere", get(async || Redirect::temporary("/small")))
+            .route("/small", get(async || "x".repeat(10)))
+            .route("/large", get(async || "x".repeat(11)));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let http = Http::new("test", HttpOptions { max_answer_bytes: 10, ..HttpOptions::default() }).unwrap();
+        let ask = async |path: &str| {
+            let asked = http.get(&format!("{address}{path}"), HeaderMap::new()).await;
+            asked.map(|answer| answer.body().len()).map_err(|error| error.again())
+        };
+        assert_eq!(ask("/small").await, Ok(10));
+        assert_eq!(ask("/elsewhere").await, Err(Again::Never));
+        assert_eq!(ask("/large").await, Err(Again::Later));
+        assert_eq!(ask(" no address").await, Err(Again::Never));
+    }
+
     #[test]
     fn a_form_is_escaped() {
         assert_eq!(form(&[("a", "b c"), ("d", "&=ü")]), b"a=b+c&d=%26%3D%C3%BC");
