@@ -96,6 +96,7 @@ async fn serve_with(
         () = parts.feed.died() => Err(anyhow::anyhow!("the change feed died")),
         _ = &mut parts.letters => Err(anyhow::anyhow!("the sender of letters died")),
         Some(_) = parts.key_watch.join_next() => Err(anyhow::anyhow!("the watch over the keys died")),
+        _ = &mut parts.hangups => Err(anyhow::anyhow!("the watch for SIGHUP died")),
     };
     tracing::info!("stopping");
     stop.cancel();
@@ -108,6 +109,8 @@ async fn serve_with(
 struct Parts {
     feed: Feed,
     letters: JoinHandle<()>,
+    /// Who reads credentials anew when the operator asks for it.
+    hangups: JoinHandle<()>,
     /// Who keeps the keys of access tokens current.
     key_watch: JoinSet<()>,
     engine: Engine,
@@ -141,7 +144,7 @@ impl Parts {
         options.providers = config.providers.providers(&clock).context("a sign-in service")?;
         let auth = Auth::start(pool.clone(), jwt, Some(Arc::clone(&project)), options).await?;
         let mailer = config.mail.mailer(data_dir, &clock).await.context("letters cannot be sent")?;
-        reload_at_hangup(mailer.clone())?;
+        let hangups = reload_at_hangup(mailer.clone(), stop.clone())?;
         let letters = start_letters(config, mailer, &auth, &clock, &stop);
         let revocations = SessionRows::new(Arc::clone(&project));
         let store = Store::disk(&data_dir.join("files")).await?;
@@ -154,7 +157,7 @@ impl Parts {
         tell_what_is_off(config);
         let endpoint = Endpoint::new(engine.clone(), authenticator, clock, stop);
         let endpoint = endpoint.with(config.graphql.endpoint()).with_revocations(Arc::new(revocations));
-        Ok(Self { feed, letters, key_watch, engine, endpoint, auth, files })
+        Ok(Self { feed, letters, hangups, key_watch, engine, endpoint, auth, files })
     }
 }
 
@@ -178,16 +181,21 @@ fn start_letters(
     tokio::spawn(async move { auth.send_letters(mailer, folder, clock, stop).await })
 }
 
-/// Reads credentials anew at each SIGHUP, as long as the process lives.
-fn reload_at_hangup(mailer: Mailer) -> anyhow::Result<()> {
+/// Reads credentials anew at each SIGHUP, until `stop`.
+fn reload_at_hangup(mailer: Mailer, stop: CancellationToken) -> anyhow::Result<JoinHandle<()>> {
     let mut hangup = signal(SignalKind::hangup())?;
-    tokio::spawn(async move {
+    let reloading = async move {
         while hangup.recv().await.is_some() {
             mailer.reload().await;
             tracing::info!("the credentials of outside services are read anew");
         }
-    });
-    Ok(())
+    };
+    Ok(tokio::spawn(async move {
+        tokio::select! {
+            () = reloading => {}
+            () = stop.cancelled() => {}
+        }
+    }))
 }
 
 /// A line for each service that is not configured.
