@@ -8,7 +8,7 @@
 create index messages_dates_idx on public.messages using brin ((id >> 14), created_at)
 with (pages_per_range = 32, autosummarize = on);
 
--- Of the stretches of 2^14 ids that begin below an id the newest that has a message of a time; null where none has. (Were
+-- Of the stretches of 2^14 ids that have an id below another the newest with a message of a time; null where none is. (Were
 -- ids compared themselves, the planner would read them one by one.)
 create function public.newest_stretch(below bigint, sent_from timestamptz, sent_until timestamptz) returns bigint
 language plpgsql stable
