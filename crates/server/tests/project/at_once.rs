@@ -215,10 +215,10 @@ async fn those_whose_messages_share_a_statement_meet_no_deadlock() {
                 let edit = "mutation ($id: bigint!) { update_messages_by_pk(pk_columns: {id: $id}, _set: {content: \"@all y\"}) { id } }";
                 for _ in 0..15 {
                     let object = json!({"chatId": 1 + dice.throw(3), "clientId": Uuid::new_v4(), "content": "@person_1 x"});
-                    let sent = world.run(&session, send, json!({"object": object})).await.unwrap();
-                    assert_eq!(sent["insert_messages_one"]["chatId"], object["chatId"]);
+                    let answer = world.run(&session, send, json!({"object": object})).await.unwrap();
+                    assert_eq!(answer["insert_messages_one"]["chatId"], object["chatId"]);
                     if dice.throw(3) == 0 {
-                        let id = &sent["insert_messages_one"]["id"];
+                        let id = &answer["insert_messages_one"]["id"];
                         world.run(&session, edit, json!({"id": id})).await.unwrap();
                     }
                 }
