@@ -2,4 +2,5 @@
 //! engine; only [`auth`], which exists where the program stands alone, uses the database itself.
 
 pub mod auth;
+pub mod endings;
 pub mod files;

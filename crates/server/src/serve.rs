@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use app::auth::{Auth, SessionRows};
+use app::endings::Endings;
 use app::files::{Files, Limits, Store};
 use base::authenticate::{Authenticator, PUBLIC_ROLE};
 use base::clock::Clock;
@@ -95,6 +96,7 @@ async fn serve_with(
         error = database_failed => Err(anyhow::Error::from(error)),
         () = parts.feed.died() => Err(anyhow::anyhow!("the change feed died")),
         _ = &mut parts.letters => Err(anyhow::anyhow!("the sender of letters died")),
+        _ = &mut parts.endings => Err(anyhow::anyhow!("who ends what ends by time died")),
         Some(_) = parts.key_watch.join_next() => Err(anyhow::anyhow!("the watch over the keys died")),
         _ = &mut parts.hangups => Err(anyhow::anyhow!("the watch for SIGHUP died")),
     };
@@ -111,6 +113,8 @@ struct Parts {
     letters: JoinHandle<()>,
     /// Who reads credentials anew when the operator asks for it.
     hangups: JoinHandle<()>,
+    /// Who ends what ends by time.
+    endings: JoinHandle<()>,
     /// Who keeps the keys of access tokens current.
     key_watch: JoinSet<()>,
     engine: Engine,
@@ -146,6 +150,7 @@ impl Parts {
         let mailer = config.mail.mailer(data_dir, &clock).await.context("letters cannot be sent")?;
         let hangups = reload_at_hangup(mailer.clone(), stop.clone())?;
         let letters = start_letters(config, mailer, &auth, &clock, &stop);
+        let endings = start_endings(&project, &stop);
         let revocations = SessionRows::new(Arc::clone(&project));
         let store = Store::disk(&data_dir.join("files")).await?;
         let files = Files::new(project, authenticator.clone(), store, Limits::default());
@@ -157,7 +162,7 @@ impl Parts {
         tell_what_is_off(config);
         let endpoint = Endpoint::new(engine.clone(), authenticator, clock, stop);
         let endpoint = endpoint.with(config.graphql.endpoint()).with_revocations(Arc::new(revocations));
-        Ok(Self { feed, letters, hangups, key_watch, engine, endpoint, auth, files })
+        Ok(Self { feed, letters, hangups, endings, key_watch, engine, endpoint, auth, files })
     }
 }
 
@@ -179,6 +184,12 @@ fn start_letters(
     let (auth, clock, stop) = (auth.clone(), clock.clone(), stop.clone());
     let folder = config.mail.letters.clone();
     tokio::spawn(async move { auth.send_letters(mailer, folder, clock, stop).await })
+}
+
+/// Ends what ends by time beside everything else, until `stop`.
+fn start_endings(project: &Arc<dyn Project>, stop: &CancellationToken) -> JoinHandle<()> {
+    let (endings, stop) = (Endings::new(Arc::clone(project)), stop.clone());
+    tokio::spawn(async move { endings.keep(stop).await })
 }
 
 /// Reads credentials anew at each SIGHUP, until `stop`.

@@ -3,6 +3,7 @@
 
 mod at_once;
 mod catching_up;
+mod endings;
 mod follower;
 mod matrix;
 mod on_nhost;

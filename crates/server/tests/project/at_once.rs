@@ -197,3 +197,36 @@ async fn sixty_four_writers_meet_no_deadlock() {
     assert_eq!(count, 64 * 20 + 64 * 20 + 64 * 64);
     assert_sound(&world.pool).await;
 }
+
+/// One message at a time, by a document that all of them use, so that the engine sends several together; each writes to
+/// the chats in an order of their own, and edits what is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn those_whose_messages_share_a_statement_meet_no_deadlock() {
+    let world = Box::pin(crowd()).await;
+    let members = "insert into chat_members (chat_id, user_id) select c, lpad(to_hex(65536 + i), 32, '0')::uuid from generate_series(1, 3) c, generate_series(1, 64) i on conflict do nothing";
+    world.pool.execute(members, &[]).await.unwrap();
+    let writers: Vec<_> = (1..=64_u64)
+        .map(|writer| {
+            let world = world.clone();
+            tokio::spawn(async move {
+                let session = as_person(&person(writer.into()));
+                let mut dice = Dice(writer);
+                let send = "mutation ($object: messages_insert_input!) { insert_messages_one(object: $object) { id chatId } }";
+                let edit = "mutation ($id: bigint!) { update_messages_by_pk(pk_columns: {id: $id}, _set: {content: \"@all y\"}) { id } }";
+                for _ in 0..15 {
+                    let object = json!({"chatId": 1 + dice.throw(3), "clientId": Uuid::new_v4(), "content": "@person_1 x"});
+                    let answer = world.run(&session, send, json!({"object": object})).await.unwrap();
+                    assert_eq!(answer["insert_messages_one"]["chatId"], object["chatId"]);
+                    if dice.throw(3) == 0 {
+                        let id = &answer["insert_messages_one"]["id"];
+                        world.run(&session, edit, json!({"id": id})).await.unwrap();
+                    }
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    assert_sound(&world.pool).await;
+}

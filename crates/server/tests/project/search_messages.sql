@@ -37,6 +37,22 @@ begin
   select min(message_id) into n from search_messages('page', pg_temp.session(1));
   assert (select count(*) from search_messages('page', pg_temp.session(1), before => n)) = 5;
   assert (select excerpt from search_messages('page 25', pg_temp.session(1))) = U&'\E000page\E001 \E00025\E001';
+  -- in a large chat, too: far apart, and brought from elsewhere with dates of their own
+  insert into chats (type, name, user_id) values ('group', 'Large', pg_temp.person(1)) returning id into team;
+  insert into messages (id, chat_id, sender_id, content, created_at) overriding system value values
+    (5000000, team, pg_temp.person(1), 'мост один', '2019-05-05'), (9000000, team, pg_temp.person(1), 'мост два', '2018-05-05'),
+    (9000001, team, pg_temp.person(1), 'мост три', '2019-06-06');
+  update chats set last_seq = 30000 where id = team;
+  assert pg_temp.hits(1, 'мост') = 'мост три | мост два | мост один';
+  assert pg_temp.hits(1, 'мост', null, pg_temp.person(1)::text) = 'мост три | мост два | мост один';
+  assert pg_temp.hits(1, 'мост', team::text, null, '2019-06-01') = 'мост два | мост один';
+  assert pg_temp.hits(1, 'мост', null, pg_temp.person(1)::text, '2019-01-01') = 'мост два';
+  assert pg_temp.hits(1, 'мост', null, null, '2018-01-01') = '';
+  assert newest_stretch(9223372036854775807, '2019-01-01', '2019-06-01') = 5000000 >> 14;
+  assert newest_stretch(9223372036854775807, '2018-05-05', '2018-05-06') = 9000000 >> 14;
+  assert newest_stretch(5000001, '2018-01-01', '2020-01-01') = 5000000 >> 14;
+  assert newest_stretch(5000000, '2018-01-01', '2020-01-01') is null;
+  assert newest_stretch(9223372036854775807, '2017-01-01', '2018-01-01') is null;
   perform pg_temp.refuses(format('select search_messages(%L, pg_temp.session(1))', q), 'query-too-short') from unnest(array['', 'x', '  ', null, '""', '- -']) q;
 end
 $test$;
