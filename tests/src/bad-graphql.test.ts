@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { isGraphqlError } from "./errors.js";
-import { bearer, call, type Person, post, sendDocument } from "./http.js";
+import { type Answer, bearer, call, type Person, post, sendDocument } from "./http.js";
 import { isStillWell, type Scene, setScene } from "./scene.js";
 import type { Server } from "./server.js";
 import { forge } from "./token.js";
@@ -198,7 +198,33 @@ describe("GraphQL", () => {
     const answer = await run("query { users { id email } }", {}, clara.token);
     assert.deepEqual(answer.json, { data: { users: [{ id: clara.id, email: clara.email }] } });
     isGraphqlError(await run("query { users { passwordHash } }"), "validation-failed");
-    isGraphqlError(await run("query { authRefreshTokens { id } }"), "validation-failed");
+    // Sessions: one's own alone, whatever is asked for, and nothing that opens one.
+    const own = (answer: Answer, person: Person) => {
+      const sessions: { userId: string }[] = answer.json.data.authRefreshTokens;
+      assert(sessions.length > 0);
+      assert(sessions.every(({ userId }) => userId === person.id));
+    };
+    own(await run("query { authRefreshTokens { id userId metadata } }"), anna);
+    own(await run("query { authRefreshTokens { id userId } }", {}, clara.token), clara);
+    const of = "query ($of: uuid!) { authRefreshTokens(where: { userId: { _eq: $of } }) { id } }";
+    assert.deepEqual((await run(of, { of: clara.id })).json, { data: { authRefreshTokens: [] } });
+    const ids = "query { authRefreshTokens { id } }";
+    const [{ id }] = (await run(ids, {}, clara.token)).json.data.authRefreshTokens;
+    const one = "query ($id: uuid!) { authRefreshToken(id: $id) { id } }";
+    assert.deepEqual((await run(one, { id })).json, { data: { authRefreshToken: null } });
+    const end = "mutation ($id: uuid!) { deleteAuthRefreshToken(id: $id) { id } }";
+    assert.deepEqual((await run(end, { id })).json, { data: { deleteAuthRefreshToken: null } });
+    assert.deepEqual((await run(one, { id }, clara.token)).json, {
+      data: { authRefreshToken: { id } },
+    });
+    for (const secret of ["refreshTokenHash", "refreshToken"]) {
+      const hidden = [
+        `query { authRefreshTokens { ${secret} } }`,
+        `query { authRefreshTokens(where: { ${secret}: { _is_null: false } }) { id } }`,
+        `query { authRefreshTokens(order_by: { ${secret}: asc }) { id } }`,
+      ];
+      for (const query of hidden) isGraphqlError(await run(query), "validation-failed");
+    }
   });
 
   test("a direct chat with nobody", async () => {

@@ -39,9 +39,6 @@ pub enum Error {
         /// Whether to try again.
         again: Again,
     },
-    /// The client for HTTP cannot be made ready, or an address is none.
-    #[error("configuring the HTTP client: {0}")]
-    ConfigureWeb(String),
     /// A call to a service did not succeed.
     #[error("calling {service}: {reason}")]
     Call {
@@ -83,7 +80,6 @@ impl Error {
             | Self::ConfigureProvider(_)
             | Self::ComposeLetter(_)
             | Self::ConfigureMail(_)
-            | Self::ConfigureWeb(_)
             | Self::ConfigureHttp(_) => Again::Never,
         }
     }
@@ -95,7 +91,7 @@ impl Error {
             Self::WriteLetter(_) => "outbox-unwritable",
             Self::ComposeLetter(_) => "letter-malformed",
             Self::ConfigureMail(_) => "mail-settings",
-            Self::ConfigureHttp(_) | Self::ConfigureWeb(_) => "http-settings",
+            Self::ConfigureHttp(_) => "http-settings",
             Self::Call { .. } => "service-call",
             Self::ConfigureProvider(_) => "provider-settings",
             Self::DiscoverProvider(_) => "provider-unavailable",

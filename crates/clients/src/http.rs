@@ -1,14 +1,17 @@
 //! Calls to other people's services over HTTP: one client, with limits in time and size, counted by service.
 //!
-//! It follows no redirect, because what a request carries is for one host, and it keeps no secret: callers hand
-//! them in with each request. Whether a call may be repeated is for its caller to know; [`NoAnswer`] tells what is certain.
+//! It follows no redirect and takes no proxy, because what a request carries is for one host, and it keeps no secret: callers hand
+//! them in with each request. Whether a call may be repeated is for its caller to know; [`NoAnswer`] tells what is
+//! certain, and [`Http::get`], which changes nothing, when another one may go better.
 
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, Method, StatusCode};
 use reqwest::redirect::Policy;
 
-use crate::Error;
+use crate::{Again, Error};
 
 /// A request.
 pub type Request = http::Request<Vec<u8>>;
@@ -16,8 +19,8 @@ pub type Request = http::Request<Vec<u8>>;
 /// An answer with its whole body.
 pub type Response = http::Response<Vec<u8>>;
 
-/// No answer that is waited for here is larger.
-const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+/// The longest pause that a service may ask for.
+const MAX_PAUSE: Duration = Duration::from_secs(3600);
 
 const REQUESTS: &str = "clients_requests_total";
 const SECONDS: &str = "clients_request_seconds";
@@ -29,11 +32,17 @@ pub struct HttpOptions {
     pub connect_timeout: Duration,
     /// How long a call may take altogether.
     pub timeout: Duration,
+    /// How large an answer may be, in bytes, its headers left out.
+    pub max_answer_bytes: usize,
 }
 
 impl Default for HttpOptions {
     fn default() -> Self {
-        Self { connect_timeout: Duration::from_secs(5), timeout: Duration::from_secs(30) }
+        Self {
+            connect_timeout: Duration::from_secs(5),
+            timeout: Duration::from_secs(30),
+            max_answer_bytes: 1024 * 1024,
+        }
     }
 }
 
@@ -58,6 +67,14 @@ pub enum NoAnswer {
 }
 
 impl NoAnswer {
+    /// Whether a call that changes nothing may go better later.
+    fn again(self) -> Again {
+        match self {
+            Self::Malformed => Again::Never,
+            Self::Unreachable | Self::Silent | Self::Broken | Self::TooLarge => Again::Later,
+        }
+    }
+
     fn outcome(self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
@@ -74,6 +91,7 @@ impl NoAnswer {
 pub struct Http {
     client: reqwest::Client,
     service: &'static str,
+    max_answer_bytes: usize,
 }
 
 impl Http {
@@ -89,10 +107,12 @@ impl Http {
             .connect_timeout(options.connect_timeout)
             .timeout(options.timeout)
             .redirect(Policy::none())
+            // Without it the environment would be read for proxies.
+            .no_proxy()
             .user_agent(concat!("BrainMessenger/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| Error::ConfigureHttp(error.to_string()))?;
-        Ok(Self { client, service })
+        Ok(Self { client, service, max_answer_bytes: options.max_answer_bytes })
     }
 
     /// Sends a request, once, and reads its answer, whatever its status.
@@ -108,12 +128,27 @@ impl Http {
         result
     }
 
+    /// Asks for an address, once. An answer whose status is not one of success is an error.
+    pub async fn get(&self, url: &str, headers: HeaderMap) -> Result<Response, Error> {
+        let failed = |reason: String, again| Error::Call { service: self.service, reason, again };
+        let unanswered = |none: NoAnswer| failed(none.to_string(), none.again());
+        let request = http::Request::builder().method(Method::GET).uri(url).body(Vec::new());
+        let mut request = request.map_err(|_| unanswered(NoAnswer::Malformed))?;
+        *request.headers_mut() = headers;
+        let answer = self.send(request).await.map_err(unanswered)?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        Err(failed(format!("the service answered {status}"), again(status, answer.headers())))
+    }
+
     async fn try_send(&self, request: Request) -> Result<Response, NoAnswer> {
         let request = reqwest::Request::try_from(request).map_err(|_| NoAnswer::Malformed)?;
         let mut answer = self.client.execute(request).await.map_err(|error| explain(&error))?;
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| explain(&error))? {
-            if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+            if body.len() + chunk.len() > self.max_answer_bytes {
                 return Err(NoAnswer::TooLarge);
             }
             body.extend_from_slice(&chunk);
@@ -141,6 +176,17 @@ fn explain(error: &reqwest::Error) -> NoAnswer {
         () if error.is_timeout() => NoAnswer::Silent,
         () => NoAnswer::Broken,
     }
+}
+
+/// Whether a call with this answer may go better later.
+fn again(status: StatusCode, headers: &HeaderMap) -> Again {
+    if !status.is_server_error()
+        && !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
+    {
+        return Again::Never;
+    }
+    let asked = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    asked.map_or(Again::Later, |seconds| Again::After(Duration::from_secs(seconds).min(MAX_PAUSE)))
 }
 
 /// Whether a service may be called at this address: by HTTPS, or on this machine.
@@ -179,6 +225,42 @@ mod tests {
         ] {
             assert!(!is_safe_address(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_status_says_whether_to_ask_again_and_the_header_when() {
+        let of = |status: u16, pause: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, pause.parse().unwrap());
+            again(StatusCode::from_u16(status).unwrap(), &headers)
+        };
+        assert_eq!(of(503, "30"), Again::After(Duration::from_secs(30)));
+        assert_eq!(of(429, "999999"), Again::After(MAX_PAUSE));
+        assert_eq!(of(408, "soon"), Again::Later);
+        assert_eq!([of(301, "1"), of(404, "1")], [Again::Never, Again::Never]);
+        assert_eq!(again(StatusCode::BAD_GATEWAY, &HeaderMap::new()), Again::Later);
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_not_followed_and_a_large_answer_not_read() {
+        use axum::response::Redirect;
+        use axum::routing::get;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let router = axum::Router::new()
+            .route("/elsewhere", get(async || Redirect::temporary("/small")))
+            .route("/small", get(async || "x".repeat(10)))
+            .route("/large", get(async || "x".repeat(11)));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let http = Http::new("test", HttpOptions { max_answer_bytes: 10, ..HttpOptions::default() }).unwrap();
+        let ask = async |path: &str| {
+            let asked = http.get(&format!("{address}{path}"), HeaderMap::new()).await;
+            asked.map(|answer| answer.body().len()).map_err(|error| error.again())
+        };
+        assert_eq!(ask("/small").await, Ok(10));
+        assert_eq!(ask("/elsewhere").await, Err(Again::Never));
+        assert_eq!(ask("/large").await, Err(Again::Later));
+        assert_eq!(ask(" no address").await, Err(Again::Never));
     }
 
     #[test]

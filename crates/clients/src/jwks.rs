@@ -5,14 +5,22 @@
 use std::time::Duration;
 
 use base::jwt::{JwtKeys, RemoteKeys};
-use reqwest::header::{AGE, CACHE_CONTROL, HeaderMap};
+use http::HeaderMap;
+use http::header::{AGE, CACHE_CONTROL};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::Error;
-use crate::web::{Bounds, WebClient};
+use crate::http::{Http, HttpOptions};
+use crate::{Again, Error};
 
-const BOUNDS: Bounds = Bounds { service: "jwks", timeout: Duration::from_secs(10), max_bytes: 256 * 1024 };
+/// The service's name in metrics and errors.
+const SERVICE: &str = "jwks";
+
+const HTTP: HttpOptions = HttpOptions {
+    connect_timeout: Duration::from_secs(5),
+    timeout: Duration::from_secs(10),
+    max_answer_bytes: 256 * 1024,
+};
 
 /// How long an answer is good that does not say.
 const USUAL_LIFE: Duration = Duration::from_secs(10 * 60);
@@ -21,7 +29,7 @@ const USUAL_LIFE: Duration = Duration::from_secs(10 * 60);
 const SHORTEST_LIFE: Duration = Duration::from_secs(10);
 const LONGEST_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The pauses after failures, from the first to the longest.
+/// The pauses after failures, from the first to the longest, where the address does not ask for a longer one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
@@ -37,12 +45,13 @@ const START: Duration = Duration::from_secs(5);
 /// The tasks end with `stop` alone.
 pub async fn keep(keys: &JwtKeys, stop: &CancellationToken) -> Result<JoinSet<()>, Error> {
     let mut tasks = JoinSet::new();
+    let http = Http::new(SERVICE, HTTP)?;
     for remote in keys.remotes() {
-        let keeper = Keeper { remote, client: WebClient::new()?, floor: FLOOR };
+        let keeper = Keeper { remote, http: http.clone(), floor: FLOOR };
         let first = tokio::time::timeout(START, keeper.fetch()).await.unwrap_or(Err(Error::Call {
-            service: BOUNDS.service,
-            reason: "it took too long".to_owned(),
-            again: crate::Again::Later,
+            service: SERVICE,
+            reason: "the start does not wait longer".to_owned(),
+            again: Again::Later,
         }));
         let stop = stop.clone();
         tasks.spawn(async move {
@@ -58,7 +67,7 @@ pub async fn keep(keys: &JwtKeys, stop: &CancellationToken) -> Result<JoinSet<()
 /// Who keeps one set fresh.
 struct Keeper {
     remote: RemoteKeys,
-    client: WebClient,
+    http: Http,
     floor: Duration,
 }
 
@@ -72,9 +81,14 @@ impl Keeper {
                     life
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "the keys of access tokens cannot be fetched; those that were stay");
+                    tracing::warn!(error.code = error.code(), %error, "the keys of access tokens cannot be fetched; those that were stay");
                     failures += 1;
-                    FIRST_PAUSE.saturating_mul(1 << (failures - 1).min(6)).min(LONGEST_PAUSE)
+                    let pause = FIRST_PAUSE.saturating_mul(1 << (failures - 1).min(6)).min(LONGEST_PAUSE);
+                    match error.again() {
+                        Again::After(asked) => pause.max(asked),
+                        // An address that is wrong today may be set right without a restart.
+                        Again::Never | Again::Once | Again::Later => pause,
+                    }
                 }
             };
             let missed = async {
@@ -91,14 +105,14 @@ impl Keeper {
 
     /// Fetches once; how long the answer is good.
     async fn fetch(&self) -> Result<Duration, Error> {
-        let answer = self.client.get(self.remote.url(), HeaderMap::new(), BOUNDS).await?;
-        let keys = self.remote.install(&answer.body).map_err(|error| Error::Call {
-            service: BOUNDS.service,
+        let answer = self.http.get(self.remote.url(), HeaderMap::new()).await?;
+        let keys = self.remote.install(answer.body()).map_err(|error| Error::Call {
+            service: SERVICE,
             reason: error.to_string(),
-            again: crate::Again::Later,
+            again: Again::Later,
         })?;
         tracing::debug!(jwks.keys = keys, "fetched keys of access tokens");
-        Ok(life(&answer.headers))
+        Ok(life(answer.headers()))
     }
 }
 

@@ -3,30 +3,34 @@
 
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::Error;
-use crate::web::{Bounds, WebClient};
+use crate::http::{Http, HttpOptions};
 
 /// Where the list is.
 pub const ADDRESS: &str = "https://api.pwnedpasswords.com";
 
 /// A person waits for it.
-const BOUNDS: Bounds = Bounds { service: "hibp", timeout: Duration::from_secs(3), max_bytes: 256 * 1024 };
+const HTTP: HttpOptions = HttpOptions {
+    connect_timeout: Duration::from_secs(3),
+    timeout: Duration::from_secs(3),
+    max_answer_bytes: 256 * 1024,
+};
 
 const DIGITS_SENT: usize = 5;
 
 /// The list. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct PwnedPasswords {
-    client: WebClient,
+    http: Http,
     address: String,
 }
 
 impl PwnedPasswords {
     /// The list at an address, [`ADDRESS`] or a copy of it.
     pub fn new(address: &str) -> Result<Self, Error> {
-        Ok(Self { client: WebClient::new()?, address: address.trim_end_matches('/').to_owned() })
+        Ok(Self { http: Http::new("hibp", HTTP)?, address: address.trim_end_matches('/').to_owned() })
     }
 
     /// Whether the password with this SHA-1, in 40 hexadecimal digits, is on the list.
@@ -35,8 +39,8 @@ impl PwnedPasswords {
         let (sent, kept) = sha1.split_at_checked(DIGITS_SENT).unwrap_or((&sha1, ""));
         let padded = (HeaderName::from_static("add-padding"), HeaderValue::from_static("true"));
         let url = format!("{}/range/{sent}", self.address);
-        let answer = self.client.get(&url, HeaderMap::from_iter([padded]), BOUNDS).await?;
-        let text = String::from_utf8_lossy(&answer.body);
+        let answer = self.http.get(&url, HeaderMap::from_iter([padded])).await?;
+        let text = String::from_utf8_lossy(answer.body());
         let mut lines = text.lines().filter_map(|line| line.trim().split_once(':'));
         // Padding counts nought.
         Ok(lines.any(|(rest, count)| rest.eq_ignore_ascii_case(kept) && count != "0"))

@@ -98,6 +98,7 @@ async fn serve_with(
         _ = &mut parts.letters => Err(anyhow::anyhow!("the sender of letters died")),
         _ = &mut parts.endings => Err(anyhow::anyhow!("who ends what ends by time died")),
         Some(_) = parts.key_watch.join_next() => Err(anyhow::anyhow!("the watch over the keys died")),
+        _ = &mut parts.hangups => Err(anyhow::anyhow!("the watch for SIGHUP died")),
     };
     tracing::info!("stopping");
     stop.cancel();
@@ -112,6 +113,8 @@ struct Parts {
     letters: JoinHandle<()>,
     /// Who ends what ends by time.
     endings: JoinHandle<()>,
+    /// Who reads credentials anew when the operator asks for it.
+    hangups: JoinHandle<()>,
     /// Who keeps the keys of access tokens current.
     key_watch: JoinSet<()>,
     engine: Engine,
@@ -145,7 +148,7 @@ impl Parts {
         options.providers = config.providers.providers(&clock).context("a sign-in service")?;
         let auth = Auth::start(pool.clone(), jwt, Some(Arc::clone(&project)), options).await?;
         let mailer = config.mail.mailer(data_dir, &clock).await.context("letters cannot be sent")?;
-        reload_at_hangup(mailer.clone())?;
+        let hangups = reload_at_hangup(mailer.clone(), stop.clone())?;
         let letters = start_letters(config, mailer, &auth, &clock, &stop);
         let endings = start_endings(&project, &stop);
         let revocations = SessionRows::new(Arc::clone(&project));
@@ -159,7 +162,7 @@ impl Parts {
         tell_what_is_off(config);
         let endpoint = Endpoint::new(engine.clone(), authenticator, clock, stop);
         let endpoint = endpoint.with(config.graphql.endpoint()).with_revocations(Arc::new(revocations));
-        Ok(Self { feed, letters, endings, key_watch, engine, endpoint, auth, files })
+        Ok(Self { feed, letters, endings, hangups, key_watch, engine, endpoint, auth, files })
     }
 }
 
@@ -189,16 +192,21 @@ fn start_endings(project: &Arc<dyn Project>, stop: &CancellationToken) -> JoinHa
     tokio::spawn(async move { endings.keep(stop).await })
 }
 
-/// Reads credentials anew at each SIGHUP, as long as the process lives.
-fn reload_at_hangup(mailer: Mailer) -> anyhow::Result<()> {
+/// Reads credentials anew at each SIGHUP, until `stop`.
+fn reload_at_hangup(mailer: Mailer, stop: CancellationToken) -> anyhow::Result<JoinHandle<()>> {
     let mut hangup = signal(SignalKind::hangup())?;
-    tokio::spawn(async move {
+    let reloading = async move {
         while hangup.recv().await.is_some() {
             mailer.reload().await;
             tracing::info!("the credentials of outside services are read anew");
         }
-    });
-    Ok(())
+    };
+    Ok(tokio::spawn(async move {
+        tokio::select! {
+            () = reloading => {}
+            () = stop.cancelled() => {}
+        }
+    }))
 }
 
 /// A line for each service that is not configured.

@@ -13,6 +13,7 @@ const ENTRIES: &[(&str, &str)] = &[
     ("20_doubtful_letters", include_str!("migrations/20_doubtful_letters/up.sql")),
     ("21_provider_sign_ins", include_str!("migrations/21_provider_sign_ins/up.sql")),
     ("22_passkeys", include_str!("migrations/22_passkeys/up.sql")),
+    ("23_mailbox_days", include_str!("migrations/23_mailbox_days/up.sql")),
 ];
 
 /// The sign-in service's migrations, to be applied after the platform's.

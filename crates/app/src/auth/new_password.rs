@@ -21,7 +21,7 @@ impl Auth {
             Ok(true) => Err(AuthError::BreachedPassword),
             Ok(false) => Ok(()),
             Err(error) => {
-                tracing::warn!(%error, "a password is taken without a look at the list of breached ones");
+                tracing::warn!(error.code = error.code(), %error, "a password is taken without a look at the list of breached ones");
                 Ok(())
             }
         }

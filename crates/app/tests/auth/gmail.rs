@@ -27,7 +27,11 @@ fn options(google: &Google) -> GmailOptions {
         base_url: google.address().to_owned(),
         source: refresh_token("refresh"),
         token_url: Some(format!("{}/token", google.address())),
-        http: HttpOptions { connect_timeout: Duration::from_secs(1), timeout: Duration::from_secs(1) },
+        http: HttpOptions {
+            connect_timeout: Duration::from_secs(1),
+            timeout: Duration::from_secs(1),
+            ..HttpOptions::default()
+        },
         units_per_minute: 6000,
         letters_per_day: 500,
     }
@@ -268,4 +272,51 @@ async fn a_minutes_units_are_not_exceeded() {
     assert_eq!(google.seen().calls, 2);
     assert!(mailer.pause().unwrap() > Duration::from_secs(30));
     assert_eq!(service.count("select count(*) from brain.letters").await, 2);
+}
+
+#[tokio::test]
+async fn a_days_letters_are_counted_for_all_servers_and_beyond_a_restart() {
+    let (service, google) = with_faults([]).await;
+    // The day of the service's clock is 2023-11-14.
+    let days = "insert into brain.mailbox_days values
+        ('no-reply@brain.example', '2023-10-14', 7), ('no-reply@brain.example', '2023-11-13', 7),
+        ('other@brain.example', '2023-11-14', 7)";
+    service.pool.execute(days, &[]).await.unwrap();
+    // Each of these knows of the others what the database says alone.
+    let mailer = || {
+        let options = GmailOptions { letters_per_day: 2, ..options(&google) };
+        Mailer::Gmail(Gmail::new(options, sender(), service.clock.clone()).unwrap())
+    };
+    for (name, letters) in [("a", 1), ("b", 2)] {
+        if name != "a" {
+            service.sign_up(&format!("{name}@b.c")).await;
+        }
+        let _post = post(&service, mailer(), None);
+        ask_for_a_letter(&service, &format!("{name}@b.c")).await;
+        google.until_taken(letters).await;
+        let counted = format!(
+            "select count(*) from brain.mailbox_days
+            where mailbox = 'no-reply@brain.example' and day = '2023-11-14' and letters = {letters}"
+        );
+        let is_counted = async {
+            while service.count(&counted).await == 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), is_counted).await.unwrap();
+    }
+    service.sign_up("c@b.c").await;
+    let last = mailer();
+    assert_eq!(last.pause(), None);
+    let _post = post(&service, last.clone(), None);
+    ask_for_a_letter(&service, "c@b.c").await;
+    let held = async {
+        while last.pause().is_none() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), held).await.unwrap();
+    assert_eq!(google.seen().calls, 2);
+    assert_eq!(service.count("select count(*) from brain.letters").await, 1);
+    assert_eq!(service.count("select count(*) from brain.mailbox_days").await, 3);
 }

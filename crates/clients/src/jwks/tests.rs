@@ -95,7 +95,7 @@ async fn a_token_with_an_unknown_key_fetches_it_and_many_do_not_fetch_more() {
     let keys = address.keys();
     let keeper = Keeper {
         remote: keys.remotes()[0].clone(),
-        client: WebClient::new().unwrap(),
+        http: Http::new(SERVICE, HTTP).unwrap(),
         floor: Duration::from_millis(100),
     };
     let first = keeper.fetch().await;
@@ -124,7 +124,7 @@ async fn what_is_no_set_or_too_large_is_refused() {
         let address = Address::start(status, body).await;
         let keys = address.keys();
         let remote = keys.remotes()[0].clone();
-        let keeper = Keeper { remote, client: WebClient::new().unwrap(), floor: FLOOR };
+        let keeper = Keeper { remote, http: Http::new(SERVICE, HTTP).unwrap(), floor: FLOOR };
         assert!(keeper.fetch().await.is_err(), "{status}");
         assert!(keys.verify(&token(&one())).is_err());
     }

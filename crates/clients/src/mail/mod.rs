@@ -43,6 +43,22 @@ impl Mailer {
         }
     }
 
+    /// The mailbox whose letters are counted by the day, where it has such a limit.
+    pub fn mailbox(&self) -> Option<String> {
+        match self {
+            Self::Gmail(gmail) => Some(gmail.mailbox()),
+            Self::Smtp(_) | Self::Outbox(_) => None,
+        }
+    }
+
+    /// Learns how many letters all who send from the mailbox had sent by `at`, in seconds since 1970, on that day (UTC).
+    pub fn learn_sent(&self, letters: u32, at: i64) {
+        match self {
+            Self::Gmail(gmail) => gmail.learn_sent(letters, at),
+            Self::Smtp(_) | Self::Outbox(_) => {}
+        }
+    }
+
     /// Reads its credentials anew, where they are in a file.
     pub async fn reload(&self) {
         match self {

@@ -136,6 +136,7 @@ impl GmailConfig {
             http: HttpOptions {
                 connect_timeout: Duration::from_secs(self.gmail_connect_timeout.into()),
                 timeout: Duration::from_secs(self.gmail_timeout.into()),
+                ..HttpOptions::default()
             },
             units_per_minute: self.gmail_units_per_minute,
             letters_per_day: self.gmail_letters_per_day,

@@ -58,6 +58,8 @@ struct Waiting {
     variables: BTreeMap<String, String>,
     written_at: f64,
     is_doubtful: bool,
+    /// How many letters all servers have sent from the mailbox today.
+    sent_today: u32,
 }
 
 impl Waiting {
@@ -72,6 +74,7 @@ impl Waiting {
             variables,
             written_at: row.try_get("written_at")?,
             is_doubtful: row.try_get("is_doubtful")?,
+            sent_today: u32::try_from(row.try_get::<_, i32>("sent_today")?).unwrap_or(0),
         })
     }
 }
@@ -129,6 +132,10 @@ impl Desk {
                     tracing::warn!(%error, "what has expired cannot be swept");
                 }
             }
+            let (days, now) = (include_str!("../sql/sweep_mailbox_days.sql"), self.clock.unix_seconds());
+            if let Err(error) = self.auth.0.pool.execute(days, &[&now]).await {
+                tracing::warn!(%error, "the days of mailboxes cannot be swept");
+            }
             tokio::time::sleep(SWEEP).await;
         }
     }
@@ -142,20 +149,30 @@ impl Desk {
         if self.mailer.pause().is_some() {
             return Ok(false);
         }
-        let taken = pool.query_opt(include_str!("../sql/take_letter.sql"), &[&LEASE_SECONDS]).await?;
+        let (mailbox, now) = (self.mailer.mailbox(), self.clock.unix_seconds());
+        let take = include_str!("../sql/take_letter.sql");
+        let taken = pool.query_opt(take, &[&LEASE_SECONDS, &mailbox, &now]).await?;
         let Some(row) = taken else { return Ok(false) };
         let waiting = Waiting::from_row(&row)?;
+        self.mailer.learn_sent(waiting.sent_today, now);
         let Some(template) = Template::named(&waiting.template) else {
             // A letter to nobody: it made an unknown address cost as much as a known one.
             self.forget(waiting.id).await?;
             return Ok(true);
         };
-        match self.send(&waiting, template).await {
+        let result = self.send(&waiting, template).await;
+        // Whoever counts a mailbox's letters may have counted a doubtful one, too.
+        let is_counted = !result.as_ref().is_err_and(|error| error.again() != Again::Once);
+        match result {
             Ok(()) => {
                 self.forget(waiting.id).await?;
                 count("sent", 1);
             }
             Err(error) => self.postpone(&waiting, &error).await?,
+        }
+        if let Some(mailbox) = mailbox.filter(|_| is_counted) {
+            let now = self.clock.unix_seconds();
+            pool.execute(include_str!("../sql/count_letter.sql"), &[&mailbox, &now]).await?;
         }
         Ok(true)
     }

@@ -1,4 +1,5 @@
--- Takes the letter that waits longest, for $1 seconds: after them another server may take it.
+-- Takes the letter that waits longest, for $1 seconds: after them another server may take it. With it comes how many
+-- the mailbox $2 has sent on the day of $3, in seconds since 1970.
 update brain.letters l
 set tries = l.tries + 1, next_try_at = now() + $1::float8 * interval '1 second'
 where l.id = (
@@ -11,4 +12,10 @@ where l.id = (
 )
 returning
   l.id, l.tries, l.template, l.locale, l.recipient, l.variables, l.is_doubtful,
-  extract(epoch from l.created_at)::float8 as written_at
+  extract(epoch from l.created_at)::float8 as written_at,
+  coalesce((
+    select d.letters
+    from brain.mailbox_days d
+    where d.mailbox = $2::text
+      and d.day = (timestamp 'epoch' + $3::bigint * interval '1 second')::date
+  ), 0) as sent_today

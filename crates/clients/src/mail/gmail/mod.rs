@@ -88,6 +88,14 @@ impl Gmail {
         self.quota(|quota, _| quota.release());
     }
 
+    pub(super) fn mailbox(&self) -> String {
+        self.0.sender.address()
+    }
+
+    pub(super) fn learn_sent(&self, letters: u32, at: i64) {
+        self.quota(|quota, now| quota.learn(letters, at, now));
+    }
+
     /// How long no letter can be sent, where that is known.
     pub(super) fn pause(&self) -> Option<Duration> {
         self.quota(|quota, now| {

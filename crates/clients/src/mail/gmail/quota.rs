@@ -1,7 +1,8 @@
 //! How much of a mailbox is used: units in the last minute, letters today, and until when Google wants to be left alone.
 //!
-//! Google counts by itself; this keeps the server from finding out by refusals. It is kept in memory: several
-//! servers with one mailbox share Google's limits and must share the settings out.
+//! Google counts by itself; this keeps the server from finding out by refusals. The day's letters are those of all
+//! servers with the mailbox, as whoever keeps that number tells ([`Quota::learn`]); the minute's units are in memory:
+//! such servers must share them out.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -49,7 +50,7 @@ impl Quota {
         metrics::describe_gauge!(UNITS_LEFT, "Units of the Gmail mailbox that are left in this minute.");
         metrics::describe_gauge!(
             LETTERS_TODAY,
-            "Letters sent through Gmail since midnight (UTC) or the start."
+            "Letters sent through Gmail since midnight (UTC), by all servers."
         );
         metrics::describe_gauge!(LETTERS_LEFT, "Letters that may still be sent through Gmail today.");
         let recent = VecDeque::new();
@@ -64,6 +65,16 @@ impl Quota {
         self.today += 1;
         self.tell(now);
         Ok(())
+    }
+
+    /// Learns how many letters were sent on the day of `at`: before the start, or by others.
+    pub(super) fn learn(&mut self, letters: u32, at: i64, now: i64) {
+        self.turn(now);
+        // What is under way here is in this number already, and not yet in the other.
+        if at.div_euclid(DAY_SECONDS) == self.day {
+            self.today = self.today.max(letters);
+        }
+        self.tell(now);
     }
 
     /// How long no letter has a share.
@@ -160,6 +171,18 @@ mod tests {
         assert_eq!(quota.take(NOON + 1), Err(Spent::Day(Duration::from_secs(12 * 3600 - 1))));
         quota.give_back(NOON + 1);
         assert_eq!(quota.take(NOON + 1), Ok(()));
+        assert_eq!(quota.take(NOON + DAY_SECONDS / 2), Ok(()));
+    }
+
+    #[test]
+    fn what_others_sent_today_counts() {
+        let mut quota = Quota::new(6000, 3);
+        assert_eq!([quota.take(NOON), quota.take(NOON)], [Ok(()), Ok(())]);
+        quota.learn(3, NOON - DAY_SECONDS, NOON);
+        quota.learn(1, NOON, NOON);
+        assert_eq!(quota.pause(NOON), None);
+        quota.learn(3, NOON, NOON);
+        assert_eq!(quota.take(NOON), Err(Spent::Day(Duration::from_secs(12 * 3600))));
         assert_eq!(quota.take(NOON + DAY_SECONDS / 2), Ok(()));
     }
 
