@@ -111,10 +111,10 @@ async fn serve_with(
 struct Parts {
     feed: Feed,
     letters: JoinHandle<()>,
-    /// Who reads credentials anew when the operator asks for it.
-    hangups: JoinHandle<()>,
     /// Who ends what ends by time.
     endings: JoinHandle<()>,
+    /// Who reads credentials anew when the operator asks for it.
+    hangups: JoinHandle<()>,
     /// Who keeps the keys of access tokens current.
     key_watch: JoinSet<()>,
     engine: Engine,
@@ -162,7 +162,7 @@ impl Parts {
         tell_what_is_off(config);
         let endpoint = Endpoint::new(engine.clone(), authenticator, clock, stop);
         let endpoint = endpoint.with(config.graphql.endpoint()).with_revocations(Arc::new(revocations));
-        Ok(Self { feed, letters, hangups, endings, key_watch, engine, endpoint, auth, files })
+        Ok(Self { feed, letters, endings, hangups, key_watch, engine, endpoint, auth, files })
     }
 }
 
