@@ -48,9 +48,9 @@ use db::Pool;
 use custom_claims::CustomClaims;
 use endpoints::{
     anonymous, healthz, idtoken, jwks, mfa, pat, signin_email_password, signin_provider,
-    signin_without_password, signout, signup_email_password, token, token_verify, user as me, user_delete,
-    user_email_change, user_email_verify, user_password, user_password_reset, verification_email, verify,
-    version, webauthn_register, webauthn_signin,
+    signin_without_password, signout, signup_email_password, sms, token, token_verify, user as me,
+    user_delete, user_email_change, user_email_verify, user_password, user_password_reset,
+    verification_email, verify, version, webauthn_register, webauthn_signin,
 };
 use limits::Limits;
 use observe::observed;
@@ -156,6 +156,8 @@ pub fn router(auth: Auth) -> Router {
             "/signin/passwordless/email",
             observed("signin_passwordless_email", post(signin_without_password::send_link)),
         )
+        .route("/signin/passwordless/sms", observed("signin_passwordless_sms", post(sms::handle)))
+        .route("/signin/passwordless/sms/otp", observed("signin_passwordless_sms_otp", post(sms::handle)))
         .merge(providers_router())
         .merge(webauthn_router())
         .route("/signout", observed("signout", post(signout::handle)))

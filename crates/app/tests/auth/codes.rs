@@ -34,6 +34,15 @@ fn assert_refused(answer: &Answer) {
 }
 
 #[tokio::test]
+async fn there_are_no_text_messages() {
+    let service = Service::start().await;
+    for path in ["/signin/passwordless/sms", "/signin/passwordless/sms/otp"] {
+        let answer = service.post(path, json!({ "phoneNumber": "+491701234567", "otp": "123456" })).await;
+        answer.assert_error(409, "disabled-endpoint", "disabled");
+    }
+}
+
+#[tokio::test]
 async fn a_code_signs_in_once_verifies_the_address_and_makes_the_account() {
     let service = Service::start().await;
     let options = json!({ "displayName": "Алёна", "locale": "ru", "defaultRole": "me" });

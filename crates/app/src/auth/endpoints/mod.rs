@@ -12,6 +12,7 @@ pub(super) mod signin_provider;
 pub(super) mod signin_without_password;
 pub(super) mod signout;
 pub(super) mod signup_email_password;
+pub(super) mod sms;
 pub(super) mod token;
 pub(super) mod token_verify;
 pub(super) mod user;
