@@ -18,7 +18,7 @@ const SERVER_TIMEOUT: &str = "-c wal_sender_timeout=10s";
 const SILENCE: Duration = Duration::from_secs(20);
 
 /// How long connecting may take. Making a slot waits for the transactions that are running.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 
 /// The largest change that is read; a row in PostgreSQL can be larger, and then everything is read anew.
 const MAX_MESSAGE_BYTES: usize = 256 * 1024 * 1024;

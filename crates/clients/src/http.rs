@@ -20,7 +20,7 @@ pub type Request = http::Request<Vec<u8>>;
 pub type Response = http::Response<Vec<u8>>;
 
 /// The longest pause that a service may ask for.
-const MAX_PAUSE: Duration = Duration::from_secs(3600);
+const MAX_PAUSE: Duration = Duration::from_hours(1);
 
 const REQUESTS: &str = "clients_requests_total";
 const SECONDS: &str = "clients_request_seconds";

@@ -23,15 +23,15 @@ const HTTP: HttpOptions = HttpOptions {
 };
 
 /// How long an answer is good that does not say.
-const USUAL_LIFE: Duration = Duration::from_secs(10 * 60);
+const USUAL_LIFE: Duration = Duration::from_mins(10);
 
 /// What is made of an answer that says too little or too much.
 const SHORTEST_LIFE: Duration = Duration::from_secs(10);
-const LONGEST_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST_LIFE: Duration = Duration::from_hours(24);
 
 /// The pauses after failures, from the first to the longest, where the address does not ask for a longer one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// Tokens with unknown keys make the set be fetched this often at most.
 const FLOOR: Duration = Duration::from_secs(10);

@@ -137,7 +137,7 @@ impl Address {
         let mut config = self.config.clone();
         config.application_name(application).connect_timeout(limit);
         config.keepalives_idle(Duration::from_secs(30)).keepalives_interval(Duration::from_secs(10));
-        config.keepalives_retries(3).tcp_user_timeout(Duration::from_secs(60));
+        config.keepalives_retries(3).tcp_user_timeout(Duration::from_mins(1));
         config.options(startup_options(self.config.get_options(), settings));
         match tokio::time::timeout(limit, config.connect(self.tls.connector())).await {
             Ok(Ok(connected)) => Ok(connected),

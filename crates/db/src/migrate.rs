@@ -20,7 +20,7 @@ use crate::error::{Error, in_one_line};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// For all migrations of a start together, waiting for another server's included.
-const APPLY_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+const APPLY_TIMEOUT: Duration = Duration::from_mins(30);
 /// The advisory lock's key: any number that nobody else uses.
 const LOCK: i64 = 0x6272_6169_6e6d_6967;
 

@@ -7,7 +7,7 @@ use http::{HeaderValue, Method};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 /// How long browsers may keep what they were told.
-const MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+const MAX_AGE: Duration = Duration::from_hours(24);
 
 /// Any origin may call.
 pub(crate) fn open() -> CorsLayer {

@@ -70,7 +70,7 @@ impl Engine {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let said = tokio::time::timeout(Duration::from_secs(60), lines.next_line()).await.expect("in time");
+        let said = tokio::time::timeout(Duration::from_mins(1), lines.next_line()).await.expect("in time");
         let said = said.unwrap().expect("it starts");
         let address = said.rsplit("http://").next().unwrap().to_owned();
         assert_eq!(address, format!("127.0.0.1:{port}"));

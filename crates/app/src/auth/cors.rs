@@ -15,7 +15,7 @@ pub(super) fn layer() -> CorsLayer {
         .allow_credentials(true)
         .allow_methods([Method::POST, Method::GET])
         .allow_headers(AllowHeaders::mirror_request())
-        .max_age(Duration::from_secs(86_400))
+        .max_age(Duration::from_hours(24))
 }
 
 /// Answers a preflight with 204, as it has no content. Only preflights' answers have a maximal age.

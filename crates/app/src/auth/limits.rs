@@ -257,7 +257,7 @@ mod tests {
     #[test]
     fn a_flood_of_networks_takes_bounded_memory() {
         let clock = Clock::manual(1_000);
-        let limit = Limit::new("x", Rate { burst: 2, interval: Duration::from_secs(3_600) }, clock.clone());
+        let limit = Limit::new("x", Rate { burst: 2, interval: Duration::from_hours(1) }, clock.clone());
         for network in 0..MAX_KEYS + 10 {
             let _ = limit.check(&network.to_string());
         }

@@ -47,7 +47,7 @@ pub use self::limits::Limits;
 pub use self::store::{DiskStore, Store};
 
 /// How long a browser may remember the answer to a preflight.
-const PREFLIGHT_LIFE: Duration = Duration::from_secs(12 * 60 * 60);
+const PREFLIGHT_LIFE: Duration = Duration::from_hours(12);
 
 /// The storage service. Cloning is cheap, and clones are the same service.
 #[derive(Clone)]

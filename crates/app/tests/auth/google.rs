@@ -89,7 +89,7 @@ impl Google {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), taken).await.unwrap();
+        tokio::time::timeout(Duration::from_mins(1), taken).await.unwrap();
     }
 
     /// A service account's file, which its owner removes.

@@ -21,7 +21,7 @@ use crate::hex::hex;
 
 /// The role that owns everything in a private server.
 pub(crate) const OWNER: &str = "postgres";
-const INIT_TIMEOUT: Duration = Duration::from_secs(180);
+const INIT_TIMEOUT: Duration = Duration::from_mins(3);
 /// How the names of data directories begin that initdb is still making.
 const UNFINISHED: &str = "postgres.new-";
 /// Both know the letters of every script; the first is not everywhere.

@@ -13,9 +13,9 @@ use crate::error::{Error, in_one_line};
 
 /// Deaths in a row after which it is given up. One that comes after a calm time counts as the first.
 const MOST_DEATHS: u32 = 5;
-const CALM: Duration = Duration::from_secs(60);
+const CALM: Duration = Duration::from_mins(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LOG_CHECK: Duration = Duration::from_secs(60);
+const LOG_CHECK: Duration = Duration::from_mins(1);
 /// Starts after a death (counter).
 const RESTARTS: &str = "db_local_restarts_total";
 

@@ -21,7 +21,7 @@ use crate::error::Error;
 /// The program's database.
 pub(crate) const DATABASE: &str = "brainmessenger";
 /// After a crash the log of a long time may have to be read.
-const START_TIMEOUT: Duration = Duration::from_secs(300);
+const START_TIMEOUT: Duration = Duration::from_mins(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a start is tried again when what is in its way goes away by itself.
 const PATIENCE: Duration = Duration::from_secs(15);

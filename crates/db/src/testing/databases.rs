@@ -14,7 +14,7 @@ use crate::local::is_alive;
 use crate::migrate::{self, MigrationSet};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const CREATE_TIMEOUT: Duration = Duration::from_secs(120);
+const CREATE_TIMEOUT: Duration = Duration::from_mins(2);
 const DROP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Makes a database from the template for `sets`, and gives its name.

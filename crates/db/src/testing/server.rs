@@ -24,8 +24,8 @@ use crate::local::{
 
 /// Seconds without a test process after which the server stops.
 const IDLE_SECONDS: &str = "20";
-const LOCK_TIMEOUT: Duration = Duration::from_secs(120);
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const LOCK_TIMEOUT: Duration = Duration::from_mins(2);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 const ATTACH_TIMEOUT: Duration = Duration::from_secs(3);
 const POLL: Duration = Duration::from_millis(20);
 const WATCHDOG: &str = include_str!("run_until_idle.sh");

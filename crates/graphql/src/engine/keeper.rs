@@ -26,7 +26,7 @@ const QUIET: Duration = Duration::from_millis(100);
 const LONGEST_UNREST: Duration = Duration::from_secs(2);
 
 /// How long taking over may take.
-const RELOAD: Duration = Duration::from_secs(60);
+const RELOAD: Duration = Duration::from_mins(1);
 
 /// How long a commit that was announced may take to become visible.
 const VISIBLE: Duration = Duration::from_secs(2);

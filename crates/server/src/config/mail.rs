@@ -14,7 +14,7 @@ use super::gmail::GmailConfig;
 
 /// How long a step of a mail server may take, and a letter altogether.
 const STEP_TIMEOUT: Duration = Duration::from_secs(15);
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Who writes the letters of an installation that names nobody.
 const NOBODY: &str = "BrainMessenger <no-reply@localhost.localdomain>";

@@ -38,7 +38,7 @@ impl World {
             lanes: 16,
             exclusive: 24,
             // A wait for a lock that would last is a failure.
-            statement_timeout: Duration::from_secs(60),
+            statement_timeout: Duration::from_mins(1),
             application_name: "brainmessenger test".to_owned(),
             ..PoolOptions::default()
         };

@@ -31,10 +31,10 @@ const LEASE_SECONDS: f64 = 150.0;
 
 /// The pause after the first failure; each further one doubles it, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10 * 60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(10);
 
 /// How often what has expired is swept away.
-const SWEEP: Duration = Duration::from_secs(10 * 60);
+const SWEEP: Duration = Duration::from_mins(10);
 
 /// What became of letters.
 const LETTERS: &str = "auth_letters_total";

@@ -14,7 +14,7 @@ use super::fault::Fault;
 use crate::http::Response;
 
 /// Nothing that Google asks for makes a letter wait longer.
-const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
 #[derive(Default, Deserialize)]
 struct Answer {

@@ -8,13 +8,13 @@ use crate::google::TokenError;
 use crate::{Again, Error};
 
 /// While the operator has to act, a letter is tried again so often: it may go before its deadline once they have.
-const OPERATORS_PAUSE: Duration = Duration::from_secs(60);
+const OPERATORS_PAUSE: Duration = Duration::from_mins(1);
 
 /// Google's limits for a minute come back within one.
 const RATE_PAUSE: Duration = Duration::from_secs(20);
 
 /// How often a spent day is looked at again: it is the mailbox's last 24 hours, and Google does not say when they end.
-const DAY_PAUSE: Duration = Duration::from_secs(15 * 60);
+const DAY_PAUSE: Duration = Duration::from_mins(15);
 
 /// What went wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]

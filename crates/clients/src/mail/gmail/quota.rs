@@ -182,7 +182,7 @@ mod tests {
         quota.learn(1, NOON, NOON);
         assert_eq!(quota.pause(NOON), None);
         quota.learn(3, NOON, NOON);
-        assert_eq!(quota.take(NOON), Err(Spent::Day(Duration::from_secs(12 * 3600))));
+        assert_eq!(quota.take(NOON), Err(Spent::Day(Duration::from_hours(12))));
         assert_eq!(quota.take(NOON + DAY_SECONDS / 2), Ok(()));
     }
 

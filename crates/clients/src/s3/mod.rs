@@ -1,0 +1,9 @@
+//! A bucket at AWS S3 or at a store that speaks its protocol: objects are put, read, removed, restored and
+//! signed for; `setup` makes the bucket right.
+//!
+//! Knows no file of the messenger's: a key is a text, and what an object is called and what it is, the caller
+//! says. No key of an account, no signed address and no answer of the store's reaches a log line or an error.
+
+mod settings;
+
+pub use settings::{Encryption, Keys, Settings};

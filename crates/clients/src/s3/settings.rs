@@ -1,0 +1,55 @@
+//! Where the bucket is, how objects are kept in it, and who asks.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+/// Which bucket, and how it is spoken to.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The bucket's name.
+    pub bucket: String,
+    /// The region that it is in, such as `eu-central-1`.
+    pub region: String,
+    /// The store's address, where it is not Amazon's own: `https://host[:port]`.
+    pub endpoint: Option<String>,
+    /// The address that clients reach the store by, where it is another one: it stands in signed addresses.
+    pub public_endpoint: Option<String>,
+    /// Whether the bucket's name stands in the path, as most stores but Amazon's want it.
+    pub path_style: bool,
+    /// The canned ACL that is sent with an object; `None` sends none, as buckets made since 2023 want it.
+    pub object_acl: Option<String>,
+    /// How the store encrypts objects.
+    pub encryption: Encryption,
+    /// How long a connection may take to come about.
+    pub connect_timeout: Duration,
+    /// How long the store may take to begin its answer, and between two pieces of it.
+    pub read_timeout: Duration,
+    /// How often a call is tried in all, where trying again helps.
+    pub attempts: u32,
+}
+
+/// With whose key the store encrypts objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Encryption {
+    /// With the store's own (SSE-S3, `AES256`).
+    Store,
+    /// With one of KMS (SSE-KMS): its id or ARN, or AWS's own for S3 where it is `None`.
+    Kms(Option<String>),
+}
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub enum Keys {
+    /// Keys that the operator gave.
+    Given {
+        /// The public half.
+        access_key_id: String,
+        /// The secret half.
+        secret_access_key: SecretString,
+        /// What goes with temporary keys.
+        session_token: Option<SecretString>,
+    },
+    /// The machine's own: a profile's file, a container's or an instance's role. They are renewed by themselves.
+    Machine,
+}
