@@ -54,6 +54,21 @@ async fn a_part_that_breaks_off_is_made_again_and_an_upload_that_fails_leaves_no
 }
 
 #[tokio::test]
+async fn an_upload_that_nobody_waits_for_is_given_up() {
+    let (folder, store, network, bucket) = behind().await;
+    network.fail(100, "PUT", Mishap::Slow(64 * 1024, Duration::from_millis(100)));
+    let headers = headers();
+    let put = bucket.put(KEY, folder.file(65 * MIB), &headers);
+    assert!(tokio::time::timeout(Duration::from_secs(1), put).await.is_err());
+    assert_eq!(store.uploads(), 1);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while store.uploads() > 0 {
+        assert!(Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
 async fn a_lost_answer_is_no_failure() {
     let (folder, _store, network, bucket) = behind().await;
     network.fail(1, "PUT", Mishap::LoseAnswer);
@@ -101,10 +116,12 @@ async fn a_burst_of_slow_down_passes_and_a_long_one_is_told() {
     let slow_down = Mishap::Answer { status: 503, code: "SlowDown", region: None };
     network.fail(2, "PUT", slow_down);
     bucket.put(KEY, small(), &headers()).await.unwrap();
+    network.fail(2, "GET", Mishap::Answer { status: 429, code: "", region: None });
+    assert_eq!(read(&bucket, KEY).await, b"small");
     network.fail(100, "", slow_down);
     let error = bucket.get(KEY, None).await.map(drop).unwrap_err();
     assert_eq!((error.code(), error.again()), ("s3-slow-down", Again::Later));
-    assert_eq!(network.lines().iter().filter(|line| line.starts_with("GET")).count(), 3);
+    assert_eq!(network.lines().iter().filter(|line| line.starts_with("GET")).count(), 6);
 }
 
 #[tokio::test]
