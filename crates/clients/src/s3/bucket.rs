@@ -14,7 +14,7 @@ use base::clock::Clock;
 use super::fault::{Fault, Kind};
 use super::keys::KeyRing;
 use super::meters::Operation;
-use super::{Keys, Settings, meters, sdk};
+use super::{Keys, Settings, meters, sdk, wire};
 use crate::Error;
 
 /// A bucket. Cloning it is cheap, and clones share connections and keys.
@@ -72,8 +72,9 @@ impl Bucket {
         meters::describe();
         let keys = Arc::new(KeyRing::new(keys, &settings.region, clock));
         let endpoint = settings.endpoint.as_deref();
-        let client = sdk::client(&settings, &keys, endpoint);
-        let public = sdk::client(&settings, &keys, settings.public_endpoint.as_deref().or(endpoint));
+        let http = wire::client();
+        let client = sdk::client(&settings, &keys, &http, endpoint);
+        let public = sdk::client(&settings, &keys, &http, settings.public_endpoint.as_deref().or(endpoint));
         Ok(Self(Arc::new(Inner { settings, client, public, keys, habits: Habits::default() })))
     }
 
@@ -81,6 +82,11 @@ impl Bucket {
     /// are an error, and the old ones stay.
     pub async fn replace_keys(&self, keys: Keys) -> Result<(), Error> {
         self.0.keys.replace(keys).await.map_err(|error| Fault::keys(&error).into())
+    }
+
+    /// Gets the keys, so that a start can say what is missing. The bucket itself is not asked.
+    pub async fn check_keys(&self) -> Result<(), Error> {
+        self.0.keys.current().await.map(drop).map_err(|error| Fault::keys(&error).into())
     }
 
     /// Where the bucket is, and how it is spoken to.
