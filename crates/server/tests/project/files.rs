@@ -1,6 +1,8 @@
 //! Who reads a file, by the messages that carry it; and that nobody removes one that is just being sent, nor takes up more
 //! space than their plan has by doing much at once.
 
+use std::time::Duration;
+
 use base::session::Session;
 use db::Pool;
 use serde_json::{Value, json};
@@ -251,6 +253,15 @@ async fn a_file_that_is_just_being_sent_is_not_removed() {
     assert_eq!(pool.query(TIDY, &[]).await.unwrap().len(), 1);
 }
 
+/// Until a connection to this database waits for another one's lock.
+async fn somebody_waits(pool: &Pool) {
+    let waits = "select exists (select from pg_stat_activity a where a.datname = current_database() \
+                 and cardinality(pg_blocking_pids(a.pid)) > 0)";
+    while !pool.query_one(waits, &[]).await.unwrap().get::<_, bool>(0) {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn who_sends_a_file_that_is_just_being_removed_is_told_so() {
     let database = database().await;
@@ -263,12 +274,7 @@ async fn who_sends_a_file_that_is_just_being_removed_is_told_so() {
         let sending = pool.clone();
         let sending =
             tokio::spawn(async move { sending.query_one(SEND, &[&PEOPLE[0], &file]).await.map(|_| ()) });
-        let waits = "select exists (select from pg_locks l join pg_database d on d.oid = l.database or l.database is null \
-                     join pg_stat_activity a on a.pid = l.pid \
-                     where d.datname = current_database() and a.datname = d.datname and not l.granted)";
-        while !pool.query_one(waits, &[]).await.unwrap().get::<_, bool>(0) {
-            tokio::task::yield_now().await;
-        }
+        tokio::time::timeout(Duration::from_secs(10), somebody_waits(&pool)).await.unwrap();
         if kept {
             tidying.rollback().await.unwrap();
             sending.await.unwrap().unwrap();

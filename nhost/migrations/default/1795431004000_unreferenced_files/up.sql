@@ -82,6 +82,8 @@ as $$
 declare
   due uuid[];
   free uuid[];
+  ownerless text[];
+  pictures text[] := '{}';
 begin
   with looked_at as (
     delete from public.unreferenced_files u
@@ -97,19 +99,24 @@ begin
     and not exists (select from public.chats c where c.avatar_file_id = l.file_id)
     and not exists (select from public.unreferenced_files u where u.file_id = l.file_id and u.since >= before);
 
+  -- The administrator's files may be anybody's pictures: where there are some, all people are looked through, once.
+  ownerless := array(select f.id::text from storage.files f where f.id = any (due) and f.uploaded_by_user_id is null);
+  if cardinality(ownerless) > 0 then
+    pictures := array(
+      select left(split_part(p.avatar_url, '/files/', 2), 36) from auth.users p
+      where left(split_part(p.avatar_url, '/files/', 2), 36) = any (ownerless)
+    );
+  end if;
   -- What is not yet uploaded is not yet to be removed, nor is a person's picture: one of their own, or one that the
   -- administrator put there. Of neither's end anybody tells. Whoever is just sending a file has it locked.
   free := array(
     select f.id from storage.files f
     where f.id = any (due) and f.bucket_id = 'messages' and f.is_uploaded and f.updated_at < before
+      and f.id::text <> all (pictures)
       and not exists (
         select from auth.users p
         where p.id = f.uploaded_by_user_id and p.avatar_url like '%/files/' || f.id || '%'
       )
-      and (f.uploaded_by_user_id is not null or f.id::text not in (
-        select substring(p.avatar_url from '/files/([0-9a-f-]{36})') from auth.users p
-        where p.avatar_url ~ '/files/[0-9a-f-]{36}'
-      ))
     for update skip locked
   );
   -- From here on nobody can begin to refer to them. What had been committed before the lock this statement sees.
