@@ -9,7 +9,7 @@ mod follower;
 mod matrix;
 mod on_nhost;
 mod streams;
-mod world;
+pub(crate) mod world;
 
 use std::path::Path;
 

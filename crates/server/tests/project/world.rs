@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 
 use super::database;
 
-pub(super) struct World {
-    pub(super) pool: Pool,
-    pub(super) engine: Engine,
+pub(crate) struct World {
+    pub(crate) pool: Pool,
+    pub(crate) engine: Engine,
     _feed: changes::Feed,
     _database: TestDatabase,
 }
@@ -32,7 +32,7 @@ pub(super) fn as_person(id: &str) -> Session {
 
 impl World {
     /// With as many connections as writers at once need to meet in the database rather than before it.
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let database = database().await;
         let options = PoolOptions {
             lanes: 16,
