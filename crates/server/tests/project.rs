@@ -9,7 +9,9 @@ mod follower;
 mod matrix;
 mod on_nhost;
 mod streams;
-pub(crate) mod world;
+mod world;
+
+pub(crate) use self::world::World;
 
 use std::path::Path;
 

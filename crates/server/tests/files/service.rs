@@ -1,52 +1,91 @@
-//! The service over its routes, a project and a store of its own.
+//! The storage service over its routes, the real engine and a real database, with its bytes in a folder or in a bucket.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use app::files::{Files, Limits, Store, router};
+use app::files::{DiskStore, Files, Limits, Options, SpoolFolder, Store, router};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use base::authenticate::{Authenticator, PUBLIC_ROLE};
+use base::clock::Clock;
 use base::project::{GraphqlError, GraphqlRequest, Project};
 use base::session::Session;
 use bytes::Bytes;
-use db::Pool;
+use db::PoolOptions;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use http::{HeaderMap, Method, Request, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tower::ServiceExt;
-use uuid::Uuid;
 
-use super::{Form, upload_request};
-use crate::project::world::World;
+use crate::project::World;
 
 pub(super) const SECRET: &str = "the administrator's secret";
 pub(super) const ANNA: &str = "00000000-0000-0000-0000-00000000000a";
 pub(super) const BORIS: &str = "00000000-0000-0000-0000-00000000000b";
+pub(super) const BOUNDARY: &str = "----formdata-7";
 
-/// Buckets as the tests want them: one for small files, one that people may not write to.
-const BUCKETS: &str = "
-    update storage.buckets set min_upload_file_size = 4, max_upload_file_size = 10 where id = 'messages';
-    update storage.buckets set max_upload_file_size = 20000000 where id = 'default';
-    insert into storage.buckets (id, cache_control) values ('private', 'no-store');
-";
+/// Spooled bytes of all uploads together.
+const SPOOL_BYTES: u64 = 1 << 30;
 
 /// Where the bytes are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+#[derive(Clone, Copy)]
+pub(super) enum Place {
     Disk,
 }
 
-/// The service on a project and a folder of its own.
+/// A project of which some documents fail as if the database were away.
+#[derive(Clone)]
+pub(super) struct FailingProject {
+    project: Arc<dyn Project>,
+    failing: Arc<Mutex<Option<&'static str>>>,
+}
+
+impl FailingProject {
+    /// Makes every document that contains `words` fail.
+    pub(super) fn fail(&self, words: &'static str) {
+        *self.failing.lock().unwrap() = Some(words);
+    }
+
+    pub(super) fn recover(&self) {
+        *self.failing.lock().unwrap() = None;
+    }
+}
+
+impl Project for FailingProject {
+    fn execute<'a>(
+        &'a self,
+        session: &'a Session,
+        request: GraphqlRequest,
+    ) -> BoxFuture<'a, Result<Bytes, GraphqlError>> {
+        if self.failing.lock().unwrap().is_some_and(|words| request.query.contains(words)) {
+            return Box::pin(async { Err(GraphqlError::new("unavailable", "$", "no connection")) });
+        }
+        self.project.execute(session, request)
+    }
+
+    fn watch(
+        &self,
+        session: &Session,
+        request: GraphqlRequest,
+    ) -> BoxStream<'static, Result<Bytes, GraphqlError>> {
+        self.project.watch(session, request)
+    }
+}
+
+/// The service on a place of its own.
 pub(super) struct Service {
     pub(super) files: Files,
     pub(super) router: Router,
+    pub(super) project: FailingProject,
+    pub(super) clock: Clock,
+    /// Where uploads are received, and what is kept on the disk.
     pub(super) folder: PathBuf,
-    pub(super) pool: Pool,
-    faults: Arc<Faults>,
-    place: Place,
-    _world: World,
+    pub(super) world: World,
+}
+
+fn now() -> i64 {
+    Clock::system().unix_seconds()
 }
 
 /// What came back.
@@ -58,29 +97,36 @@ pub(super) struct Answer {
 
 impl Service {
     pub(super) async fn start(place: Place) -> Self {
-        Self::start_with(place, Limits::default()).await
+        Self::start_with(place, Limits::default(), SPOOL_BYTES).await
     }
 
-    pub(super) async fn start_with(place: Place, limits: Limits) -> Self {
-        let world = Box::pin(World::start()).await;
-        world.pool.client().await.unwrap().batch_execute(BUCKETS).await.unwrap();
-        let folder = std::env::temp_dir().join(format!("files-{}", Uuid::new_v4()));
-        let faults = Arc::new(Faults { project: Arc::new(world.engine.clone()), failing: Mutex::new(None) });
+    pub(super) async fn start_with(place: Place, limits: Limits, spool_bytes: u64) -> Self {
+        let folder = std::env::temp_dir().join(format!("files-{}", uuid::Uuid::new_v4()));
+        let world = World::start_with(PoolOptions { lanes: 2, exclusive: 4, ..PoolOptions::default() }).await;
+        world
+            .admin(
+                r#"mutation { insertBuckets(objects: [
+            { id: "small", minUploadFileSize: 4, maxUploadFileSize: 10 }
+            { id: "private", presignedUrlsEnabled: false }
+        ]) { affected_rows } }"#,
+            )
+            .await;
+        let project = FailingProject { project: Arc::new(world.engine.clone()), failing: Arc::default() };
         let secret = Some(SECRET.to_owned().into());
         let authenticator = Authenticator::new(secret, None, Some(PUBLIC_ROLE.to_owned()));
+        let spool = SpoolFolder::open(folder.join("spool"), spool_bytes).unwrap();
         let store = match place {
-            Place::Disk => Store::disk(&folder).await.unwrap(),
+            Place::Disk => Store::Disk(DiskStore::open(&folder).await.unwrap()),
         };
-        let files = Files::new(Arc::clone(&faults) as Arc<dyn Project>, authenticator, store, limits);
-        Self {
-            router: router(files.clone()),
-            files,
-            folder,
-            pool: world.pool.clone(),
-            faults,
-            place,
-            _world: world,
-        }
+        let clock = Clock::manual(now());
+        let options = Options {
+            limits,
+            clock: clock.clone(),
+            signing_key: "under which addresses are signed".to_owned().into(),
+            public_url: Some("https://brain.example".to_owned()),
+        };
+        let files = Files::new(Arc::new(project.clone()), authenticator, store, spool, options);
+        Self { router: router(files.clone()), files, project, clock, folder, world }
     }
 
     pub(super) async fn send(&self, request: Request<Body>) -> Answer {
@@ -116,97 +162,62 @@ impl Service {
         self.send(request.body(Body::empty()).unwrap()).await
     }
 
-    /// Makes what asks for the root field `field` fail as if the database were away; `None`: nothing fails.
-    pub(super) fn fail(&self, field: Option<&'static str>) {
-        *self.faults.failing.lock().unwrap() = field;
+    /// The files of a folder of the store, by path.
+    pub(super) fn stored_files(&self, below: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        list(&self.folder.join(below), &mut found);
+        found.sort();
+        found
+            .iter()
+            .map(|path| path.strip_prefix(&self.folder).unwrap().to_str().unwrap().to_owned())
+            .collect()
     }
 
-    /// Changes all files behind the service's back: `set` is SQL.
-    pub(super) async fn change_rows(&self, set: &str) {
-        self.pool.execute(&format!("update storage.files set {set}"), &[]).await.unwrap();
+    /// The rows of `storage.files`.
+    pub(super) async fn rows(&self) -> Vec<Value> {
+        let rows =
+            self.world.admin("{ files(order_by: [{ createdAt: asc }]) { id name etag isUploaded } }").await;
+        rows["files"].as_array().unwrap().clone()
     }
 
-    /// The entity tag of the one file that there is.
-    pub(super) async fn etag(&self) -> String {
-        self.pool.query_one("select etag from storage.files", &[]).await.unwrap().get(0)
+    /// Changes columns of every file.
+    pub(super) async fn set(&self, columns: Value) {
+        let query =
+            "mutation($set: files_set_input!) { updateFiles(where: {}, _set: $set) { affected_rows } }";
+        self.world.run(&Session::admin(), query, json!({ "set": columns })).await.unwrap();
     }
 
-    /// When the one file that there is was changed, as HTTP says it, or so many seconds before.
-    pub(super) async fn changed_at(&self, seconds_before: i32) -> String {
-        let sql = "select to_char((updated_at - make_interval(secs => $1)) at time zone 'UTC', 'Dy, DD Mon YYYY HH24:MI:SS \"GMT\"') from storage.files";
-        self.pool.query_one(sql, &[&f64::from(seconds_before)]).await.unwrap().get(0)
+    /// Makes of every object one that was put into the store and never became what its file shows.
+    pub(super) async fn unkeep(&self) {
+        let until = "2 minutes";
+        let client = self.world.pool.client().await.unwrap();
+        let unkeep =
+            format!("update stored_objects set is_current = false, expected_until = now() + '{until}'");
+        client.batch_execute(&unkeep).await.unwrap();
     }
 
-    /// A number that SQL tells.
-    pub(super) async fn count(&self, sql: &str) -> i64 {
-        self.pool.query_one(sql, &[]).await.unwrap().get(0)
+    /// The keys in the book, in order.
+    pub(super) async fn book(&self) -> Vec<String> {
+        let lines = self.world.admin("{ stored_objects(order_by: [{ key: asc }]) { key } }").await;
+        let lines = lines["stored_objects"].as_array().unwrap();
+        lines.iter().map(|line| line["key"].as_str().unwrap().to_owned()).collect()
     }
 
-    pub(super) async fn rows(&self) -> i64 {
-        self.count("select count(*) from storage.files").await
-    }
-
-    /// The keys of what is in the store.
-    pub(super) async fn objects(&self) -> Vec<String> {
-        match self.place {
-            Place::Disk => files_below(&self.folder, "uploads"),
-        }
-    }
-
-    /// What is being received.
-    pub(super) fn spooled(&self) -> Vec<String> {
-        files_below(&self.folder, "spool")
-    }
-
-    /// Takes all objects out of the store, behind the service's back.
-    pub(super) async fn lose_objects(&self) {
-        match self.place {
-            Place::Disk => {
-                for key in self.objects().await {
-                    std::fs::remove_file(self.folder.join(key)).unwrap();
-                }
-            }
-        }
-    }
-
-    /// From now on the store takes nothing.
-    pub(super) async fn break_store(&self) {
-        match self.place {
-            Place::Disk => {
-                let uploads = self.folder.join("uploads");
-                std::fs::remove_dir_all(&uploads).unwrap();
-                std::fs::write(&uploads, "in the way").unwrap();
-            }
-        }
-    }
-
-    /// Nothing of an upload is left: no row, no bytes.
+    /// Nothing of an upload is left: no row, no bytes, no line in the book.
     pub(super) async fn assert_no_trace(&self) {
-        assert_eq!((self.objects().await, self.spooled()), (Vec::new(), Vec::new()));
-        assert_eq!(self.rows().await, 0);
+        assert_eq!(self.stored_files(""), Vec::<String>::new());
+        assert_eq!((self.rows().await, self.book().await), (Vec::new(), Vec::new()));
     }
 }
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // What was not made yet need not be removed.
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
-/// The files of a folder below `folder`, by their paths from there.
-fn files_below(folder: &Path, below: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    list(&folder.join(below), &mut found);
-    let mut found: Vec<String> =
-        found.iter().map(|path| path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned()).collect();
-    found.sort();
-    found
-}
-
 fn list(folder: &Path, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    for entry in entries {
+    for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() { list(&path, found) } else { found.push(path) }
     }
@@ -214,7 +225,7 @@ fn list(folder: &Path, found: &mut Vec<PathBuf>) {
 
 impl Answer {
     pub(super) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.text()))
+        serde_json::from_slice(&self.body).unwrap()
     }
 
     pub(super) fn text(&self) -> String {
@@ -227,7 +238,7 @@ impl Answer {
 
     /// The message of an error, which stands in the body and in `X-Error`.
     pub(super) fn error(&self) -> (u16, String) {
-        let message = self.json()["error"]["message"].as_str().unwrap_or("no error").to_owned();
+        let message = self.json()["error"]["message"].as_str().unwrap().to_owned();
         assert_eq!(self.header("x-error"), message);
         (self.status.as_u16(), message)
     }
@@ -249,39 +260,59 @@ impl Caller<'_> {
             Self::Nobody => request,
             Self::Admin => request.header("x-hasura-admin-secret", SECRET),
             Self::Role(role) => request.header("x-hasura-admin-secret", SECRET).header("x-hasura-role", role),
-            Self::User(id) => request
-                .header("x-hasura-admin-secret", SECRET)
-                .header("x-hasura-role", "user")
-                .header("x-hasura-user-id", id),
+            Self::User(id) => Self::Role("user").request_as(request, id),
         }
+    }
+
+    fn request_as(self, request: http::request::Builder, id: &str) -> http::request::Builder {
+        let Self::Role(role) = self else { return request };
+        request
+            .header("x-hasura-admin-secret", SECRET)
+            .header("x-hasura-role", role)
+            .header("x-hasura-user-id", id)
     }
 }
 
-/// The project as it is, but that it can be made to fail.
-struct Faults {
-    project: Arc<dyn Project>,
-    failing: Mutex<Option<&'static str>>,
+pub(super) fn upload_request(caller: Caller<'_>, body: Body) -> Request<Body> {
+    let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
+    caller.request(Method::POST, "/files").header("content-type", content_type).body(body).unwrap()
 }
 
-impl Project for Faults {
-    fn execute<'a>(
-        &'a self,
-        session: &'a Session,
-        request: GraphqlRequest,
-    ) -> BoxFuture<'a, Result<Bytes, GraphqlError>> {
-        let failing = *self.failing.lock().unwrap();
-        if failing.is_some_and(|field| request.query.contains(&format!(" {field}("))) {
-            let error = GraphqlError::new("unavailable", "$", "the database is away");
-            return Box::pin(async { Err(error) });
-        }
-        self.project.execute(session, request)
+/// A multipart form.
+#[derive(Default)]
+pub(super) struct Form(pub(super) Vec<u8>);
+
+impl Form {
+    pub(super) fn new() -> Self {
+        Self::default()
     }
 
-    fn watch(
-        &self,
-        session: &Session,
-        request: GraphqlRequest,
-    ) -> BoxStream<'static, Result<Bytes, GraphqlError>> {
-        self.project.watch(session, request)
+    pub(super) fn part(mut self, headers: &str, content: &[u8]) -> Self {
+        self.0.extend(format!("--{BOUNDARY}\r\n{headers}\r\n\r\n").as_bytes());
+        self.0.extend(content);
+        self.0.extend(b"\r\n");
+        self
+    }
+
+    pub(super) fn file(self, name: &str, media_type: &str, content: &[u8]) -> Self {
+        let disposition = format!("Content-Disposition: form-data; name=\"file[]\"; filename=\"{name}\"");
+        if media_type.is_empty() {
+            return self.part(&disposition, content);
+        }
+        self.part(&format!("{disposition}\r\nContent-Type: {media_type}"), content)
+    }
+
+    pub(super) fn metadata(self, json: &str) -> Self {
+        let headers = "Content-Disposition: form-data; name=\"metadata[]\"; filename=\"\"\r\nContent-Type: application/json";
+        self.part(headers, json.as_bytes())
+    }
+
+    pub(super) fn bucket(self, id: &str) -> Self {
+        self.part("Content-Disposition: form-data; name=\"bucket-id\"", id.as_bytes())
+    }
+
+    pub(super) fn end(mut self) -> Vec<u8> {
+        self.0.extend(format!("--{BOUNDARY}--\r\n").as_bytes());
+        self.0
     }
 }
