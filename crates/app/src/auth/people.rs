@@ -65,7 +65,7 @@ pub enum Deed {
     SignOut,
     /// Its address counts as verified.
     Verify,
-    /// It goes.
+    /// It goes, and its address is told.
     Delete,
 }
 
@@ -113,7 +113,7 @@ impl People {
                 update auth.users set last_seen = last_seen where id = $1"
             }
             Deed::Verify => "update auth.users set email_verified = true where id = $1 and email is not null",
-            Deed::Delete => "delete from auth.users where id = $1",
+            Deed::Delete => include_str!("sql/delete_person.sql"),
         };
         Ok(self.0.execute(sql, &[&person]).await? > 0)
     }

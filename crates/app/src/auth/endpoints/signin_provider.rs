@@ -161,16 +161,11 @@ async fn come_back(
     let client = auth.0.redirects.client();
     let begun = match Kept::take(auth, name, headers, &back.state).await {
         Ok(begun) => begun,
-        Err(error) => {
-            error.log();
-            return Ok(client.redirect_with(&error));
-        }
+        Err(error) => return Ok(auth.lead_on_with(&error, &client)),
     };
     let destination = auth.0.redirects.choose(begun.wanted.redirect_to.as_ref()).unwrap_or(client);
-    Ok(finish(auth, name, begun, back, (&destination, device)).await.unwrap_or_else(|error| {
-        error.log();
-        destination.redirect_with(&error)
-    }))
+    let finished = finish(auth, name, begun, back, (&destination, device)).await;
+    Ok(finished.unwrap_or_else(|error| auth.lead_on_with(&error, &destination)))
 }
 
 /// What was kept of the beginning.
