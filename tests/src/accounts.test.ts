@@ -229,7 +229,7 @@ describe("accounts", () => {
     };
     assert.equal(await keys(), null);
     const rotating = async () => {
-      await server.command("keys", "rotate", "--type", "es256");
+      await server.command("keys", "rotate", "--type", "es512");
       await until((found) => found?.length === 1);
       await server.command("keys", "rotate", "--type", "eddsa");
       await until((found) => found?.length === 2);
@@ -254,7 +254,7 @@ describe("accounts", () => {
     const old =
       listed
         .split("\n")
-        .find((line) => line.includes("ES256"))
+        .find((line) => line.includes("ES512"))
         ?.split(" ")[0] ?? "";
     await server.command("keys", "retire", old);
     await until((found) => found?.length === 1);

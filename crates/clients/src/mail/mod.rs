@@ -109,6 +109,7 @@ impl From<Way> for Mailer {
 
 impl Mailer {
     /// The same, with a way for what the first takes no more today.
+    #[must_use]
     pub fn with_second(self, second: Way) -> Self {
         Self { second: Some(second), ..self }
     }
