@@ -75,6 +75,12 @@ impl People {
         Self(pool)
     }
 
+    /// Whether the database has tables for accounts: a server has started on it.
+    pub async fn are_kept(&self) -> Result<bool, AuthError> {
+        let sql = "select to_regclass('brain.email_factors') is not null";
+        Ok(self.0.query_one(sql, &[]).await?.try_get(0)?)
+    }
+
     /// Accounts, the newest first: those whose address or name contains `search`, at most `limit`.
     pub async fn list(
         &self,
