@@ -181,6 +181,8 @@ mod tests {
     fn every_letter_is_there_in_every_language_and_knows_its_variables() {
         for template in Template::ALL {
             assert_eq!(Template::named(template.name()), Some(template));
+            let listed = include_str!("../../../../../.env.example");
+            assert!(listed.contains(template.name()), "{template:?} is missing in .env.example");
             let [english, russian] = ["en", "ru"].map(|locale| render(None, template, locale, &variables()));
             assert_ne!(english.subject, russian.subject, "{template:?}");
             assert!(russian.text.chars().any(|letter| ('а'..='я').contains(&letter)), "{template:?}");

@@ -93,15 +93,16 @@ impl Quota {
         self.check(now).err()
     }
 
+    /// The longest wait first: what is over today need not be waited for.
     fn check(&self, now: i64) -> Result<(), Spent> {
-        if now < self.held_until {
-            return Err(Spent::Held(seconds(self.held_until - now)));
-        }
         if now < self.day_ended_until {
             return Err(Spent::Day(seconds(self.day_ended_until - now)));
         }
         if self.today >= self.letters_per_day {
             return Err(Spent::Day(seconds((self.day + 1) * DAY_SECONDS - now)));
+        }
+        if now < self.held_until {
+            return Err(Spent::Held(seconds(self.held_until - now)));
         }
         if let Some(oldest) = self.recent.front()
             && self.units_used() + UNITS_PER_LETTER > self.units_per_minute
@@ -210,7 +211,10 @@ mod tests {
         quota.end_day(NOON, Duration::from_secs(900));
         assert_eq!(quota.take(NOON + 1), Err(Spent::Day(Duration::from_secs(899))));
         assert_eq!(quota.take(NOON + 900), Ok(()));
+        // A wait beside it is no reason to wait for what goes another way.
+        quota.hold(NOON + 900, Duration::from_secs(30));
         quota.end_day(NOON + 900, Duration::from_secs(900));
+        assert_eq!(quota.spent(NOON + 900), Some(Spent::Day(Duration::from_secs(900))));
         quota.release();
         assert_eq!(quota.take(NOON + 901), Ok(()));
     }
