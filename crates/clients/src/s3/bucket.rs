@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use arc_swap::ArcSwapOption;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -14,6 +15,7 @@ use base::clock::Clock;
 use super::fault::{Fault, Kind};
 use super::keys::KeyRing;
 use super::meters::Operation;
+use super::presign::Signer;
 use super::{Keys, Settings, meters, sdk, wire};
 use crate::Error;
 
@@ -26,6 +28,8 @@ pub(super) struct Inner {
     pub(super) client: Client,
     /// Signs addresses for clients, who may know the store by another name.
     pub(super) public: Client,
+    /// The client that signed last.
+    pub(super) signer: ArcSwapOption<Signer>,
     pub(super) keys: Arc<KeyRing>,
     pub(super) habits: Habits,
 }
@@ -75,7 +79,14 @@ impl Bucket {
         let http = wire::client();
         let client = sdk::client(&settings, &keys, &http, endpoint);
         let public = sdk::client(&settings, &keys, &http, settings.public_endpoint.as_deref().or(endpoint));
-        Ok(Self(Arc::new(Inner { settings, client, public, keys, habits: Habits::default() })))
+        Ok(Self(Arc::new(Inner {
+            settings,
+            client,
+            public,
+            signer: ArcSwapOption::empty(),
+            keys,
+            habits: Habits::default(),
+        })))
     }
 
     /// Signs with other keys from now on; calls that are under way go on with the old ones. Keys that cannot be had
