@@ -15,6 +15,7 @@ mod form;
 mod limits;
 mod media_type;
 mod meters;
+mod picture;
 mod precondition;
 mod range;
 mod rows;
