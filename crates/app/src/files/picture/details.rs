@@ -7,7 +7,7 @@ use super::decode::Source;
 use super::encode::{DEFAULT_QUALITY, encode, flattened, is_translucent};
 use super::geometry::Plan;
 use super::strip::strip;
-use super::{Format, PictureError, Size, isobmff};
+use super::{Format, MAX_SOURCE_BYTES, PictureError, Size, isobmff};
 
 /// The longer side of a thumbnail, in pixels.
 const THUMBNAIL_SIDE: u32 = 320;
@@ -44,10 +44,11 @@ pub(in crate::files) struct Examined {
     pub(in crate::files) thumbnail: Option<Thumbnail>,
 }
 
-/// Takes the metadata out of a picture and looks at it. `None` for what is no picture.
-///
-/// An error means that nobody can tell what is in the file: it must not be served as a picture.
-pub(in crate::files) fn examine(bytes: &[u8]) -> Result<Option<Examined>, PictureError> {
+/// What there is to know of the file `bytes`; `None` for what is no picture.
+pub(super) fn examine(bytes: &[u8]) -> Result<Option<Examined>, PictureError> {
+    if bytes.len() as u64 > MAX_SOURCE_BYTES {
+        return Err(PictureError::TooLarge);
+    }
     let Some(format) = Format::of(bytes) else {
         return Ok(None);
     };

@@ -2,7 +2,7 @@
 //! for `?w=320`, and all of them without what tells where they were taken. Bytes in, bytes out.
 //!
 //! Everything here works on bytes that strangers sent: each step has a bound in bytes, pixels and rounds. What
-//! costs time runs in a turn of [`Pool`], on a thread that no request waits on.
+//! costs time can be had from a turn of [`Pool`] alone, which works on threads that no request runs on.
 
 mod cache;
 mod cursor;
@@ -26,12 +26,12 @@ mod testing;
 
 use self::error::malformed;
 
-pub(super) use self::details::{Examined, Thumbnail, examine};
+pub(super) use self::details::{Examined, Thumbnail};
 pub(super) use self::error::{Malformed, PictureError};
 pub(super) use self::format::Format;
 pub(super) use self::options::Options;
 pub(super) use self::pool::{Pool, Turn};
-pub(super) use self::studio::{Studio, Variant};
+pub(super) use self::studio::{Ready, ReadyContent, Studio, Variant};
 
 /// The largest file that is worked on, in bytes.
 pub(super) const MAX_SOURCE_BYTES: u64 = 25 << 20;

@@ -5,8 +5,10 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::details::{Examined, examine};
 use super::{PictureError, meters};
 
 /// How many may wait for each turn.
@@ -68,8 +70,16 @@ impl Pool {
 }
 
 impl Turn {
+    /// Takes the metadata out of a picture and looks at it; `None` for what is no picture.
+    ///
+    /// [`PictureError::Malformed`] and [`PictureError::TooLarge`] mean that nobody can tell what is in the file: it
+    /// must not be served as a picture.
+    pub(in crate::files) async fn examine(self, bytes: Bytes) -> Result<Option<Examined>, PictureError> {
+        self.run(move || examine(&bytes)).await
+    }
+
     /// Works where it may take its time. A panic of a decoder is an error like others.
-    pub(in crate::files) async fn run<T: Send + 'static>(
+    pub(super) async fn run<T: Send + 'static>(
         self,
         work: impl FnOnce() -> Result<T, PictureError> + Send + 'static,
     ) -> Result<T, PictureError> {

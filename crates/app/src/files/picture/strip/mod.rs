@@ -17,7 +17,7 @@ mod tests;
 use super::{Format, Malformed};
 
 /// The picture `bytes`, which is of `format`, without what tells about the photographer.
-pub(in crate::files) fn strip(format: Format, bytes: &[u8]) -> Result<Vec<u8>, Malformed> {
+pub(super) fn strip(format: Format, bytes: &[u8]) -> Result<Vec<u8>, Malformed> {
     match format {
         Format::Jpeg => jpeg::strip(bytes),
         Format::Png => png::strip(bytes),

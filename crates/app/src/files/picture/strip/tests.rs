@@ -3,11 +3,12 @@
 use image::DynamicImage;
 use proptest::prelude::*;
 
+use super::super::details::examine;
 use super::super::testing::{
     SECRET, encoded, full_box, holds, iso_box, picture, pixels, segment, telling_gif, telling_heif,
     telling_jpeg, telling_png, telling_webp, translucent,
 };
-use super::super::{Format, Size, examine, isobmff};
+use super::super::{Format, Size, isobmff};
 use super::*;
 
 fn opaque(width: u32, height: u32) -> DynamicImage {
