@@ -6,6 +6,7 @@ mod assets;
 mod config;
 mod cors;
 mod engine_alone;
+mod files;
 mod graphiql;
 mod health;
 mod keys;

@@ -6,4 +6,5 @@
 
 mod boundaries;
 mod engine;
+mod files;
 mod project;
