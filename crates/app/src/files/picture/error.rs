@@ -1,5 +1,9 @@
 //! Why a picture is not made, and why a file is no picture that we know.
 
+use std::sync::Arc;
+
+use crate::files::store::StoreError;
+
 /// The bytes are not what their format says: the sentence says where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -12,7 +16,7 @@ pub(super) fn malformed(what: &'static str) -> Malformed {
 
 /// Why there is no picture. Cloned for everybody who waits for the same one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(in crate::files) enum PictureError {
+pub enum PictureError {
     /// The file is of no format that pictures are made of.
     #[error("the file is not an image that can be changed: jpeg, png and webp can")]
     NotAnImage,
@@ -31,9 +35,31 @@ pub(in crate::files) enum PictureError {
     /// The work took longer than it may.
     #[error("making the image took too long")]
     TooSlow,
-    /// The source could not be read, or a step of ours failed.
+    /// The source could not be read.
+    #[error("{0}")]
+    Source(SourceError),
+    /// A step of ours failed.
     #[error("making the image failed: {0}")]
     Failed(String),
+}
+
+/// Why a source could not be read. Only clones of one are equal.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct SourceError(pub(in crate::files) Arc<StoreError>);
+
+impl PartialEq for SourceError {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for SourceError {}
+
+impl From<StoreError> for PictureError {
+    fn from(error: StoreError) -> Self {
+        Self::Source(SourceError(Arc::new(error)))
+    }
 }
 
 impl From<Malformed> for PictureError {

@@ -2,7 +2,7 @@
 //! for `?w=320`, and all of them without what tells where they were taken. Bytes in, bytes out.
 //!
 //! Everything here works on bytes that strangers sent: each step has a bound in bytes, pixels and rounds. What
-//! costs time can be had from a turn of [`Pool`] alone, which works on threads that no request runs on.
+//! costs time can be had from a turn of the [`Studio`] alone, which works on threads that no request runs on.
 
 mod cache;
 mod cursor;
@@ -24,14 +24,14 @@ mod transform;
 #[cfg(test)]
 mod testing;
 
-use self::error::malformed;
+use self::error::{Malformed, malformed};
 
-pub(super) use self::details::{Examined, Thumbnail};
-pub(super) use self::error::{Malformed, PictureError};
+pub(super) use self::details::Examined;
+pub(super) use self::error::PictureError;
 pub(super) use self::format::Format;
 pub(super) use self::options::Options;
-pub(super) use self::pool::{Pool, Turn};
-pub(super) use self::studio::{Ready, ReadyContent, Studio, Variant};
+pub use self::studio::Studio;
+pub(super) use self::studio::{ReadyContent, Variant};
 
 /// The largest file that is worked on, in bytes.
 pub(super) const MAX_SOURCE_BYTES: u64 = 25 << 20;

@@ -12,10 +12,10 @@ use super::details::{Examined, examine};
 use super::{PictureError, meters};
 
 /// How many may wait for each turn.
-const WAITING_PER_SLOT: usize = 32;
+const WAITING_PER_SLOT: usize = 64;
 
 /// How long somebody waits for a turn.
-const MAX_WAIT: Duration = Duration::from_secs(10);
+const MAX_WAIT: Duration = Duration::from_secs(20);
 
 /// How long somebody waits for the work. What exceeds it goes on in its turn, for a thread cannot be stopped;
 /// the bounds in pixels end it.

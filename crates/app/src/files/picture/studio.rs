@@ -15,15 +15,16 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncReadExt as _;
 
 use super::cache::{Cache, Kept, Key};
+use super::pool::{Pool, Turn};
 use super::transform::transform;
-use super::{Format, Options, PictureError, Pool, meters};
+use super::{Format, Options, PictureError, meters};
 
 /// Changes when the same options make other bytes than before, so that nobody's cache mixes the two.
 const GENERATION: &str = "1";
 
-/// Makes changed pictures and keeps them. Cloning it is cheap, and clones are the same studio.
+/// Works on pictures, makes changed ones, and keeps those. Cloning it is cheap, and clones are the same studio.
 #[derive(Clone)]
-pub(in crate::files) struct Studio(Arc<Inner>);
+pub struct Studio(Arc<Inner>);
 
 struct Inner {
     pool: Pool,
@@ -83,12 +84,21 @@ pub(in crate::files) enum ReadyContent {
 }
 
 impl Studio {
-    /// A studio that keeps what it makes in `folder`, up to `capacity` bytes.
-    pub(in crate::files) async fn open(folder: PathBuf, capacity: u64, pool: Pool) -> io::Result<Self> {
+    /// A studio that keeps what it makes in `folder`, up to `capacity` bytes; the folder is made where it is missing.
+    pub async fn open(folder: PathBuf, capacity: u64) -> io::Result<Self> {
+        Self::with_pool(folder, capacity, Pool::new()).await
+    }
+
+    async fn with_pool(folder: PathBuf, capacity: u64, pool: Pool) -> io::Result<Self> {
         meters::describe();
         let opened = tokio::task::spawn_blocking(move || Cache::open(folder, capacity)).await;
         let cache = opened.map_err(io::Error::other)??;
         Ok(Self(Arc::new(Inner { pool, cache, making: Mutex::default() })))
+    }
+
+    /// Waits for a turn to work on a picture.
+    pub(in crate::files) async fn turn(&self) -> Result<Turn, PictureError> {
+        self.0.pool.turn().await
     }
 
     /// The picture, where it is kept.
@@ -217,7 +227,7 @@ mod tests {
     impl Scratch {
         async fn with(pool: Pool) -> Self {
             let folder = std::env::temp_dir().join(format!("studio-{}", Uuid::new_v4()));
-            let studio = Studio::open(folder.clone(), 1 << 20, pool).await.unwrap();
+            let studio = Studio::with_pool(folder.clone(), 1 << 20, pool).await.unwrap();
             Self { folder, studio }
         }
     }
