@@ -41,6 +41,7 @@ declare
 begin
   select c.cursor into since from public.my_changes(null, json_build_object('x-hasura-user-id', owner)) c;
   insert into storage.files (bucket_id, name, uploaded_by_user_id) values ('messages', 'a.jpg', owner) returning id into file;
+  insert into public.file_details (file_id, kind, name, mime_type, size) values (file, 'picture', 'a.jpg', 'image/jpeg', 1);
   theirs := matrix.message(team, member, 'findable hello', '1 hour', file);
   pinned := matrix.message(team, admin, 'first', '1 hour');
   update public.messages set content = 'edited' where id = pinned;
