@@ -4,12 +4,13 @@
 //! Knows no file of the messenger's: a key is a text, and what an object is called and what it is, the caller
 //! says. No key of an account, no signed address and no answer of the store's reaches a log line or an error.
 
+pub mod check;
 pub mod policy;
 mod settings;
-mod setup;
+pub mod setup;
 
 pub use settings::{Encryption, Keys, Settings};
-pub use setup::{Archive, ArchiveClass, Outcome, Step, Wanted};
+
 
 /// What the keys of all files begin with; setting up gives rights and rules for what is below it alone.
 pub const PREFIX: &str = "uploads/";

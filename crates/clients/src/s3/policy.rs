@@ -98,7 +98,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::s3::Archive;
+    use crate::s3::setup::Archive;
 
     fn settings() -> Settings {
         Settings {

@@ -12,6 +12,7 @@ mod limits;
 mod mail;
 mod postgres;
 mod providers;
+mod storage;
 mod unbuilt;
 mod webauthn;
 
@@ -31,10 +32,12 @@ pub(crate) use limits::LimitsConfig;
 pub(crate) use mail::MailConfig;
 pub(crate) use postgres::PostgresConfig;
 pub(crate) use providers::ProvidersConfig;
+pub(crate) use storage::StorageConfig;
 pub(crate) use webauthn::WebauthnConfig;
 
 use crate::keys::KeysCommand;
 use crate::people::PeopleCommand;
+use crate::storage::StorageCommand;
 
 /// BrainMessenger: a complete messenger server with a web client inside.
 ///
@@ -64,6 +67,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: PeopleCommand,
     },
+    /// Set up and check where files are kept
+    Storage {
+        #[command(subcommand)]
+        command: StorageCommand,
+    },
     /// Print the database's schema as one SQL file: what `database/schema.sql` holds
     Schema,
 }
@@ -89,6 +97,8 @@ pub(crate) struct Config {
     pub(crate) webauthn: WebauthnConfig,
     #[command(flatten)]
     pub(crate) mail: MailConfig,
+    #[command(flatten)]
+    pub(crate) storage: StorageConfig,
     /// The search path, by which PostgreSQL's programs are found.
     #[arg(skip)]
     pub(crate) path: Option<OsString>,
@@ -170,6 +180,9 @@ impl CommandLine {
             line.config.providers.check()?;
             line.config.relying_party()?;
             line.config.mail.check(line.config.server.env == Environment::Production)?;
+        }
+        if matches!(line.command, None | Some(Command::Serve | Command::Storage { .. })) {
+            line.config.storage.check()?;
         }
         Ok(line)
     }

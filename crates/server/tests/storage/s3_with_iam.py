@@ -9,12 +9,13 @@ import json
 import logging
 import os
 import sys
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 os.environ["INITIAL_NO_AUTH_ACTION_COUNT"] = "0"
 
 import boto3
 from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
 from moto.core.authorization import ActionAuthenticatorMixin
 from moto.iam import access_control, iam_backends
 from moto.s3 import responses, s3_backends
@@ -65,28 +66,27 @@ class Signed(access_control.S3IAMRequest):
     """A call that is signed in its headers, or in its address."""
 
     def __init__(self, headers, path, **rest):
-        query = dict(parse_qsl(urlsplit(path).query, keep_blank_values=True))
+        place = urlsplit(path)
+        query = dict(parse_qsl(place.query, keep_blank_values=True))
         self._in_address = "X-Amz-Signature" in query
         if self._in_address:
             fields = {name: query["X-Amz-" + name] for name in ("Credential", "SignedHeaders", "Signature")}
             words = ", ".join(f"{name}={value}" for name, value in fields.items())
             headers = {**headers, "Authorization": "AWS4-HMAC-SHA256 " + words, "X-Amz-Date": query["X-Amz-Date"]}
-            del query["X-Amz-Signature"]
-            path = urlsplit(path).path + "?" + urlencode(query)
+            signed = [word for word in place.query.split("&") if not word.startswith("X-Amz-Signature=")]
+            path = place.path + "?" + "&".join(signed)
         elif "Authorization" not in headers:
             raise S3AccessDeniedError()
         super().__init__(headers=headers, path=path, **rest)
-
-    def _create_aws_request(self):
-        request = super()._create_aws_request()
-        request.context["timestamp"] = self._headers["X-Amz-Date"]
-        return request
 
     def _calculate_signature(self):
         if not self._in_address:
             return super()._calculate_signature()
         auth = Unhashed(self._access_key.create_credentials(), self._service, self._region)
-        request = self._create_aws_request()
+        words = self._get_string_between("SignedHeaders=", ",", self._headers["Authorization"]).split(";")
+        headers = self._create_headers_for_aws_request(words, self._headers)
+        request = AWSRequest(method=self._method, url=self._path, headers=headers)
+        request.context["timestamp"] = self._headers["X-Amz-Date"]
         return auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
 
     def may(self, action, resource, prefix):
@@ -146,7 +146,6 @@ def authorize(self, bucket_name=None, key_name=None):
     resource = f"{bucket}/{key_name}" if key_name else bucket
     for action in rights(self, key_name):
         if not signed.may(f"s3:{action}", resource, query.get("prefix")):
-            log.append(f"{action} {resource}")
             raise S3AccessDeniedError()
     refuse_acl(self, bucket_name, key_name)
     if key_name and self.method in ("GET", "HEAD") and "uploadId" not in query:
@@ -195,7 +194,7 @@ def call(operation, arguments):
     return json.loads(json.dumps(answer, default=str))
 
 
-log, people = [], []
+people = []
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
 ActionAuthenticatorMixin._authenticate_and_authorize_s3_action = authorize
 server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)

@@ -20,9 +20,7 @@ use aws_sdk_s3::Client;
 
 use self::creation::Creation;
 use self::refusal::Refusal;
-use super::Settings;
-
-pub(super) use self::transport::statement as refuse_plain_http_statement;
+use super::{Bucket, Settings};
 
 /// How long to wait between looks at what was written: stores tell of it after some seconds at times.
 const LOOKS: [Duration; 5] = [
@@ -134,10 +132,11 @@ trait Part {
     fn describe(&self, state: &Self::State) -> String;
 }
 
-/// Makes the bucket right, and tells of each part as it is done. A part that fails keeps the others from nothing, but
-/// without a bucket there is none.
-pub(super) async fn setup(client: Client, settings: &Settings, wanted: &Wanted, mut tell: impl FnMut(&Step)) {
-    let target = Target { client, settings };
+/// Makes the bucket right, and tells of each part as it is done. A part that fails does not keep the others from
+/// being tried, but without a bucket there is none.
+pub async fn setup(bucket: &Bucket, wanted: &Wanted, mut tell: impl FnMut(&Step)) {
+    let settings = bucket.settings();
+    let target = Target { client: bucket.client(), settings };
     let creation = Creation::of(&target).await;
     let is_there = creation.is_there;
     tell(&creation.step);

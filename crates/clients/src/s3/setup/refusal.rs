@@ -1,22 +1,26 @@
 //! Why the store did not do what setting up asked of it, in words that say what to do.
 
+use std::error::Error as StdError;
+
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{BuildError, ProvideErrorMetadata, SdkError};
 
 use super::Outcome;
+use crate::Error;
+use crate::s3::fault::{Fault, Kind};
 
 /// A call that did not succeed.
 #[derive(Debug)]
 pub(super) struct Refusal {
+    fault: Fault,
+    /// The store's own word for it; empty where there is none.
     code: String,
-    status: u16,
-    reason: String,
 }
 
 impl Refusal {
     /// Something that the store should not answer.
-    pub(super) fn unexpected(reason: &str) -> Self {
-        Self { code: String::new(), status: 0, reason: reason.to_owned() }
+    pub(super) fn unexpected() -> Self {
+        Self { fault: Fault::new(Kind::Unexpected), code: String::new() }
     }
 
     /// The store's own word for it; empty where there is none.
@@ -26,46 +30,51 @@ impl Refusal {
 
     /// Whether a right is missing.
     pub(super) fn is_denied(&self) -> bool {
-        matches!(self.code.as_str(), "AccessDenied" | "AllAccessDisabled" | "UnauthorizedAccess")
-    }
-
-    fn is_unsupported(&self) -> bool {
-        matches!(self.code.as_str(), "NotImplemented" | "XNotImplemented" | "MethodNotAllowed") || self.status == 501
+        matches!(self.fault.kind(), Kind::Forbidden { .. })
     }
 
     /// What it means for a part that needs the right `action`.
-    pub(super) fn outcome(&self, action: &str) -> Outcome {
-        if self.is_denied() {
-            return Outcome::Failed(format!("the right {action} is missing"));
+    pub(super) fn outcome(self, action: &str) -> Outcome {
+        match (self.fault.kind(), self.code.as_str()) {
+            (Kind::Forbidden { .. }, _) => Outcome::Failed(format!("the right {action} is missing")),
+            (Kind::NotImplemented, _) | (_, "MethodNotAllowed") => Outcome::Unsupported,
+            (Kind::Refused(_), code) if !code.is_empty() => {
+                Outcome::Failed(format!("the store refuses the call ({code})"))
+            }
+            _ => match Error::from(self.fault) {
+                Error::Store { reason, .. } => Outcome::Failed(reason),
+                error => Outcome::Failed(error.to_string()),
+            },
         }
-        if self.is_unsupported() {
-            return Outcome::Unsupported;
-        }
-        Outcome::Failed(self.reason.clone())
     }
 }
 
-impl<E: ProvideErrorMetadata> From<SdkError<E, HttpResponse>> for Refusal {
+impl<E> From<SdkError<E, HttpResponse>> for Refusal
+where
+    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+{
     fn from(error: SdkError<E, HttpResponse>) -> Self {
-        let code = error.code().unwrap_or_default().to_owned();
-        let status = error.raw_response().map_or(0, |response| response.status().as_u16());
-        let reason = format!("the store answered {status} {code}");
-        Self { code, status, reason }
+        // The store's word is from a list of its own; nothing that it says beside goes anywhere.
+        let code = error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default().to_owned();
+        Self { fault: Fault::read(&error), code }
     }
 }
 
 impl From<BuildError> for Refusal {
-    fn from(error: BuildError) -> Self {
-        Self::unexpected(&error.to_string())
+    fn from(_: BuildError) -> Self {
+        Self::unexpected()
     }
 }
 
 /// Takes the store's word `code` that there is nothing for `nothing`.
-pub(super) fn absent_is<T, E: ProvideErrorMetadata>(
+pub(super) fn absent_is<T, E>(
     nothing: T,
     code: &str,
     asked: Result<T, SdkError<E, HttpResponse>>,
-) -> Result<T, Refusal> {
+) -> Result<T, Refusal>
+where
+    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+{
     match asked.map_err(Refusal::from) {
         Err(refusal) if refusal.code() == code => Ok(nothing),
         answered => answered,

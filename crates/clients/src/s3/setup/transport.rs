@@ -25,7 +25,7 @@ impl Part for Transport<'_> {
         let asked = target.client.get_bucket_policy().bucket(&target.settings.bucket).send().await;
         let found = absent_is(None, "NoSuchBucketPolicy", asked.map(Some))?;
         let Some(text) = found.and_then(|found| found.policy) else { return Ok(Value::Null) };
-        serde_json::from_str(&text).map_err(|_| Refusal::unexpected("the bucket's policy is not JSON"))
+        serde_json::from_str(&text).map_err(|_| Refusal::unexpected())
     }
 
     fn correction(&self, found: &Self::State) -> Option<Self::State> {
@@ -60,7 +60,7 @@ impl Part for Transport<'_> {
 }
 
 /// The statement that refuses calls which are not encrypted.
-pub(in crate::s3) fn statement(settings: &Settings) -> Value {
+fn statement(settings: &Settings) -> Value {
     let bucket = bucket_arn(settings);
     json!({
         "Sid": SID,
