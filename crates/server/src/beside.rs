@@ -12,10 +12,10 @@ use crate::serve::Database;
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Does `work` with the database.
-pub(crate) async fn with_database(
+pub(crate) async fn with_database<T>(
     config: &Config,
-    work: impl AsyncFnOnce(Pool) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
+    work: impl AsyncFnOnce(Pool) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     let running = match config.postgres.database_url {
         Some(_) => None,
         None => find_running(&config.server.data_dir).await,
@@ -32,8 +32,10 @@ pub(crate) async fn with_database(
         Ok(pool) => work(pool).await,
         Err(error) => Err(error.into()),
     };
-    match own {
-        Some(database) => done.and(database.close().await),
-        None => done,
+    if let Some(database) = own {
+        let closed = database.close().await;
+        let done = done?;
+        return closed.map(|()| done);
     }
+    done
 }

@@ -7,3 +7,4 @@
 mod boundaries;
 mod engine;
 mod project;
+mod storage;

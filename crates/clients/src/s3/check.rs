@@ -24,21 +24,21 @@ pub async fn check(bucket: &Bucket, wanted: &Wanted, key: &str, clock: &Clock, m
     let trial = Trial { bucket, key };
     let put = trial.put().await;
     let (is_put, goes_on) = (put.is_right(), put.is_right() || put.is_denied());
-    tell(&put.step("put", trial.to_write()));
+    tell(&put.step("put", &trial.to_write()));
     // Where it is not a right that is missing, every other call would say the same.
     if !goes_on {
         return;
     }
-    tell(&trial.list().await.step("list", "s3:ListBucket".to_owned()));
+    tell(&trial.list().await.step("list", "s3:ListBucket"));
     if !is_put {
         return;
     }
-    tell(&trial.get().await.step("get", trial.to_read()));
-    tell(&trial.get_by_address(clock).await.step("get by a signed address", trial.to_read()));
+    tell(&trial.get().await.step("get", &trial.to_read()));
+    tell(&trial.get_by_address(clock).await.step("get by a signed address", &trial.to_read()));
     if wanted.archive.is_some_and(|archive| archive.class == ArchiveClass::Flexible) {
-        tell(&trial.restore().await.step("restore", "s3:RestoreObject".to_owned()));
+        tell(&trial.restore().await.step("restore", "s3:RestoreObject"));
     }
-    tell(&trial.delete().await.step("delete", "s3:DeleteObject".to_owned()));
+    tell(&trial.delete().await.step("delete", "s3:DeleteObject"));
     trial.upload_in_parts(&mut tell).await;
 }
 
@@ -54,7 +54,7 @@ impl Tried {
         matches!(self.0, Err(Error::Store { code: "s3-forbidden", .. }))
     }
 
-    fn step(self, subject: &'static str, rights: String) -> Step {
+    fn step(self, subject: &'static str, rights: &str) -> Step {
         let is_denied = self.is_denied();
         let outcome = match self.0 {
             Ok(detail) => Outcome::Right(detail),
@@ -66,20 +66,20 @@ impl Tried {
     }
 }
 
+fn headers() -> ObjectHeaders {
+    ObjectHeaders {
+        content_type: "text/plain".to_owned(),
+        content_disposition: "attachment".to_owned(),
+        cache_control: None,
+    }
+}
+
 struct Trial<'a> {
     bucket: &'a Bucket,
     key: &'a str,
 }
 
 impl Trial<'_> {
-    fn headers(&self) -> ObjectHeaders {
-        ObjectHeaders {
-            content_type: "text/plain".to_owned(),
-            content_disposition: "attachment".to_owned(),
-            cache_control: None,
-        }
-    }
-
     /// The rights that putting needs.
     fn to_write(&self) -> String {
         let settings = self.bucket.settings();
@@ -96,7 +96,7 @@ impl Trial<'_> {
 
     async fn put(&self) -> Tried {
         let content = Content::Bytes(Bytes::from_static(CONTENT));
-        let put = self.bucket.put(self.key, content, &self.headers()).await;
+        let put = self.bucket.put(self.key, content, &headers()).await;
         Tried(put.map(|()| format!("{} bytes as {}", CONTENT.len(), self.key)))
     }
 
@@ -118,7 +118,7 @@ impl Trial<'_> {
     async fn get_by_address(&self, clock: &Clock) -> Tried {
         let read = async {
             let now = UNIX_EPOCH + Duration::from_secs(clock.unix_seconds().unsigned_abs());
-            let signed = self.bucket.presign_get(self.key, &self.headers(), LIFE, now).await?;
+            let signed = self.bucket.presign_get(self.key, &headers(), LIFE, now).await?;
             let options = HttpOptions { max_answer_bytes: 64 * 1024, ..HttpOptions::default() };
             let answer = Http::new("s3-address", options)?.get(&signed.url, HeaderMap::new()).await?;
             same(answer.body())
@@ -137,14 +137,14 @@ impl Trial<'_> {
     }
 
     async fn upload_in_parts(&self, tell: &mut impl FnMut(&Step)) {
-        let begun = self.bucket.begin_upload(self.key, &self.headers()).await;
+        let begun = self.bucket.begin_upload(self.key, &headers()).await;
         let id = begun.as_ref().ok().cloned();
-        tell(&Tried(begun.map(|_| "begun".to_owned())).step("upload in parts", self.to_write()));
+        tell(&Tried(begun.map(|_| "begun".to_owned())).step("upload in parts", &self.to_write()));
         let Some(id) = id else { return };
         let parts = self.bucket.parts(self.key, &id).await.map(|_| "listed".to_owned());
-        tell(&Tried(parts).step("parts of an upload", "s3:ListMultipartUploadParts".to_owned()));
+        tell(&Tried(parts).step("parts of an upload", "s3:ListMultipartUploadParts"));
         let ended = self.bucket.abort_upload(self.key, &id).await.map(|()| "given up".to_owned());
-        tell(&Tried(ended).step("end of an upload", "s3:AbortMultipartUpload".to_owned()));
+        tell(&Tried(ended).step("end of an upload", "s3:AbortMultipartUpload"));
     }
 }
 

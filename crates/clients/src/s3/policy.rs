@@ -127,8 +127,10 @@ mod tests {
     #[test]
     fn a_server_may_only_what_it_is_configured_for() {
         let plain = for_server(&settings(), &Wanted::default());
-        let least = ["PutObject", "GetObject", "DeleteObject", "AbortMultipartUpload", "ListMultipartUploadParts"];
-        let least: Vec<String> = least.iter().chain(&["ListBucket"]).map(|name| format!("s3:{name}")).collect();
+        let least =
+            ["PutObject", "GetObject", "DeleteObject", "AbortMultipartUpload", "ListMultipartUploadParts"];
+        let least: Vec<String> =
+            least.iter().chain(&["ListBucket"]).map(|name| format!("s3:{name}")).collect();
         assert_eq!(actions(&plain), least);
         assert_eq!(plain["Statement"][0]["Resource"], "arn:aws:s3:::files/uploads/*");
 
@@ -145,8 +147,10 @@ mod tests {
     fn a_key_is_named_as_policies_name_it() {
         let of = |region: &str, key: Option<&str>| {
             let encryption = Encryption::Kms(key.map(str::to_owned));
-            let policy =
-                for_server(&Settings { encryption, region: region.to_owned(), ..settings() }, &Wanted::default());
+            let policy = for_server(
+                &Settings { encryption, region: region.to_owned(), ..settings() },
+                &Wanted::default(),
+            );
             policy["Statement"].get(2).cloned()
         };
         assert_eq!(of("eu-central-1", None), None);

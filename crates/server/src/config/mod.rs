@@ -12,6 +12,7 @@ mod limits;
 mod mail;
 mod postgres;
 mod providers;
+mod s3;
 mod storage;
 mod unbuilt;
 mod webauthn;
@@ -32,6 +33,7 @@ pub(crate) use limits::LimitsConfig;
 pub(crate) use mail::MailConfig;
 pub(crate) use postgres::PostgresConfig;
 pub(crate) use providers::ProvidersConfig;
+pub(crate) use s3::S3Config;
 pub(crate) use storage::StorageConfig;
 pub(crate) use webauthn::WebauthnConfig;
 
@@ -97,6 +99,8 @@ pub(crate) struct Config {
     pub(crate) webauthn: WebauthnConfig,
     #[command(flatten)]
     pub(crate) mail: MailConfig,
+    #[command(flatten)]
+    pub(crate) s3: S3Config,
     #[command(flatten)]
     pub(crate) storage: StorageConfig,
     /// The search path, by which PostgreSQL's programs are found.

@@ -36,7 +36,8 @@ impl StorageConfig {
         }
         match self.s3_origins.iter().find(|origin| origin_of(origin).as_deref() != Some(*origin)) {
             Some(wrong) => {
-                let what = format!("{wrong} is no origin: https://host or https://host:port, without a path or *");
+                let what =
+                    format!("{wrong} is no origin: https://host or https://host:port, without a path or *");
                 Err(Exit::wrong("AWS_S3_ORIGINS", &what))
             }
             None => Ok(()),
@@ -120,7 +121,8 @@ mod tests {
         let elsewhere = ["--auth-client-url", "https://Chat.example.com:443/app?x=1", "--auth-server-url"];
         let elsewhere = [elsewhere.as_slice(), &["https://api.example.com/v1"]].concat();
         assert_eq!(origins(&elsewhere), ["https://api.example.com", "https://chat.example.com"]);
-        let more = [elsewhere.as_slice(), &["--s3-origins", "https://chat.example.com,http://localhost:5173"]];
+        let more =
+            [elsewhere.as_slice(), &["--s3-origins", "https://chat.example.com,http://localhost:5173"]];
         assert_eq!(origins(&more.concat()).len(), 3);
         for wrong in ["*", "https://*.example.com", "https://a.example/", "a.example", "ftp://a.example"] {
             assert!(refusal(&["--s3-origins", wrong]).starts_with("AWS_S3_ORIGINS: "), "{wrong}");

@@ -2,6 +2,7 @@
 //! does not matter. What differs is looked at again before it is told, because a server may be at work meanwhile.
 
 use std::cmp::Ordering;
+use std::fmt;
 use std::io::Write;
 
 use anyhow::{bail, ensure};
@@ -43,6 +44,23 @@ struct Findings {
     unlisted: u64,
 }
 
+impl Findings {
+    fn differing(&self) -> u64 {
+        self.missing + self.resized + self.unknown + self.unlisted
+    }
+}
+
+impl fmt::Display for Findings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { agreed, missing, resized, unknown, unlisted } = self;
+        write!(
+            f,
+            "{agreed} objects agree, {missing} are missing, {unlisted} files have none, {unknown} are unknown, \
+             {resized} have another size"
+        )
+    }
+}
+
 /// Which of the two is further on.
 enum Step {
     Both,
@@ -51,46 +69,26 @@ enum Step {
 }
 
 impl Comparison<'_> {
-    /// Compares, tells, and repairs where that is asked for. What differs and stays is an error.
-    pub(super) async fn run(&self) -> anyhow::Result<()> {
+    /// Compares, tells what differs, and repairs it where that is asked for. What differs and stays is an error.
+    pub(super) async fn run(&self) -> anyhow::Result<String> {
         let found = self.walk(false).await?;
-        found.tell()?;
         if found.differing() == 0 {
-            return Ok(());
+            return Ok(format!("{} objects agree", found.agreed));
         }
         if self.repair == Repair::Nothing {
-            bail!("the store and the database differ: see above, and --repair");
+            bail!("{found}; --repair puts it right");
         }
         let is_little = found.missing + found.unlisted <= found.agreed && found.unknown <= found.agreed;
         ensure!(
             is_little || self.repair == Repair::All,
-            "most differs: is this the store of this database? Nothing is repaired without --yes"
+            "{found}: is this the store of this database? Nothing is repaired without --yes"
         );
         self.walk(true).await?;
         let resized = found.resized;
         ensure!(resized == 0, "{resized} objects have another size than the database says, and are left as they are");
-        Ok(())
-    }
-}
-
-impl Findings {
-    fn differing(&self) -> u64 {
-        self.missing + self.resized + self.unknown + self.unlisted
+        Ok(format!("{found}; repaired"))
     }
 
-    fn tell(&self) -> anyhow::Result<()> {
-        let Self { agreed, missing, resized, unknown, unlisted } = self;
-        writeln!(
-            std::io::stdout(),
-            "compared {agreed} objects agree; {missing} are missing, {unlisted} files have none, {unknown} are \
-             unknown, {resized} have another size"
-        )?;
-        Ok(())
-    }
-
-}
-
-impl Comparison<'_> {
     /// Goes through both. With `repairs`, what differs is repaired; else it is told.
     async fn walk(&self, repairs: bool) -> anyhow::Result<Findings> {
         let mut found = Findings::default();
@@ -127,7 +125,11 @@ impl Comparison<'_> {
         let Some(size) = self.place.size(key).await? else { return Ok(()) };
         found.unknown += 1;
         if !repairs {
-            return tell("unknown", key, &format!("the store has it, {size} bytes; the database does not know it"));
+            return tell(
+                "unknown",
+                key,
+                &format!("the store has it, {size} bytes; the database does not know it"),
+            );
         }
         if !is_ours(key) {
             return tell("left", key, "it is not called as the server calls files");

@@ -33,7 +33,11 @@ impl Folder {
             fs::create_dir_all(folder)?;
             let read = fs::write(&path, CONTENT).and_then(|()| fs::read(&path));
             fs::remove_dir_all(folder)?;
-            if read? == CONTENT { Ok(()) } else { Err(io::Error::other("what was read is not what was written")) }
+            if read? == CONTENT {
+                Ok(())
+            } else {
+                Err(io::Error::other("what was read is not what was written"))
+            }
         });
         let outcome = match tried.await {
             Ok(()) => Outcome::Right(format!("files are written, read and removed in {}", self.0.display())),
@@ -137,7 +141,8 @@ mod tests {
     #[test]
     fn pages_hold_everything_once_and_in_order() {
         let root = std::env::temp_dir().join(format!("folder-{}", uuid::Uuid::new_v4()));
-        let mut keys: Vec<String> = ["b/1", "a/2", "a/1", "a-b/1", "c/z", "c/a"].map(|key| format!("uploads/{key}")).into();
+        let mut keys: Vec<String> =
+            ["b/1", "a/2", "a/1", "a-b/1", "c/z", "c/a"].map(|key| format!("uploads/{key}")).into();
         for key in &keys {
             fs::create_dir_all(root.join(key).parent().unwrap()).unwrap();
             fs::write(root.join(key), key).unwrap();

@@ -14,7 +14,7 @@ use clap::{Subcommand, ValueEnum};
 use clients::s3::Bucket;
 use clients::s3::check::check;
 use clients::s3::policy;
-use clients::s3::setup::{Step, setup};
+use clients::s3::setup::{Outcome, Step, setup};
 
 use self::book::Book;
 use self::compare::{Comparison, Repair};
@@ -70,7 +70,9 @@ pub(crate) async fn run(config: &Config, command: &StorageCommand) -> anyhow::Re
 fn bucket(config: &Config) -> anyhow::Result<Bucket> {
     match config.s3.bucket()? {
         Some(bucket) => Ok(bucket),
-        None => bail!("AWS_S3_BUCKET is not set: files are kept in the data folder, and there is nothing to set up"),
+        None => bail!(
+            "AWS_S3_BUCKET is not set: files are kept in the data folder, and there is nothing to set up"
+        ),
     }
 }
 
@@ -106,13 +108,16 @@ async fn check_store(config: &Config, repair: Repair) -> anyhow::Result<()> {
             Place::Folder(folder)
         }
     };
-    // What cannot be tried need not be compared, but a right to delete, say, is not needed for comparing.
     let compared = with_database(config, async |pool| {
         let book = Book::open(pool).await?;
         Comparison { place: &place, book: &book, repair }.run().await
     });
-    let compared = compared.await;
-    tally.end().and(compared)
+    let outcome = match Box::pin(compared).await {
+        Ok(summary) => Outcome::Right(summary),
+        Err(error) => Outcome::Failed(format!("{error:#}")),
+    };
+    tally.tell(&Step { subject: "store and database", outcome });
+    tally.end()
 }
 
 /// Tells of steps, and counts those that failed.

@@ -64,7 +64,9 @@ async fn make(target: &Target<'_>) -> Result<Made, Outcome> {
             ("BucketAlreadyOwnedByYou", _) => return Ok(Made::Before),
             ("BucketAlreadyExists", _) => {
                 let bucket = &target.settings.bucket;
-                let what = format!("somebody else has a bucket of the name {bucket}: choose another (AWS_S3_BUCKET)");
+                let what = format!(
+                    "somebody else has a bucket of the name {bucket}: choose another (AWS_S3_BUCKET)"
+                );
                 return Err(Outcome::Failed(what));
             }
             ("OperationAborted", Some(pause)) => tokio::time::sleep(pause).await,
@@ -82,7 +84,8 @@ async fn create(target: &Target<'_>) -> Result<(), Refusal> {
     let place = CreateBucketConfiguration::builder().location_constraint(region).build();
     let place = (settings.region != NAMELESS_REGION).then_some(place);
     let ownership = settings.object_acl.is_none().then_some(ObjectOwnership::BucketOwnerEnforced);
-    let create = target.client.create_bucket().bucket(&settings.bucket).set_create_bucket_configuration(place);
+    let create =
+        target.client.create_bucket().bucket(&settings.bucket).set_create_bucket_configuration(place);
     create.set_object_ownership(ownership).send().await?;
     Ok(())
 }

@@ -39,7 +39,8 @@ impl Part for AtRest<'_> {
     }
 
     async fn write(&self, target: &Target<'_>, state: Self::State) -> Result<(), Refusal> {
-        let configuration = ServerSideEncryptionConfiguration::builder().set_rules(state.map(|rule| vec![rule]));
+        let configuration =
+            ServerSideEncryptionConfiguration::builder().set_rules(state.map(|rule| vec![rule]));
         let put = target.client.put_bucket_encryption().bucket(&target.settings.bucket);
         put.server_side_encryption_configuration(configuration.build()?).send().await?;
         Ok(())
@@ -50,7 +51,9 @@ impl Part for AtRest<'_> {
         let algorithm = by_default.map_or("none", |found| found.sse_algorithm.as_str());
         match (self.0, algorithm) {
             (Encryption::Store, "AES256") | (Encryption::Kms(_), _) => format!("by {algorithm}"),
-            (Encryption::Store, _) => format!("by {algorithm}, which is more than AWS_S3_SSE asks for, and is left"),
+            (Encryption::Store, _) => {
+                format!("by {algorithm}, which is more than AWS_S3_SSE asks for, and is left")
+            }
         }
     }
 }
@@ -72,6 +75,10 @@ impl AtRest<'_> {
             Encryption::Store => (ServerSideEncryption::Aes256, None),
             Encryption::Kms(key) => (ServerSideEncryption::AwsKms, key.clone()),
         };
-        ServerSideEncryptionByDefault::builder().sse_algorithm(algorithm).set_kms_master_key_id(key).build().ok()
+        ServerSideEncryptionByDefault::builder()
+            .sse_algorithm(algorithm)
+            .set_kms_master_key_id(key)
+            .build()
+            .ok()
     }
 }

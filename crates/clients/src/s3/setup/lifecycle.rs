@@ -86,7 +86,8 @@ impl Lifecycle {
         let abort = AbortIncompleteMultipartUpload::builder().days_after_initiation(UNFINISHED_DAYS).build();
         let mut rules = vec![rule(UNFINISHED).abort_incomplete_multipart_upload(abort).build().ok()?];
         if let Some(Archive { after_days, class }) = self.0 {
-            let move_on = Transition::builder().days(after_days.into()).storage_class(class.of_store()).build();
+            let move_on =
+                Transition::builder().days(after_days.into()).storage_class(class.of_store()).build();
             rules.push(rule(ARCHIVE).transitions(move_on).build().ok()?);
         }
         Some(rules)
@@ -117,7 +118,8 @@ fn is_own(rule: &LifecycleRule) -> bool {
 /// Whether two rules do the same to the same objects.
 fn is_same(one: &LifecycleRule, other: &LifecycleRule) -> bool {
     let unfinished = |rule: &LifecycleRule| {
-        rule.abort_incomplete_multipart_upload().and_then(AbortIncompleteMultipartUpload::days_after_initiation)
+        rule.abort_incomplete_multipart_upload()
+            .and_then(AbortIncompleteMultipartUpload::days_after_initiation)
     };
     let prefix = |rule: &LifecycleRule| rule.filter().and_then(|filter| filter.prefix().map(str::to_owned));
     one.id() == other.id()

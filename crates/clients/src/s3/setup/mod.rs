@@ -136,7 +136,7 @@ trait Part {
 /// being tried, but without a bucket there is none.
 pub async fn setup(bucket: &Bucket, wanted: &Wanted, mut tell: impl FnMut(&Step)) {
     let settings = bucket.settings();
-    let target = Target { client: bucket.client(), settings };
+    let target = Target { client: bucket.0.client.clone(), settings };
     let creation = Creation::of(&target).await;
     let is_there = creation.is_there;
     tell(&creation.step);

@@ -15,7 +15,8 @@ impl Part for Ownership {
     const WRITE: &'static str = "s3:PutBucketOwnershipControls";
 
     async fn read(&self, target: &Target<'_>) -> Result<Self::State, Refusal> {
-        let asked = target.client.get_bucket_ownership_controls().bucket(&target.settings.bucket).send().await;
+        let asked =
+            target.client.get_bucket_ownership_controls().bucket(&target.settings.bucket).send().await;
         let found = absent_is(None, "OwnershipControlsNotFoundError", asked.map(Some))?;
         let controls = found.and_then(|found| found.ownership_controls);
         Ok(controls.and_then(|controls| controls.rules.into_iter().next()).map(|rule| rule.object_ownership))

@@ -55,7 +55,8 @@ where
 {
     fn from(error: SdkError<E, HttpResponse>) -> Self {
         // The store's word is from a list of its own; nothing that it says beside goes anywhere.
-        let code = error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default().to_owned();
+        let code =
+            error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default().to_owned();
         Self { fault: Fault::read(&error), code }
     }
 }
