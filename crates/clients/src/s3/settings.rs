@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::Error;
+use crate::http::is_safe_address;
+
 /// Which bucket, and how it is spoken to.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -27,6 +30,20 @@ pub struct Settings {
     pub read_timeout: Duration,
     /// How often a call is tried in all, where trying again helps.
     pub attempts: u32,
+}
+
+impl Settings {
+    /// Refuses addresses that keys must not go to.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        for address in [&self.endpoint, &self.public_endpoint].into_iter().flatten() {
+            if !is_safe_address(address) {
+                return Err(Error::ConfigureStore(
+                    "the store's address is no https:// address, and none of this machine's".to_owned(),
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// With whose key the store encrypts objects.
