@@ -85,7 +85,10 @@ impl Comparison<'_> {
         );
         self.walk(true).await?;
         let resized = found.resized;
-        ensure!(resized == 0, "{resized} objects have another size than the database says, and are left as they are");
+        ensure!(
+            resized == 0,
+            "{resized} objects have another size than the database says, and are left as they are"
+        );
         Ok(format!("{found}; repaired"))
     }
 

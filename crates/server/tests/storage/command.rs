@@ -89,6 +89,9 @@ impl Said {
     /// The line about `subject`.
     pub(super) fn line(&self, subject: &str) -> &str {
         let about = format!(" {subject}: ");
-        self.output.lines().find(|line| line.contains(&about)).unwrap_or_else(|| panic!("{subject} of {self:?}"))
+        self.output
+            .lines()
+            .find(|line| line.contains(&about))
+            .unwrap_or_else(|| panic!("{subject} of {self:?}"))
     }
 }

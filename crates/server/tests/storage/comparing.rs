@@ -64,7 +64,8 @@ impl World {
         let file = "insert into storage.files (id, bucket_id, name, size, is_uploaded) values ($1, 'default', 'a.txt', $2, true)";
         self.pool.execute(file, &[&id, &size]).await.unwrap();
         if line {
-            let line = "insert into stored_objects (key, file_id, size, is_current) values ($1, $2, $3, true)";
+            let line =
+                "insert into stored_objects (key, file_id, size, is_current) values ($1, $2, $3, true)";
             self.pool.execute(line, &[&key, &id, &size]).await.unwrap();
         }
         key
@@ -84,7 +85,8 @@ impl World {
 
     /// The lines of the book: key, whether a file has it, whether it is shown.
     async fn lines(&self) -> Vec<(String, bool, bool)> {
-        let rows = "select key, file_id is not null, is_current from stored_objects order by key collate \"C\"";
+        let rows =
+            "select key, file_id is not null, is_current from stored_objects order by key collate \"C\"";
         let rows = self.pool.query(rows, &[]).await.unwrap();
         rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
     }
@@ -112,12 +114,16 @@ async fn differences_are_told_and_repaired(world: World) {
     world.objects.put(&lost, "hello");
     world.file(13, 5, false).await;
     world.objects.put(&key(14), "nobody's");
-    let on_its_way = "insert into stored_objects (key, size, expected_until) values ($1, 5, now() + interval '1 hour')";
+    let on_its_way =
+        "insert into stored_objects (key, size, expected_until) values ($1, 5, now() + interval '1 hour')";
     world.pool.execute(on_its_way, &[&key(15)]).await.unwrap();
     world.objects.put("uploads/by-hand/x", "x");
     let told = world.run(&["check"]).await;
     assert!(!told.succeeded, "{told:?}");
-    assert_eq!(told.about("missing"), [missing.as_str(), &Uuid::from_u128(12).to_string(), &Uuid::from_u128(13).to_string()]);
+    assert_eq!(
+        told.about("missing"),
+        [missing.as_str(), &Uuid::from_u128(12).to_string(), &Uuid::from_u128(13).to_string()]
+    );
     assert_eq!(told.about("unknown"), [lost.as_str(), &key(14), "uploads/by-hand/x"]);
     assert_eq!(world.uploaded().await, [1, 2, 3, 4, 11, 12, 13], "nothing is changed");
 

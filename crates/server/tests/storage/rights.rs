@@ -68,7 +68,8 @@ async fn keep_files(bucket: &Bucket, folder: &str) {
     let whole = format!("uploads/{folder}/whole.txt");
     bucket.put(&whole, Content::Bytes(Bytes::from_static(b"hello")), &headers()).await.unwrap();
     assert_eq!(bucket.head(&whole).await.unwrap().size, 5);
-    let read: Vec<Bytes> = bucket.get(&whole, Some((1, 3))).await.unwrap().stream.try_collect().await.unwrap();
+    let read: Vec<Bytes> =
+        bucket.get(&whole, Some((1, 3))).await.unwrap().stream.try_collect().await.unwrap();
     assert_eq!(read.concat(), b"ell");
     let signed = bucket.presign_get(&whole, &headers(), life, now).await.unwrap();
     assert_eq!(http.get(&signed.url, http::HeaderMap::new()).await.unwrap().body(), b"hello");
@@ -99,7 +100,10 @@ async fn the_printed_policy_is_enough_for_a_server() {
     let bucket = open("served", &Store::shared().person(&printed("served")));
     keep_files(&bucket, "a").await;
     let listed = bucket.list("uploads/", None).await.unwrap();
-    assert_eq!(listed.iter().map(|one| one.key.as_str()).collect::<Vec<_>>(), ["uploads/a/parts.bin", "uploads/a/whole.txt"]);
+    assert_eq!(
+        listed.iter().map(|one| one.key.as_str()).collect::<Vec<_>>(),
+        ["uploads/a/parts.bin", "uploads/a/whole.txt"]
+    );
     assert!(matches!(bucket.head("uploads/none").await, Err(clients::Error::ObjectMissing)));
     let upload = bucket.begin_upload("uploads/a/given-up", &headers()).await.unwrap();
     assert_eq!(bucket.parts("uploads/a/given-up", &upload).await.unwrap(), []);
@@ -122,8 +126,17 @@ fn trying_the_store_names_each_right_that_is_missing() {
     make_bucket("tried");
     let policy = printed("tried");
     let said = with_archive("tried", &Store::shared().person(&policy)).run(&["check"]);
-    let subjects = ["put", "list", "get", "get by a signed address", "restore", "delete", "upload in parts",
-                    "parts of an upload", "end of an upload"];
+    let subjects = [
+        "put",
+        "list",
+        "get",
+        "get by a signed address",
+        "restore",
+        "delete",
+        "upload in parts",
+        "parts of an upload",
+        "end of an upload",
+    ];
     assert_eq!(said.about("right"), subjects, "{said:?}");
     let objects = Store::shared().call("list_objects_v2", &json!({ "Bucket": "tried" }));
     assert_eq!(objects["KeyCount"], 0, "what was tried is gone: {objects}");

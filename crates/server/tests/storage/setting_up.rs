@@ -25,8 +25,15 @@ fn ask(operation: &str, bucket: &str) -> Value {
     Store::shared().call(operation, &json!({ "Bucket": bucket }))
 }
 
-const SUBJECTS: [&str; 7] =
-    ["bucket", "object ownership", "public access", "encryption", "browsers (CORS)", "lifecycle", "plain HTTP"];
+const SUBJECTS: [&str; 7] = [
+    "bucket",
+    "object ownership",
+    "public access",
+    "encryption",
+    "browsers (CORS)",
+    "lifecycle",
+    "plain HTTP",
+];
 
 fn assert_all_right(said: &Said) {
     assert!(said.succeeded, "{said:?}");
@@ -83,14 +90,21 @@ fn what_others_have_set_up_stays_and_what_is_ours_follows_the_settings() {
     assert_all_right(&operator.run(&["setup"]));
 
     let rules = ask("get_bucket_cors", bucket);
-    let origins: Vec<_> = rules["CORSRules"].as_array().unwrap().iter().map(|rule| &rule["AllowedOrigins"][0]).collect();
+    let origins: Vec<_> =
+        rules["CORSRules"].as_array().unwrap().iter().map(|rule| &rule["AllowedOrigins"][0]).collect();
     assert_eq!(origins, ["https://chat.example.com", "https://shop.example"]);
     let ids = |rules: &Value| -> Vec<String> {
-        rules["Rules"].as_array().unwrap().iter().map(|rule| rule["ID"].as_str().unwrap().to_owned()).collect()
+        rules["Rules"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|rule| rule["ID"].as_str().unwrap().to_owned())
+            .collect()
     };
     let all = ["logs", "brainmessenger-unfinished-uploads", "brainmessenger-archive"];
     assert_eq!(ids(&ask("get_bucket_lifecycle_configuration", bucket)), all);
-    let policy: Value = serde_json::from_str(ask("get_bucket_policy", bucket)["Policy"].as_str().unwrap()).unwrap();
+    let policy: Value =
+        serde_json::from_str(ask("get_bucket_policy", bucket)["Policy"].as_str().unwrap()).unwrap();
     assert_eq!(policy["Statement"][0]["Sid"], "Audit");
     assert_eq!(policy["Statement"].as_array().unwrap().len(), 2);
 
@@ -100,7 +114,9 @@ fn what_others_have_set_up_stays_and_what_is_ours_follows_the_settings() {
     let plain = Operator::of_bucket(bucket, &keys);
     assert!(plain.run(&["setup"]).succeeded);
     assert_eq!(ids(&ask("get_bucket_lifecycle_configuration", bucket)), all[..2]);
-    let deep = Operator::of_bucket(bucket, &keys).with("AWS_S3_ARCHIVE_AFTER_DAYS", "90").with("AWS_S3_ARCHIVE_CLASS", "GLACIER");
+    let deep = Operator::of_bucket(bucket, &keys)
+        .with("AWS_S3_ARCHIVE_AFTER_DAYS", "90")
+        .with("AWS_S3_ARCHIVE_CLASS", "GLACIER");
     assert!(deep.run(&["setup"]).line("lifecycle").contains("GLACIER after 90 days"));
     let kms = Operator::of_bucket(bucket, &keys).with("AWS_S3_SSE", "aws:kms");
     assert_eq!(kms.run(&["setup"]).line("encryption"), "changed  encryption: by aws:kms");
@@ -121,7 +137,8 @@ fn a_missing_right_is_named_and_the_other_parts_are_done() {
             { "Effect": "Allow", "Action": least, "Resource": format!("arn:aws:s3:::{bucket}") } }));
         if missing != "s3:CreateBucket" {
             let place = json!({ "LocationConstraint": "eu-central-1" });
-            Store::shared().call("create_bucket", &json!({ "Bucket": bucket, "CreateBucketConfiguration": place }));
+            Store::shared()
+                .call("create_bucket", &json!({ "Bucket": bucket, "CreateBucketConfiguration": place }));
         }
         let operator = Operator::of_bucket(&bucket, &person)
             .with("AWS_S3_ARCHIVE_AFTER_DAYS", "30")
@@ -143,7 +160,8 @@ fn what_is_wrong_with_keys_or_place_is_said_once() {
     assert_eq!(said.output.lines().count(), 1, "{said:?}");
     assert!(said.line("bucket").contains("AWS_ACCESS_KEY_ID"), "{said:?}");
 
-    let nowhere = Operator::of_bucket("nobodys-bucket", &anybody()).with("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9");
+    let nowhere =
+        Operator::of_bucket("nobodys-bucket", &anybody()).with("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9");
     let said = nowhere.run(&["setup"]);
     assert!(said.line("bucket").contains("cannot be reached"), "{said:?}");
 

@@ -37,7 +37,8 @@ impl Store {
 
     fn start() -> Self {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let found = Command::new(here.join("../../scripts/moto.sh")).stderr(Stdio::inherit()).output().unwrap();
+        let found =
+            Command::new(here.join("../../scripts/moto.sh")).stderr(Stdio::inherit()).output().unwrap();
         assert!(found.status.success(), "there is no moto: see above");
         let python = String::from_utf8(found.stdout).unwrap();
         let mut process = Command::new(python.trim())
