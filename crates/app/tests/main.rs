@@ -2,5 +2,3 @@
 
 #[cfg(test)]
 mod auth;
-#[cfg(test)]
-mod files;

@@ -7,6 +7,7 @@ mod beside;
 mod config;
 mod cors;
 mod engine_alone;
+mod files;
 mod graphiql;
 mod health;
 mod keys;

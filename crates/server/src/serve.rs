@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use app::auth::{Auth, SessionRows};
 use app::endings::Endings;
-use app::files::{Files, Limits, Store};
+use app::files::Files;
 use base::authenticate::{Authenticator, PUBLIC_ROLE};
 use base::clock::Clock;
 use base::project::Project;
@@ -26,10 +26,7 @@ use crate::config::Config;
 use crate::keys::{self, Keys};
 use crate::listener::Listener;
 use crate::routes::AdminRoutes;
-use crate::{metrics, project_files, routes};
-
-/// An upload that was touched this long ago and is not finished was cut short.
-const UNFINISHED_UPLOAD_SECONDS: i64 = 60 * 60;
+use crate::{files, metrics, project_files, routes};
 
 /// Serves until a signal comes or a part fails for good.
 pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
@@ -96,6 +93,7 @@ async fn serve_with(
         error = database_failed => Err(anyhow::Error::from(error)),
         () = parts.feed.died() => Err(anyhow::anyhow!("the change feed died")),
         _ = &mut parts.letters => Err(anyhow::anyhow!("the sender of letters died")),
+        _ = &mut parts.housekeeping => Err(anyhow::anyhow!("who tidies files up died")),
         _ = &mut parts.endings => Err(anyhow::anyhow!("who ends what ends by time died")),
         Some(_) = parts.key_watch.join_next() => Err(anyhow::anyhow!("the watch over the keys died")),
         _ = &mut parts.hangups => Err(anyhow::anyhow!("the watch for SIGHUP died")),
@@ -113,6 +111,8 @@ struct Parts {
     letters: JoinHandle<()>,
     /// Who ends what ends by time.
     endings: JoinHandle<()>,
+    /// Who removes files that are nobody's.
+    housekeeping: JoinHandle<()>,
     /// Who reads credentials anew when the operator asks for it.
     hangups: JoinHandle<()>,
     /// Who keeps the keys of access tokens current.
@@ -142,7 +142,7 @@ impl Parts {
         let metadata = project_files::metadata()?;
         let (engine, feed) = Engine::start(pool.clone(), &metadata, config.graphql.engine()).await?;
         let project: Arc<dyn Project> = Arc::new(engine.clone());
-        let mut options = config.auth_options(codes)?;
+        let mut options = config.auth_options(codes.clone())?;
         options.relying_party =
             config.relying_party().map_err(|exit| anyhow::anyhow!("{}", exit.message()))?;
         options.providers = config.providers.providers(&clock).context("a sign-in service")?;
@@ -152,17 +152,12 @@ impl Parts {
         let letters = start_letters(config, mailer, &auth, &clock, &stop);
         let endings = start_endings(&project, &stop);
         let revocations = SessionRows::new(Arc::clone(&project));
-        let store = Store::disk(&data_dir.join("files")).await?;
-        let files = Files::new(project, authenticator.clone(), store, Limits::default());
-        let before = clock.unix_seconds() - UNFINISHED_UPLOAD_SECONDS;
-        let swept = files.forget_unfinished(before).await;
-        if swept > 0 {
-            tracing::info!(files.swept = swept, "uploads that were cut short are forgotten");
-        }
+        let files = files::start(config, project, authenticator.clone(), &clock, &codes).await?;
+        let housekeeping = start_housekeeping(&files, &stop);
         tell_what_is_off(config);
         let endpoint = Endpoint::new(engine.clone(), authenticator, clock, stop);
         let endpoint = endpoint.with(config.graphql.endpoint()).with_revocations(Arc::new(revocations));
-        Ok(Self { feed, letters, endings, hangups, key_watch, engine, endpoint, auth, files })
+        Ok(Self { feed, letters, endings, housekeeping, hangups, key_watch, engine, endpoint, auth, files })
     }
 }
 
@@ -184,6 +179,12 @@ fn start_letters(
     let (auth, clock, stop) = (auth.clone(), clock.clone(), stop.clone());
     let folder = config.mail.letters.clone();
     tokio::spawn(async move { auth.send_letters(mailer, folder, clock, stop).await })
+}
+
+/// Removes files that are nobody's beside everything else, until `stop`.
+fn start_housekeeping(files: &Files, stop: &CancellationToken) -> JoinHandle<()> {
+    let (files, stop) = (files.clone(), stop.clone());
+    tokio::spawn(async move { files.keep_house(stop).await })
 }
 
 /// Ends what ends by time beside everything else, until `stop`.

@@ -6,5 +6,6 @@
 
 mod boundaries;
 mod engine;
+mod files;
 mod project;
 mod storage;

@@ -10,6 +10,8 @@ mod on_nhost;
 mod streams;
 mod world;
 
+pub(crate) use self::world::World;
+
 use std::path::Path;
 
 use db::migrate::MigrationSet;

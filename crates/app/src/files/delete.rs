@@ -22,12 +22,13 @@ pub(super) async fn delete(
 }
 
 async fn delete_both(files: Files, caller: Session, id: FileId) -> Result<(), FilesError> {
+    let objects = files.0.rows.objects(id).await?;
     if !files.0.rows.delete(&caller, id).await? {
         return Err(FilesError::FileNotFound);
     }
-    if let Err(error) = files.0.store.remove(id).await {
-        // The file is gone for everybody; what is left is room on the disk.
-        tracing::error!(file.id = %id, %error, "the bytes of a deleted file stay");
+    // The file is gone for everybody. What cannot be removed now stays in the book, and is tried again.
+    for object in objects {
+        files.remove_object(&object.key, object.upload_id.as_deref()).await;
     }
     Ok(())
 }

@@ -8,7 +8,8 @@ use base::authenticate::RefusedCaller;
 use base::ids::FileId;
 use base::problem::ProblemCode;
 use base::project::GraphqlError;
-use http::header::CONTENT_RANGE;
+use clients::Again;
+use http::header::{CONTENT_RANGE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -16,6 +17,9 @@ use serde_json::{Value, json};
 use super::body::BodyError;
 use super::rows::FileRow;
 use super::store::StoreError;
+
+/// When to try again what failed for a while.
+const RETRY_SECONDS: &str = "5";
 
 /// The header that repeats an error's message.
 pub(super) const ERROR_HEADER: &str = "x-error";
@@ -26,7 +30,7 @@ const UNAVAILABLE: &str = "the service is unavailable, try again later";
 
 /// What went wrong, by the step that failed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum FilesError {
+pub enum FilesError {
     /// The caller cannot be known.
     #[error("{0}")]
     Caller(#[from] RefusedCaller),
@@ -57,6 +61,9 @@ pub(super) enum FilesError {
     /// No part of the form is a file.
     #[error("file[] not found in Multipart form")]
     NoFile,
+    /// A replacement has no file, or several.
+    #[error("wrong file data in multipart form, one needs to be specified")]
+    NotOneFile,
     /// Neither no metadata nor one for each file.
     #[error("file metadata length doesn't match number of files in request")]
     MetadataCount,
@@ -94,7 +101,7 @@ pub(super) enum FilesError {
     TooManyUploads,
     /// The bytes could not be kept or read.
     #[error("{0}")]
-    Store(#[from] StoreError),
+    Store(#[source] StoreError),
     /// `If-Match` or `If-Unmodified-Since` does not hold.
     #[error("precondition failed")]
     Precondition,
@@ -104,6 +111,27 @@ pub(super) enum FilesError {
         /// The file's size.
         size: u64,
     },
+    /// The file was moved to an archive.
+    #[error("the file is archived and is being restored, try again in some hours")]
+    Archived,
+    /// The bucket has no presigned addresses.
+    #[error("presigned URLs are not enabled on the bucket where this file is located in")]
+    PresignedOff,
+    /// A presigned address is too old.
+    #[error("signature already expired")]
+    SignatureExpired,
+    /// A presigned address was changed, or is none of ours.
+    #[error("the signature does not match")]
+    Signature,
+    /// There is no such upload in parts under way.
+    #[error("upload not found")]
+    UploadNotFound,
+    /// The request's JSON is not what it should be.
+    #[error("{0}")]
+    Json(String),
+    /// The parts of an upload do not make the file that was announced.
+    #[error("{0}")]
+    Parts(String),
     /// A task of ours ended before its time.
     #[error("a task was cut short: {0}")]
     Interrupted(#[from] tokio::task::JoinError),
@@ -115,16 +143,23 @@ impl FilesError {
         match self {
             Self::Caller(RefusedCaller::Role | RefusedCaller::AdminSecret)
             | Self::NotAuthorized
-            | Self::NotUploaded => StatusCode::FORBIDDEN,
+            | Self::NotUploaded
+            | Self::PresignedOff
+            | Self::Signature => StatusCode::FORBIDDEN,
             Self::AsCaller(error) => caller_status(error),
             Self::AsAdmin(error) if error.problem_code() == ProblemCode::Unavailable => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::FileNotFound | Self::BucketNotFound => StatusCode::NOT_FOUND,
+            Self::FileNotFound | Self::BucketNotFound | Self::UploadNotFound => StatusCode::NOT_FOUND,
+            Self::Archived => StatusCode::CONFLICT,
             Self::Caller(RefusedCaller::TooManyVariables)
             | Self::InvalidId(_)
             | Self::Form(_)
             | Self::NoFile
+            | Self::NotOneFile
+            | Self::SignatureExpired
+            | Self::Json(_)
+            | Self::Parts(_)
             | Self::MetadataCount
             | Self::Metadata
             | Self::BrokenOff
@@ -135,9 +170,25 @@ impl FilesError {
             Self::TooManyUploads => StatusCode::TOO_MANY_REQUESTS,
             Self::Store(StoreError::Full) => StatusCode::INSUFFICIENT_STORAGE,
             Self::Store(StoreError::Busy) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store(StoreError::Remote(error)) if error.again() != Again::Never => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::AsAdmin(_) | Self::Store(_) | Self::Interrupted(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Precondition => StatusCode::PRECONDITION_FAILED,
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
+        }
+    }
+
+    /// What the operator finds it by in `docs/errors.md`.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::Store(StoreError::Remote(error)) => error.code(),
+            Self::Store(StoreError::Full) => "disk-full",
+            Self::Store(StoreError::Busy) => "spool-full",
+            Self::Store(StoreError::Io { .. }) => "disk",
+            Self::Store(StoreError::Missing) => "object-missing",
+            Self::AsAdmin(_) | Self::AsCaller(_) => "database",
+            _ => "files",
         }
     }
 
@@ -171,7 +222,7 @@ impl FilesError {
 
     fn log(&self) {
         if self.status().is_server_error() {
-            tracing::error!(error = %self, "a request for files failed");
+            tracing::error!(error.code = self.code(), error = %self, "a request for files failed");
         } else {
             tracing::debug!(error = %self, "a request for files was refused");
         }
@@ -190,6 +241,9 @@ impl FilesError {
         let message = self.client_message();
         let mut headers = HeaderMap::new();
         headers.insert(ERROR_HEADER, header_text(&message));
+        if matches!(self.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
+        }
         if let Self::Range { size } = self {
             headers.insert(CONTENT_RANGE, header_text(&format!("bytes */{size}")));
         }
@@ -201,6 +255,16 @@ impl FilesError {
 impl IntoResponse for FilesError {
     fn into_response(self) -> Response {
         self.respond(None)
+    }
+}
+
+impl From<StoreError> for FilesError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Archived => Self::Archived,
+            StoreError::Parts(what) => Self::Parts(what),
+            error => Self::Store(error),
+        }
     }
 }
 

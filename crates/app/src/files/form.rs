@@ -16,10 +16,10 @@ use super::body::{BodyError, UploadBody};
 use super::error::{FilesError, parse_id};
 use super::limits::Limits;
 use super::rows::{Bucket, Rows};
-use super::store::{Spooled, Store};
+use super::spool::{SpoolFolder, Spooled};
 
 /// The bucket of a form that names none.
-const DEFAULT_BUCKET: &str = "default";
+pub(super) const DEFAULT_BUCKET: &str = "default";
 
 /// What a form asks for.
 pub(super) struct UploadForm {
@@ -40,11 +40,11 @@ pub(super) struct UploadedFile {
     /// What the client says about it.
     pub(super) metadata: Option<Value>,
     /// Its bytes.
-    pub(super) content: Content,
+    pub(super) content: ReceivedFile,
 }
 
 /// The bytes of a file of a form.
-pub(super) enum Content {
+pub(super) enum ReceivedFile {
     /// All of them.
     Whole(Spooled),
     /// More than the bucket takes: so many, and they are gone.
@@ -65,7 +65,7 @@ pub(super) struct FormReader<'a> {
     /// Where buckets are looked up.
     pub(super) rows: &'a Rows,
     /// Where files are received.
-    pub(super) store: &'a Store,
+    pub(super) spool: &'a SpoolFolder,
     /// The bounds.
     pub(super) limits: &'a Limits,
     /// The request's body.
@@ -84,11 +84,7 @@ struct Parts {
 impl FormReader<'_> {
     /// Reads the form of a request with these headers to its end.
     pub(super) async fn read(&self, headers: &HeaderMap) -> Result<UploadForm, FilesError> {
-        let content_type =
-            headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let boundary = multer::parse_boundary(content_type)
-            .map_err(|_| FilesError::Form("request Content-Type isn't multipart/form-data".to_owned()))?;
-        let mut multipart = Multipart::new(self.body.clone(), boundary);
+        let mut multipart = self.open(headers)?;
         let mut parts = Parts::default();
         for _ in 0..self.limits.parts_per_request() {
             self.body.expect_headers(self.limits.part_header_bytes);
@@ -101,6 +97,15 @@ impl FormReader<'_> {
         Err(FilesError::Form("the form has too many fields".to_owned()))
     }
 
+    /// The form of a request with these headers, from its beginning.
+    pub(super) fn open(&self, headers: &HeaderMap) -> Result<Multipart<'static>, FilesError> {
+        let content_type =
+            headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let boundary = multer::parse_boundary(content_type)
+            .map_err(|_| FilesError::Form("request Content-Type isn't multipart/form-data".to_owned()))?;
+        Ok(Multipart::new(self.body.clone(), boundary))
+    }
+
     async fn read_part(&self, field: Field<'_>, parts: &mut Parts) -> Result<(), FilesError> {
         // A part with an empty file name is a value: both SDKs send `metadata[]` so.
         let file_name = field.file_name().filter(|name| !name.is_empty()).map(str::to_owned);
@@ -109,8 +114,8 @@ impl FormReader<'_> {
                 if parts.files.len() == self.limits.files_per_request {
                     return Err(FilesError::Form("the form has too many files".to_owned()));
                 }
-                let file = self.receive_file(field, &name, parts).await?;
-                parts.files.push(file);
+                let max_size = self.max_size(parts).await?;
+                parts.files.push(self.receive_file(field, &name, max_size).await?);
             }
             (Some("metadata[]"), _) => {
                 let json = self.read_value(field).await?;
@@ -129,21 +134,26 @@ impl FormReader<'_> {
         Ok(())
     }
 
-    async fn receive_file(
-        &self,
-        mut field: Field<'_>,
-        name: &str,
-        parts: &mut Parts,
-    ) -> Result<UploadedFile, FilesError> {
-        let name = base_name(name).to_owned();
-        let max_size = match (&parts.bucket, parts.largest_upload) {
+    /// What a file may hold, as far as that is known yet.
+    async fn max_size(&self, parts: &mut Parts) -> Result<u64, FilesError> {
+        Ok(match (&parts.bucket, parts.largest_upload) {
             (Some(bucket), _) => bucket.max_upload_file_size,
             (None, Some(largest)) => largest,
             (None, None) => *parts.largest_upload.insert(self.rows.largest_upload().await?),
-        };
+        })
+    }
+
+    /// Receives a file called `name`; what is beyond `max_size` is thrown away.
+    pub(super) async fn receive_file(
+        &self,
+        mut field: Field<'_>,
+        name: &str,
+        max_size: u64,
+    ) -> Result<UploadedFile, FilesError> {
+        let name = base_name(name).to_owned();
         let declared_type =
             field.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let mut spool = self.store.spool(self.limits.spool_bytes).await?;
+        let mut spool = self.spool.create().await?;
         while let Some(chunk) = field.chunk().await.map_err(|error| form_error(&error))? {
             let size = spool.size() + chunk.len() as u64;
             if size > max_size {
@@ -154,12 +164,12 @@ impl FormReader<'_> {
                     name,
                     declared_type,
                     metadata: None,
-                    content: Content::TooBig(size),
+                    content: ReceivedFile::TooBig(size),
                 });
             }
             spool.write(&chunk).await?;
         }
-        let content = Content::Whole(spool.finish().await?);
+        let content = ReceivedFile::Whole(spool.finish().await?);
         Ok(UploadedFile { id: None, name, declared_type, metadata: None, content })
     }
 
@@ -180,7 +190,8 @@ impl FormReader<'_> {
         Ok(size)
     }
 
-    async fn read_value(&self, mut field: Field<'_>) -> Result<Vec<u8>, FilesError> {
+    /// Reads a field that is no file.
+    pub(super) async fn read_value(&self, mut field: Field<'_>) -> Result<Vec<u8>, FilesError> {
         let mut value = Vec::new();
         while let Some(chunk) = field.chunk().await.map_err(|error| form_error(&error))? {
             if value.len() + chunk.len() > self.limits.field_bytes {
@@ -212,26 +223,13 @@ impl FormReader<'_> {
             file.metadata = metadata.metadata.map(Value::Object);
         }
         for file in &files {
-            self.check_name(&file.name)?;
+            self.limits.check_name(&file.name)?;
         }
         let bucket = match parts.bucket {
             Some(bucket) => bucket,
             None => self.bucket(DEFAULT_BUCKET).await?,
         };
         Ok(UploadForm { bucket, files })
-    }
-
-    fn check_name(&self, name: &str) -> Result<(), FilesError> {
-        if name.len() > self.limits.name_bytes {
-            return Err(FilesError::Form(format!(
-                "a file's name is longer than {} bytes",
-                self.limits.name_bytes
-            )));
-        }
-        if name.chars().any(char::is_control) {
-            return Err(FilesError::Form("a file's name has control characters".to_owned()));
-        }
-        Ok(())
     }
 }
 
@@ -240,7 +238,8 @@ fn base_name(name: &str) -> &str {
     name.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or("file")
 }
 
-fn form_error(error: &multer::Error) -> FilesError {
+/// What is wrong with the form, or with its way here.
+pub(super) fn form_error(error: &multer::Error) -> FilesError {
     if let multer::Error::StreamReadFailed(source) = error
         && let Some(body) = source.downcast_ref::<BodyError>()
     {

@@ -6,6 +6,8 @@ const UPLOADS: &str = "files_uploads_total";
 const UPLOAD_BYTES: &str = "files_upload_bytes_total";
 const DOWNLOADS: &str = "files_downloads_total";
 const DOWNLOAD_BYTES: &str = "files_download_bytes_total";
+const NOT_REMOVED: &str = "files_objects_not_removed_total";
+const PRESIGNED: &str = "files_presigned_total";
 
 /// How a request ended.
 #[derive(Clone, Copy)]
@@ -50,6 +52,8 @@ pub(super) fn describe() {
         "Download requests by outcome: done, unchanged (304), refused (4xx), failed (5xx)."
     );
     describe_counter!(DOWNLOAD_BYTES, Unit::Bytes, "Bytes of files that were sent.");
+    describe_counter!(NOT_REMOVED, "Attempts to remove an object from the store that failed, by code.");
+    describe_counter!(PRESIGNED, "Presigned addresses that were given out.");
 }
 
 /// Counts a request to upload.
@@ -70,4 +74,14 @@ pub(super) fn count_download(outcome: Outcome) {
 /// Counts bytes as they are sent.
 pub(super) fn count_downloaded_bytes(bytes: u64) {
     counter!(DOWNLOAD_BYTES).increment(bytes);
+}
+
+/// Counts an object that could not be removed.
+pub(super) fn count_not_removed(code: &'static str) {
+    counter!(NOT_REMOVED, "code" => code).increment(1);
+}
+
+/// Counts presigned addresses.
+pub(super) fn count_presigned(addresses: usize) {
+    counter!(PRESIGNED).increment(addresses as u64);
 }

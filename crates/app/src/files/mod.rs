@@ -2,24 +2,38 @@
 //! `storage.files` allow. One endpoint, one file; `store/` keeps the bytes.
 //!
 //! The order of an upload: receive all of the form into spool files (counting, hashing, against the
-//! bucket's limits) -> insert the row as the caller, with the true size -> move the bytes into the store
-//! -> complete the row as the administrator. A row is `isUploaded` only once its bytes are on the disk, so
-//! whatever is cut short is never readable. Nothing here asks the database itself or knows the engine.
+//! bucket's limits) -> insert the row as the caller, with the true size -> write into the book what comes ->
+//! put the bytes into the store -> complete the row as the administrator. A row is `isUploaded` only once its
+//! bytes are kept, so whatever is cut short is never readable. Nothing here asks the database itself.
 
+mod answer;
 mod body;
+mod compare;
+mod content;
 mod delete;
 mod disposition;
 mod download;
 mod error;
 mod form;
+mod housekeeping;
+mod in_parts;
+mod json;
+mod keep;
 mod limits;
 mod media_type;
 mod meters;
+mod operations;
 mod precondition;
+mod prepare;
+mod presigned;
 mod range;
+mod replace;
+mod replacement_form;
 mod rows;
+mod signature;
+mod spool;
 mod store;
-mod sweep;
+mod thumbnail;
 mod upload;
 mod version;
 
@@ -27,8 +41,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post, put};
 use base::authenticate::Authenticator;
+use base::clock::Clock;
 use base::project::Project;
 use base::session::Session;
 use http::header::{
@@ -36,15 +52,19 @@ use http::header::{
     LAST_MODIFIED,
 };
 use http::{HeaderMap, HeaderName, Method};
+use secrecy::SecretString;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
 use self::error::FilesError;
 use self::rows::Rows;
+use self::signature::Signer;
 
+pub use self::housekeeping::Swept;
 pub use self::limits::Limits;
-pub use self::store::{DiskStore, Store};
+pub use self::spool::SpoolFolder;
+pub use self::store::{DiskStore, S3Store, Store, StoreError};
 
 /// How long a browser may remember the answer to a preflight.
 const PREFLIGHT_LIFE: Duration = Duration::from_hours(12);
@@ -57,27 +77,49 @@ struct Service {
     rows: Rows,
     authenticator: Authenticator,
     store: Store,
+    spool: SpoolFolder,
     limits: Limits,
+    clock: Clock,
+    signer: Signer,
+    public_url: Option<String>,
     uploads: Semaphore,
     /// What a client's going away must not cut short.
     unfinished: TaskTracker,
 }
 
+/// What the service needs beside its rows and its store.
+pub struct Options {
+    /// How much may be asked of it.
+    pub limits: Limits,
+    /// What time it is.
+    pub clock: Clock,
+    /// Under which presigned addresses of files on the disk are signed.
+    pub signing_key: SecretString,
+    /// The address that clients reach this server by, without a slash at its end; `None`: as the request names it.
+    pub public_url: Option<String>,
+}
+
 impl Files {
-    /// A service whose rows are in `project` and whose bytes are in `store`.
+    /// A service whose rows are in `project` and whose bytes are in `store`, on their way in `spool`.
     pub fn new(
         project: Arc<dyn Project>,
         authenticator: Authenticator,
         store: Store,
-        limits: Limits,
+        spool: SpoolFolder,
+        options: Options,
     ) -> Self {
         meters::describe();
+        let Options { limits, clock, signing_key, public_url } = options;
         Self(Arc::new(Service {
             rows: Rows::new(project),
             authenticator,
             store,
+            spool,
             uploads: Semaphore::new(limits.concurrent_uploads),
             limits,
+            clock,
+            signer: Signer::new(&signing_key),
+            public_url,
             unfinished: TaskTracker::new(),
         }))
     }
@@ -86,6 +128,10 @@ impl Files {
     pub async fn finish(&self) {
         self.0.unfinished.close();
         self.0.unfinished.wait().await;
+    }
+
+    fn now(&self) -> i64 {
+        self.0.clock.unix_seconds()
     }
 
     fn session(&self, headers: &HeaderMap) -> Result<Session, FilesError> {
@@ -106,7 +152,28 @@ pub fn router_without_version(files: Files) -> Router {
 fn file_routes(files: Files) -> Router {
     Router::new()
         .route("/files", post(upload::upload))
-        .route("/files/{id}", get(download::get).head(download::head).delete(delete::delete))
+        .route(
+            "/files/{id}",
+            get(download::get).head(download::head).put(replace::replace).delete(delete::delete),
+        )
+        .route("/files/{id}/thumbnail", get(thumbnail::get).head(thumbnail::head))
+        .route("/files/{id}/presignedurl", get(presigned::one))
+        .route("/files/{id}/presignedurl/contents", get(presigned::get).head(presigned::head))
+        .route("/files/presignedurls", post(presigned::many))
+        .route("/files/uploads", post(in_parts::begin))
+        .route("/files/uploads/{id}", get(in_parts::state).delete(in_parts::abort))
+        .route("/files/uploads/{id}/parts", post(in_parts::sign))
+        .route("/files/uploads/{id}/parts/{number}", put(in_parts::receive))
+        .route(
+            "/files/uploads/{id}/complete",
+            post(in_parts::complete).layer(DefaultBodyLimit::max(in_parts::JSON_BYTES)),
+        )
+        .route("/ops/list-orphans", post(operations::list_orphans))
+        .route("/ops/delete-orphans", post(operations::delete_orphans))
+        .route("/ops/list-broken-metadata", post(operations::list_broken_metadata))
+        .route("/ops/delete-broken-metadata", post(operations::delete_broken_metadata))
+        .route("/ops/list-not-uploaded", post(operations::list_not_uploaded))
+        .layer(DefaultBodyLimit::max(files.0.limits.json_bytes))
         .with_state(files)
 }
 

@@ -15,11 +15,12 @@ use uuid::Uuid;
 use super::Files;
 use super::body::UploadBody;
 use super::error::FilesError;
-use super::form::{Content, FormReader, UploadForm, UploadedFile};
-use super::media_type;
+use super::form::{FormReader, ReceivedFile, UploadForm, UploadedFile};
+use super::keep::Keeping;
 use super::meters::{self, Outcome};
-use super::rows::{Bucket, Completion, FileRow, NewFile};
-use super::store::{ObjectKey, Spooled};
+use super::rows::{Bucket, FileRow, NewFile};
+use super::spool::Spooled;
+use super::store::ObjectKey;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -67,7 +68,7 @@ async fn receive_and_store(
         return Err(FilesError::NotAuthorized.into());
     }
     let _turn = service.uploads.try_acquire().map_err(|_| FilesError::TooManyUploads)?;
-    let reader = FormReader { rows: &service.rows, store: &service.store, limits: &service.limits, body };
+    let reader = FormReader { rows: &service.rows, spool: &service.spool, limits: &service.limits, body };
     let form = reader.read(headers).await?;
     let storing = service.unfinished.spawn(store_all(files.clone(), caller, form));
     storing.await.map_err(FilesError::from)?
@@ -91,50 +92,36 @@ async fn store_one(
     file: UploadedFile,
 ) -> Result<FileRow, FilesError> {
     let content = within_bucket(bucket, &file.name, file.content)?;
-    let size = content.size();
-    let etag = content.etag().to_owned();
+    let prepared = files.prepare(content, file.declared_type.as_deref()).await?;
     let id = file.id.unwrap_or_else(|| FileId(Uuid::new_v4()));
-    let mime_type = media_type::of_upload(file.declared_type.as_deref(), content.head());
-    let new = NewFile { id, name: &file.name, bucket_id: &bucket.id, mime_type: &mime_type, size };
+    let (mime_type, size) = (&prepared.mime_type, prepared.content.size());
+    let new = NewFile { id, name: &file.name, bucket_id: &bucket.id, mime_type, size };
     files.0.rows.insert(caller, &new).await?;
 
-    let key = ObjectKey::new(id, &file.name);
-    if let Err(error) = files.0.store.put(&key, content).await {
-        undo(files, id).await;
-        return Err(error.into());
+    let key = ObjectKey::content(id, &file.name);
+    let keeping = Keeping { id, name: file.name, metadata: file.metadata, key, prepared };
+    let kept = files.keep(keeping).await;
+    if kept.is_err() {
+        // Without its row nobody can ask for it.
+        files.0.rows.forget(id).await;
     }
-    let completion =
-        Completion { etag: &etag, mime_type: &mime_type, size, metadata: file.metadata, is_uploaded: true };
-    let completed = files.0.rows.complete(id, &completion).await;
-    match completed.and_then(|row| row.ok_or(FilesError::FileNotFound)) {
-        Ok(row) => {
-            meters::count_uploaded_bytes(size);
-            Ok(row)
-        }
-        Err(error) => {
-            undo(files, id).await;
-            Err(error)
-        }
-    }
+    kept
 }
 
-fn within_bucket(bucket: &Bucket, name: &str, content: Content) -> Result<Spooled, FilesError> {
+/// The content of a file that `bucket` takes by its size.
+pub(super) fn within_bucket(
+    bucket: &Bucket,
+    name: &str,
+    content: ReceivedFile,
+) -> Result<Spooled, FilesError> {
     let (min_size, max_size) = (bucket.min_upload_file_size, bucket.max_upload_file_size);
     let too_big = |size| FilesError::TooBig { filename: name.to_owned(), size, max_size };
     match content {
-        Content::TooBig(size) => Err(too_big(size)),
-        Content::Whole(content) if content.size() > max_size => Err(too_big(content.size())),
-        Content::Whole(content) if content.size() < min_size => {
+        ReceivedFile::TooBig(size) => Err(too_big(size)),
+        ReceivedFile::Whole(content) if content.size() > max_size => Err(too_big(content.size())),
+        ReceivedFile::Whole(content) if content.size() < min_size => {
             Err(FilesError::TooSmall { filename: name.to_owned(), size: content.size(), min_size })
         }
-        Content::Whole(content) => Ok(content),
-    }
-}
-
-/// Removes what an upload that failed has left: the row first, for without it nobody can ask for the bytes.
-async fn undo(files: &Files, id: FileId) {
-    files.0.rows.forget(id).await;
-    if let Err(error) = files.0.store.remove(id).await {
-        tracing::warn!(file.id = %id, %error, "the bytes of a failed upload stay");
+        ReceivedFile::Whole(content) => Ok(content),
     }
 }

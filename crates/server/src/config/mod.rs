@@ -127,6 +127,10 @@ pub(crate) struct ServerConfig {
     /// Address and port for the metrics (Prometheus); nothing else is served there
     #[arg(long, env = "BRAIN_METRICS_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9090")]
     pub(crate) metrics_listen: SocketAddr,
+    /// The address that clients reach this server by, such as `https://chat.example.com`; when it is not set: as they
+    /// call it
+    #[arg(long, env = "BRAIN_PUBLIC_URL", value_name = "URL")]
+    pub(crate) public_url: Option<String>,
     /// Folder for everything that is kept: the database, files, generated keys
     #[arg(long, env = "BRAIN_DATA_DIR", value_name = "FOLDER", default_value = "./data")]
     pub(crate) data_dir: PathBuf,

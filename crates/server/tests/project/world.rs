@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 
 use super::database;
 
-pub(super) struct World {
-    pub(super) pool: Pool,
-    pub(super) engine: Engine,
+pub(crate) struct World {
+    pub(crate) pool: Pool,
+    pub(crate) engine: Engine,
     _feed: changes::Feed,
     _database: TestDatabase,
 }
@@ -33,21 +33,25 @@ pub(super) fn as_person(id: &str) -> Session {
 impl World {
     /// With as many connections as writers at once need to meet in the database rather than before it.
     pub(super) async fn start() -> Self {
-        let database = database().await;
-        let options = PoolOptions {
+        Self::start_with(PoolOptions {
             lanes: 16,
             exclusive: 24,
             // A wait for a lock that would last is a failure.
             statement_timeout: Duration::from_mins(1),
             application_name: "brainmessenger test".to_owned(),
             ..PoolOptions::default()
-        };
+        })
+        .await
+    }
+
+    pub(crate) async fn start_with(options: PoolOptions) -> Self {
+        let database = database().await;
         let pool = Pool::open(database.address().clone(), options).await.unwrap();
         let (engine, feed) = start_engine(&pool).await;
         Self { pool, engine, _feed: feed, _database: database }
     }
 
-    pub(super) async fn run(
+    pub(crate) async fn run(
         &self,
         session: &Session,
         query: &str,
@@ -57,7 +61,7 @@ impl World {
     }
 
     /// Runs something as the administrator, which must go well.
-    pub(super) async fn admin(&self, query: &str) -> Value {
+    pub(crate) async fn admin(&self, query: &str) -> Value {
         self.run(&Session::admin(), query, json!({})).await.unwrap_or_else(|error| panic!("{query}: {error}"))
     }
 

@@ -61,7 +61,7 @@ impl World {
     /// A file in the database whose content has this size, and its line in the book; its key.
     async fn file(&self, number: u128, size: i64, line: bool) -> String {
         let (id, key) = (Uuid::from_u128(number), key(number));
-        let file = "insert into storage.files (id, bucket_id, name, size, is_uploaded) values ($1, 'default', 'a.txt', $2, true)";
+        let file = "insert into storage.files (id, bucket_id, name, size, is_uploaded) values ($1, 'default', 'a.txt', $2::bigint, true)";
         self.pool.execute(file, &[&id, &size]).await.unwrap();
         if line {
             let line =

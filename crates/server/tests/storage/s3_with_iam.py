@@ -172,6 +172,12 @@ def refuse_acl(self, bucket_name, key_name):
             raise Refused(400, "AccessControlListNotSupported", "The bucket does not allow ACLs")
 
 
+def list_parts(self, listed=responses.S3Response.list_parts):
+    """The answer by the name that AWS gives it."""
+    status, headers, body = listed(self)
+    return status, headers, body.replace("ListPartsResponse", "ListPartsResult")
+
+
 def s3():
     return s3_backends[ACCOUNT]["aws"]
 
@@ -197,6 +203,7 @@ def call(operation, arguments):
 people = []
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
 ActionAuthenticatorMixin._authenticate_and_authorize_s3_action = authorize
+responses.S3Response.list_parts = list_parts
 server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
 server.start()
 endpoint = "http://{}:{}".format(*server.get_host_and_port())

@@ -1,70 +1,148 @@
-//! Files in a folder: `uploads/<id>/<name>` what is kept, `spool/` what is being received. The folders are
-//! for the owner alone (0700), and so are the files (0600).
-//!
-//! A file's folder holds one file, whatever it is called: a row that was renamed still finds its bytes.
+//! Files in a folder: `uploads/<id>/<name>` what is kept, `parts/<upload>/<number>` what comes in parts. The folders
+//! are for the owner alone (0700), and so are the files (0600). What a crash leaves half written has a name that
+//! is no key's.
 
+mod parts;
+
+use std::collections::BTreeSet;
 use std::fs;
-use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::io::{self, Seek as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use base::ids::FileId;
+use futures::StreamExt as _;
+use tokio::io::AsyncReadExt as _;
+use tokio_util::io::ReaderStream;
+use uuid::Uuid;
 
-use super::spool::SpoolFolder;
-use super::{ObjectKey, SpoolFile, Spooled, StoreError, StoredObject};
+use super::{Listed, ObjectBytes, ObjectKey, StoreError};
+use crate::files::content::Content;
 
 const UPLOADS: &str = "uploads";
-const SPOOL: &str = "spool";
+const PARTS: &str = "parts";
 
-/// A store in a folder.
+/// Begins the names of files that are being written. No key has a `~`.
+const UNFINISHED: &str = "~";
+
+/// How much is read from the disk at once.
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// Files' folders that one listing looks into.
+const LISTED_FOLDERS: usize = 10_000;
+
+/// A store in a folder. Clones are the same store.
+#[derive(Clone)]
 pub struct DiskStore {
-    root: PathBuf,
-    spool: SpoolFolder,
+    root: Arc<PathBuf>,
 }
 
 impl DiskStore {
-    /// Opens the store in `root`, and makes it where it is missing. One process at a time may have it open.
+    /// Opens the store in `root`, and makes it where it is missing.
     pub async fn open(root: &Path) -> Result<Self, StoreError> {
         let root = root.to_owned();
         blocking("open the folder of files", move || {
-            make_folder(&root)?;
             make_folder(&root.join(UPLOADS))?;
-            let spool = root.join(SPOOL);
-            make_folder(&spool)?;
-            Ok(Self { spool: SpoolFolder::open(spool)?, root })
+            make_folder(&root.join(PARTS))?;
+            Ok(Self { root: Arc::new(root) })
         })
         .await
     }
 
-    pub(super) async fn spool(&self, capacity: u64) -> Result<SpoolFile, StoreError> {
-        self.spool.create(capacity).await
-    }
-
-    pub(super) async fn put(&self, key: &ObjectKey, content: Spooled) -> Result<(), StoreError> {
-        let uploads = self.root.join(UPLOADS);
-        let folder = self.root.join(key.folder());
-        let name = key.name().to_owned();
+    pub(super) async fn put(&self, key: &ObjectKey, content: Content) -> Result<(), StoreError> {
+        let (root, key) = (Arc::clone(&self.root), key.clone());
         blocking("keep a file", move || {
-            // What is there belonged to a row of the same id that is gone.
-            remove_folder(&folder)?;
-            make_folder(&folder)?;
-            content.persist(&folder.join(name))?;
-            sync_folder(&folder)?;
-            sync_folder(&uploads)
+            let place = Place::make(&root, &key)?;
+            match content {
+                Content::Received(spooled) => spooled.persist(&place.path)?,
+                Content::Made(bytes) => place.write(|file| file.write_all(&bytes))?,
+            }
+            place.sync()
         })
         .await
     }
 
-    pub(super) async fn open_object(&self, key: &ObjectKey) -> Result<Option<StoredObject>, StoreError> {
-        let folder = self.root.join(key.folder());
-        let name = key.name().to_owned();
-        let opened = blocking("open a stored file", move || open_in(&folder, &name)).await?;
-        Ok(opened.map(|(file, size)| StoredObject { size, file: tokio::fs::File::from_std(file) }))
+    pub(super) async fn read(
+        &self,
+        key: &ObjectKey,
+        range: Option<(u64, u64)>,
+    ) -> Result<ObjectBytes, StoreError> {
+        let path = self.path(key);
+        let (start, length) = range.map_or((0, u64::MAX), |(first, last)| (first, last - first + 1));
+        let file = blocking("open a stored file", move || {
+            let mut file = fs::File::open(path)?;
+            file.seek(io::SeekFrom::Start(start))?;
+            Ok(file)
+        });
+        let file = tokio::fs::File::from_std(file.await?).take(length);
+        let bytes = ReaderStream::with_capacity(file, CHUNK_BYTES);
+        Ok(bytes.map(|chunk| chunk.map_err(StoreError::at("read a stored file"))).boxed())
     }
 
-    pub(super) async fn remove(&self, id: FileId) -> Result<(), StoreError> {
-        let folder = self.root.join(ObjectKey::folder_of(id));
-        blocking("remove a stored file", move || remove_folder(&folder)).await
+    pub(super) async fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
+        let path = self.path(key);
+        blocking("look at a stored file", move || Ok(fs::metadata(path)?.len())).await
+    }
+
+    pub(super) async fn remove(&self, key: &ObjectKey) -> Result<(), StoreError> {
+        let (path, folder) = (self.path(key), self.root.join(key.folder()));
+        blocking("remove a stored file", move || {
+            absent_is_fine(fs::remove_file(path))?;
+            match fs::remove_dir(folder) {
+                // Another object of the file is there.
+                Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+                result => absent_is_fine(result),
+            }
+        })
+        .await
+    }
+
+    pub(super) async fn list(&self, after: Option<&str>) -> Result<Vec<Listed>, StoreError> {
+        let uploads = self.root.join(UPLOADS);
+        let after = after.unwrap_or_default().to_owned();
+        blocking("list the stored files", move || list_after(&uploads, &after)).await
+    }
+
+    fn path(&self, key: &ObjectKey) -> PathBuf {
+        self.root.join(key.folder()).join(key.name())
+    }
+}
+
+/// Where an object goes, its folder made.
+struct Place {
+    folder: PathBuf,
+    path: PathBuf,
+}
+
+impl Place {
+    fn make(root: &Path, key: &ObjectKey) -> io::Result<Self> {
+        let folder = root.join(key.folder());
+        make_folder(&folder)?;
+        Ok(Self { path: folder.join(key.name()), folder })
+    }
+
+    /// Writes the object under a name that is no key's, and gives it its own once it has reached the disk.
+    fn write(&self, fill: impl FnOnce(&mut fs::File) -> io::Result<()>) -> io::Result<()> {
+        let unfinished = self.folder.join(format!("{UNFINISHED}{}", Uuid::new_v4()));
+        let written = new_file(&unfinished).and_then(|mut file| {
+            fill(&mut file)?;
+            file.sync_all()?;
+            fs::rename(&unfinished, &self.path)
+        });
+        if written.is_err() {
+            // What cannot be removed now is found by `storage check`.
+            let _ = fs::remove_file(&unfinished);
+        }
+        written
+    }
+
+    /// Makes the names last: a renamed file's content is safe, its new name only then.
+    fn sync(&self) -> io::Result<()> {
+        fs::File::open(&self.folder)?.sync_all()?;
+        match self.folder.parent() {
+            Some(uploads) => fs::File::open(uploads)?.sync_all(),
+            None => Ok(()),
+        }
     }
 }
 
@@ -74,6 +152,7 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, StoreError> {
     match tokio::task::spawn_blocking(work).await {
+        Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => Err(StoreError::Missing),
         Ok(result) => result.map_err(StoreError::at(step)),
         Err(error) => Err(StoreError::at(step)(io::Error::other(error))),
     }
@@ -84,89 +163,50 @@ fn make_folder(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Opens the file called `name`, or else whatever file is there.
-fn open_in(folder: &Path, name: &str) -> io::Result<Option<(fs::File, u64)>> {
-    if let Some(opened) = open_file(&folder.join(name))? {
-        return Ok(Some(opened));
-    }
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        entries => entries?,
-    };
-    match entries.into_iter().next() {
-        Some(entry) => open_file(&entry?.path()),
-        None => Ok(None),
-    }
+fn new_file(path: &Path) -> io::Result<fs::File> {
+    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
-fn open_file(path: &Path) -> io::Result<Option<(fs::File, u64)>> {
-    match fs::File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        file => {
-            let file = file?;
-            let size = file.metadata()?.len();
-            Ok(Some((file, size)))
-        }
-    }
-}
-
-fn remove_folder(folder: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(folder) {
+fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
+    match result {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         result => result,
     }
 }
 
-/// Makes the names in a folder last: a renamed file's content is safe, its new name only then.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    fs::File::open(folder)?.sync_all()
+/// The objects of the next folders whose keys follow `after`.
+fn list_after(uploads: &Path, after: &str) -> io::Result<Vec<Listed>> {
+    let folder_of = |key: &str| key.split('/').nth(1).unwrap_or_default().to_owned();
+    let from = folder_of(after);
+    let mut folders = BTreeSet::new();
+    for entry in fs::read_dir(uploads)? {
+        let Ok(name) = entry?.file_name().into_string() else { continue };
+        if name >= from {
+            folders.insert(name);
+        }
+        if folders.len() > LISTED_FOLDERS {
+            folders.pop_last();
+        }
+    }
+    let mut keys = BTreeSet::new();
+    for folder in folders {
+        let entries = match fs::read_dir(uploads.join(&folder)) {
+            // It was removed meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries?,
+        };
+        for entry in entries {
+            keys.insert(format!("{UPLOADS}/{folder}/{}", entry?.file_name().to_string_lossy()));
+        }
+    }
+    keys.retain(|key| key.as_str() > after);
+    Ok(keys.into_iter().map(|key| Listed { key }).collect())
+}
+
+/// Reads a file from its beginning into `target`.
+fn append(target: &mut fs::File, source: &Path) -> io::Result<u64> {
+    io::copy(&mut fs::File::open(source)?, target)
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use tokio::io::AsyncReadExt as _;
-    use uuid::Uuid;
-
-    use super::*;
-
-    async fn put(store: &DiskStore, key: &ObjectKey, content: &[u8]) {
-        let mut file = store.spool(1000).await.unwrap();
-        file.write(content).await.unwrap();
-        store.put(key, file.finish().await.unwrap()).await.unwrap();
-    }
-
-    async fn read(store: &DiskStore, key: &ObjectKey) -> Option<String> {
-        let object = store.open_object(key).await.unwrap()?;
-        let mut text = String::new();
-        let size = object.size;
-        object.read(0, size).await.unwrap().read_to_string(&mut text).await.unwrap();
-        Some(text)
-    }
-
-    #[tokio::test]
-    async fn a_file_is_kept_found_under_another_name_replaced_and_removed() {
-        let root = std::env::temp_dir().join(format!("store-{}", Uuid::new_v4()));
-        let store = DiskStore::open(&root).await.unwrap();
-        let id = FileId(Uuid::new_v4());
-        let key = ObjectKey::new(id, "a.txt");
-        assert_eq!(read(&store, &key).await, None);
-        put(&store, &key, b"one").await;
-        assert_eq!(read(&store, &key).await.as_deref(), Some("one"));
-        assert_eq!(read(&store, &ObjectKey::new(id, "renamed.txt")).await.as_deref(), Some("one"));
-        put(&store, &ObjectKey::new(id, "b.txt"), b"two").await;
-        assert_eq!(read(&store, &key).await.as_deref(), Some("two"));
-        assert_eq!(fs::read_dir(root.join(key.folder())).unwrap().count(), 1);
-
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode(&root.join(key.folder())), 0o700);
-        assert_eq!(mode(&root.join(key.folder()).join("b.txt")), 0o600);
-        assert_eq!(fs::read_dir(root.join(SPOOL)).unwrap().count(), 0);
-
-        store.remove(id).await.unwrap();
-        store.remove(id).await.unwrap();
-        assert_eq!(read(&store, &key).await, None);
-        fs::remove_dir_all(root).unwrap();
-    }
-}
+mod tests;

@@ -1,7 +1,9 @@
-//! The key of a stored file: `uploads/<id>/<name>`, where the name is for people who look into the store
+//! The key of a stored object: `uploads/<file id>/<name>`, where the name is for people who look into the store
 //! and has nothing in it but letters, digits, `.`, `-` and `_`.
 
 use base::ids::FileId;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// The longest name in a key. File systems allow 255 bytes; S3 allows 1024 for the whole key.
 const MAX_NAME_BYTES: usize = 100;
@@ -12,38 +14,97 @@ const MAX_EXTENSION_BYTES: usize = 12;
 /// What a file without a usable name is called in the store.
 const NAMELESS: &str = "file";
 
-/// Where a file is in the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
+const ROOT: &str = "uploads";
+
+/// How many signs tell two keys of one file apart.
+const TOKEN_CHARS: usize = 8;
+
+/// Where an object is in the store. It leads nowhere else, whoever wrote it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub(crate) struct ObjectKey {
     id: FileId,
     name: String,
 }
 
 impl ObjectKey {
-    /// The key of the file `id`, which people call `name`.
-    pub(crate) fn new(id: FileId, name: &str) -> Self {
+    /// The key of the content of the file `id`, which people call `name`.
+    pub(crate) fn content(id: FileId, name: &str) -> Self {
         Self { id, name: safe_name(name) }
     }
 
-    /// The folder that is the file `id`'s alone, relative to the store's root.
-    pub(crate) fn folder_of(id: FileId) -> String {
-        format!("uploads/{id}")
+    /// Another key for the same, which nothing has had.
+    pub(crate) fn fresh(&self) -> Self {
+        Self { id: self.id, name: safe_name(&format!("{}-{}", token(), self.name)) }
+    }
+
+    /// A key for a thumbnail of the file `id`. No content has such a name, for none is hidden.
+    pub(crate) fn thumbnail(id: FileId, extension: &str) -> Self {
+        Self { id, name: format!(".thumbnail-{}.{extension}", token()) }
     }
 
     /// The folder that is this file's alone, relative to the store's root.
     pub(crate) fn folder(&self) -> String {
-        Self::folder_of(self.id)
+        format!("{ROOT}/{}", self.id)
     }
 
-    /// The safe name.
+    /// The name in that folder.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
+
+    /// The file that it is of.
+    pub(crate) fn file_id(&self) -> FileId {
+        self.id
+    }
+}
+
+impl std::fmt::Display for ObjectKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{ROOT}/{}/{}", self.id, self.name)
+    }
+}
+
+impl From<ObjectKey> for String {
+    fn from(key: ObjectKey) -> Self {
+        key.to_string()
+    }
+}
+
+/// A text is no key.
+#[derive(Debug, thiserror::Error)]
+#[error("this is no key of a stored file")]
+pub(crate) struct NoKey;
+
+impl TryFrom<String> for ObjectKey {
+    type Error = NoKey;
+
+    fn try_from(text: String) -> Result<Self, NoKey> {
+        let mut parts = text.splitn(3, '/');
+        let (root, id, name) = (parts.next(), parts.next(), parts.next().unwrap_or_default());
+        let safe =
+            !name.is_empty() && name.len() <= MAX_NAME_BYTES + TOKEN_CHARS && name.chars().all(is_safe);
+        if root != Some(ROOT) || !safe || name.trim_start_matches('.').is_empty() {
+            return Err(NoKey);
+        }
+        let id = id.and_then(|id| id.parse().ok()).ok_or(NoKey)?;
+        Ok(Self { id, name: name.to_owned() })
+    }
+}
+
+fn token() -> String {
+    let mut token = Uuid::new_v4().simple().to_string();
+    token.truncate(TOKEN_CHARS);
+    token
+}
+
+fn is_safe(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')
 }
 
 /// What of `name` may stand in a key. Never empty, never hidden, never a path.
 fn safe_name(name: &str) -> String {
-    let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' };
+    let safe = |c: char| if is_safe(c) { c } else { '_' };
     let name: String = name.chars().map(safe).collect();
     let name = name.trim_start_matches('.');
     if name.is_empty() {
@@ -80,9 +141,27 @@ mod tests {
     }
 
     #[test]
-    fn the_id_alone_decides_the_folder() {
-        let id = FileId(uuid::Uuid::nil());
-        assert_eq!(ObjectKey::new(id, "/../x").folder(), format!("uploads/{id}"));
+    fn a_key_reads_back_and_leads_nowhere_else() {
+        let id = FileId(Uuid::nil());
+        let content = ObjectKey::content(id, "/../x");
+        assert_eq!((content.folder(), content.name()), (format!("uploads/{id}"), "_.._x"));
+        let thumbnail = ObjectKey::thumbnail(id, "jpg");
+        for key in [content.clone(), content.fresh(), content.fresh().fresh(), thumbnail] {
+            assert_eq!(ObjectKey::try_from(key.to_string()).ok(), Some(key));
+        }
+        assert_ne!(content.fresh(), content.fresh());
+        for other in [
+            "",
+            "uploads",
+            "uploads/x/y",
+            "other/{}/y",
+            "uploads/{}/",
+            "uploads/{}/..",
+            "uploads/{}/a/b",
+            "/uploads/{}/a",
+        ] {
+            assert!(ObjectKey::try_from(other.replace("{}", &id.to_string())).is_err(), "{other}");
+        }
     }
 
     proptest! {

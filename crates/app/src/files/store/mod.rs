@@ -3,33 +3,47 @@
 
 mod disk;
 mod key;
-mod spool;
+mod s3;
 
 use std::io;
-use std::path::Path;
 
-use base::ids::FileId;
-use tokio::io::AsyncRead;
+use bytes::Bytes;
+use clients::s3::ObjectHeaders;
+use futures::stream::BoxStream;
+
+use super::content::Content;
 
 pub use self::disk::DiskStore;
 pub(super) use self::key::ObjectKey;
-pub(super) use self::spool::{SpoolFile, Spooled};
+pub use self::s3::S3Store;
 
 /// Where files are kept.
+#[derive(Clone)]
 pub enum Store {
     /// In a folder of this machine.
     Disk(DiskStore),
+    /// In a bucket.
+    S3(S3Store),
 }
 
 /// Why bytes cannot be kept or read.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// There is nothing under that key.
+    #[error("there is no such object")]
+    Missing,
+    /// It was moved to an archive, from which it must be fetched back first.
+    #[error("the object is archived")]
+    Archived,
     /// The disk is full.
     #[error("no space is left for files")]
     Full,
     /// The uploads under way fill what they may fill together.
     #[error("the uploads under way take all the room that they may")]
     Busy,
+    /// The parts of an upload are not those that were announced, or not all.
+    #[error("the parts of an upload do not fit: {0}")]
+    Parts(String),
     /// A step failed.
     #[error("{step}: {source}")]
     Io {
@@ -38,11 +52,14 @@ pub enum StoreError {
         /// What the system said.
         source: io::Error,
     },
+    /// The bucket, or the way to it, failed.
+    #[error(transparent)]
+    Remote(clients::Error),
 }
 
 impl StoreError {
     /// Names the step that an I/O error belongs to.
-    fn at(step: &'static str) -> impl FnOnce(io::Error) -> Self {
+    pub(super) fn at(step: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
             _ => Self::Io { step, source },
@@ -50,63 +67,140 @@ impl StoreError {
     }
 }
 
-/// A stored file, open for reading.
-pub(super) struct StoredObject {
-    /// How many bytes there are.
-    pub(super) size: u64,
-    /// The bytes.
-    pub(super) file: tokio::fs::File,
+/// The bytes of an object, or a part of them, as they come.
+pub(super) type ObjectBytes = BoxStream<'static, Result<Bytes, StoreError>>;
+
+/// An object, as a listing of the store shows it.
+pub(super) struct Listed {
+    /// Its key, which may be none of ours.
+    pub(super) key: String,
 }
 
-impl StoredObject {
-    /// Reads `length` bytes from `start` on.
-    pub(super) async fn read(
-        mut self,
-        start: u64,
-        length: u64,
-    ) -> Result<impl AsyncRead + Send + 'static, StoreError> {
-        use tokio::io::{AsyncReadExt, AsyncSeekExt};
-        if start > 0 {
-            self.file
-                .seek(io::SeekFrom::Start(start))
-                .await
-                .map_err(StoreError::at("seek in a stored file"))?;
-        }
-        Ok(self.file.take(length))
+/// A part of an upload, as the store has it.
+#[derive(Clone, Debug, serde::Serialize)]
+pub(super) struct StoredPart {
+    /// Which: 1 and on.
+    pub(super) number: u16,
+    /// How many bytes it has.
+    pub(super) size: u64,
+    /// The store's name of its content.
+    pub(super) etag: String,
+}
+
+/// A part of an upload, as whoever sent it says.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub(super) struct SentPart {
+    /// Which: 1 and on.
+    pub(super) number: u16,
+    /// What the store answered when it took the part.
+    pub(super) etag: String,
+    /// The SHA-256 of its bytes, in hex.
+    pub(super) sha256: String,
+}
+
+impl SentPart {
+    /// The hash as bytes.
+    fn hash(&self) -> Result<[u8; 32], StoreError> {
+        let decoded = data_encoding::HEXLOWER_PERMISSIVE.decode(self.sha256.as_bytes()).unwrap_or_default();
+        let wrong = || StoreError::Parts(format!("the hash of part {} is no SHA-256 in hex", self.number));
+        decoded.try_into().map_err(|_| wrong())
     }
 }
 
 impl Store {
-    /// A store in `folder`, which is made where it is missing. What a crash left half received is removed.
-    pub async fn disk(folder: &Path) -> Result<Self, StoreError> {
-        DiskStore::open(folder).await.map(Self::Disk)
-    }
-
-    /// A file to receive an upload into; all of them together hold at most `capacity` bytes.
-    pub(super) async fn spool(&self, capacity: u64) -> Result<SpoolFile, StoreError> {
-        match self {
-            Self::Disk(disk) => disk.spool(capacity).await,
-        }
-    }
-
-    /// Keeps what was received, for good: it has reached the disk when this returns.
-    pub(super) async fn put(&self, key: &ObjectKey, content: Spooled) -> Result<(), StoreError> {
+    /// Keeps what was received or made, for good: it has reached the disk, or the bucket, when this returns.
+    pub(super) async fn put(
+        &self,
+        key: &ObjectKey,
+        content: Content,
+        headers: &ObjectHeaders,
+    ) -> Result<(), StoreError> {
         match self {
             Self::Disk(disk) => disk.put(key, content).await,
+            Self::S3(s3) => s3.put(key, content, headers).await,
         }
     }
 
-    /// Opens what is kept under `key`; `None` where there is nothing.
-    pub(super) async fn open(&self, key: &ObjectKey) -> Result<Option<StoredObject>, StoreError> {
+    /// Reads what is kept under `key`: all of it, or the bytes from the first to the last of `range`.
+    pub(super) async fn read(
+        &self,
+        key: &ObjectKey,
+        range: Option<(u64, u64)>,
+    ) -> Result<ObjectBytes, StoreError> {
         match self {
-            Self::Disk(disk) => disk.open_object(key).await,
+            Self::Disk(disk) => disk.read(key, range).await,
+            Self::S3(s3) => s3.read(key, range).await,
         }
     }
 
-    /// Removes what is kept of the file `id`, under whatever name; nothing is not an error.
-    pub(super) async fn remove(&self, id: FileId) -> Result<(), StoreError> {
+    /// How many bytes are kept under `key`.
+    pub(super) async fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
         match self {
-            Self::Disk(disk) => disk.remove(id).await,
+            Self::Disk(disk) => disk.size(key).await,
+            Self::S3(s3) => s3.size(key).await,
+        }
+    }
+
+    /// Removes what is kept under `key`; nothing is not an error.
+    pub(super) async fn remove(&self, key: &ObjectKey) -> Result<(), StoreError> {
+        match self {
+            Self::Disk(disk) => disk.remove(key).await,
+            Self::S3(s3) => s3.remove(key).await,
+        }
+    }
+
+    /// Some of the objects that follow the key `after`, in the order of their keys; none at the end.
+    pub(super) async fn list(&self, after: Option<&str>) -> Result<Vec<Listed>, StoreError> {
+        match self {
+            Self::Disk(disk) => disk.list(after).await,
+            Self::S3(s3) => s3.list(after).await,
+        }
+    }
+
+    /// Begins an upload in parts, and gives the store's name of it.
+    pub(super) async fn begin_parts(
+        &self,
+        key: &ObjectKey,
+        headers: &ObjectHeaders,
+    ) -> Result<String, StoreError> {
+        match self {
+            Self::Disk(disk) => disk.begin_parts().await,
+            Self::S3(s3) => s3.begin_parts(key, headers).await,
+        }
+    }
+
+    /// The parts that have come; `None` where the store does not tell us.
+    pub(super) async fn parts(
+        &self,
+        key: &ObjectKey,
+        upload: &str,
+    ) -> Result<Option<Vec<StoredPart>>, StoreError> {
+        match self {
+            Self::Disk(disk) => disk.parts(upload).await.map(Some),
+            Self::S3(s3) => s3.parts(key, upload).await,
+        }
+    }
+
+    /// Makes one object of the parts, all of which but the last have `part_size` bytes. It is compared with the hashes
+    /// that were told, by the store or here. What was joined before stays joined.
+    pub(super) async fn join_parts(
+        &self,
+        key: &ObjectKey,
+        upload: &str,
+        parts: &[SentPart],
+        part_size: u64,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Disk(disk) => disk.join_parts(key, upload, parts).await,
+            Self::S3(s3) => s3.join_parts(key, upload, parts, part_size).await,
+        }
+    }
+
+    /// Throws an upload in parts away; one that is not there is not an error.
+    pub(super) async fn abort_parts(&self, key: &ObjectKey, upload: &str) -> Result<(), StoreError> {
+        match self {
+            Self::Disk(disk) => disk.abort_parts(upload).await,
+            Self::S3(s3) => s3.abort_parts(key, upload).await,
         }
     }
 }

@@ -12,14 +12,30 @@ use futures::StreamExt;
 use http::{Method, StatusCode};
 use serde_json::json;
 
-use super::{ANNA, BORIS, BOUNDARY, Caller, Form, Service, upload_request};
+use super::everywhere;
+use super::service::{ANNA, BORIS, BOUNDARY, Caller, Form, Place, Service, upload_request};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
 const ID: &str = "0b7a7d3c-5d6e-4f70-8a91-b2c3d4e5f601";
 
-#[tokio::test]
-async fn one_file_is_stored_and_described() {
-    let service = Service::start().await;
+everywhere! {
+    one_file_is_stored_and_described
+    fields_come_in_the_order_of_either_sdk
+    a_malformed_form_is_refused_and_leaves_nothing
+    a_form_has_its_limits
+    the_buckets_sizes_hold_wherever_the_bucket_is_named
+    files_before_an_error_stay_and_are_listed
+    a_taken_id_is_refused_and_its_file_stays
+    permissions_decide_who_uploads
+    nobody_unknown_gets_room_on_the_disk
+    what_fails_half_way_leaves_nothing
+    a_client_that_goes_away_leaves_nothing
+    a_client_that_stands_still_is_given_up
+    memory_does_not_grow_with_the_file
+}
+
+async fn one_file_is_stored_and_described(place: Place) {
+    let service = Service::start(place).await;
     let answer =
         service.upload_as(Caller::User(ANNA), Form::new().file("Cat 1.png", "image/png", PNG).end()).await;
     assert_eq!(answer.status, StatusCode::CREATED);
@@ -28,21 +44,21 @@ async fn one_file_is_stored_and_described() {
     let id = id.as_str().unwrap();
     let etag = file["etag"].take();
     assert!(etag.as_str().unwrap().starts_with('"') && etag.as_str().unwrap().ends_with('"'));
-    let created = "2023-11-14T22:13:20.5+00:00";
+    let (created, updated) = (file["createdAt"].take(), file["updatedAt"].take());
+    assert!(created.is_string() && updated.is_string());
     assert_eq!(
         file,
         json!({
             "id": null, "name": "Cat 1.png", "size": PNG.len(), "bucketId": "default", "etag": null,
-            "createdAt": created, "updatedAt": created, "isUploaded": true, "mimeType": "image/png",
+            "createdAt": null, "updatedAt": null, "isUploaded": true, "mimeType": "image/png",
             "uploadedByUserId": ANNA,
         })
     );
     assert_eq!(service.stored_files(""), [format!("uploads/{id}/Cat_1.png")]);
 }
 
-#[tokio::test]
-async fn fields_come_in_the_order_of_either_sdk() {
-    let service = Service::start().await;
+async fn fields_come_in_the_order_of_either_sdk(place: Place) {
+    let service = Service::start(place).await;
     let metadata =
         [json!({ "id": ID, "name": "one.txt", "metadata": { "alt": "1" } }).to_string(), "{}".to_owned()];
     let fourth = Form::new()
@@ -52,7 +68,7 @@ async fn fields_come_in_the_order_of_either_sdk() {
         .file("a.txt", "text/plain", b"first")
         .file("b.bin", "application/octet-stream", b"second")
         .end();
-    let answer = service.upload_as(Caller::User(ANNA), fourth).await;
+    let answer = service.upload_as(Caller::Admin, fourth).await;
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
     let files = answer.json()["processedFiles"].clone();
     assert_eq!(
@@ -66,7 +82,7 @@ async fn fields_come_in_the_order_of_either_sdk() {
     assert_eq!(files[1].get("metadata"), None);
     assert_eq!(files[1]["bucketId"], "small");
 
-    let service = Service::start().await;
+    let service = Service::start(place).await;
     let third = Form::new()
         .file("a.txt", "text/plain", b"first")
         .file("b.bin", "", b"second")
@@ -74,15 +90,14 @@ async fn fields_come_in_the_order_of_either_sdk() {
         .metadata(&metadata[1])
         .bucket("small")
         .end();
-    let answer = service.upload_as(Caller::User(ANNA), third).await;
+    let answer = service.upload_as(Caller::Admin, third).await;
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
     assert_eq!(answer.json()["processedFiles"][0]["id"], ID);
     assert_eq!(answer.json()["processedFiles"][1]["bucketId"], "small");
 }
 
-#[tokio::test]
-async fn a_malformed_form_is_refused_and_leaves_nothing() {
-    let service = Service::start().await;
+async fn a_malformed_form_is_refused_and_leaves_nothing(place: Place) {
+    let service = Service::start(place).await;
     let file = || Form::new().file("a.txt", "text/plain", b"hello");
     let value = "Content-Disposition: form-data; name=\"file[]\"; filename=\"\"";
     let cases = [
@@ -105,21 +120,20 @@ async fn a_malformed_form_is_refused_and_leaves_nothing() {
         let answer = service.upload_as(Caller::User(ANNA), form).await;
         assert_eq!(answer.error(), (400, message.to_owned()));
         assert_eq!(answer.json()["error"]["data"], json!(null));
-        service.assert_no_trace();
+        service.assert_no_trace().await;
     }
     for rubbish in [&b""[..], b"rubbish", b"------formdata-7\r\n\r\nno end", b"------formdata-7\r\n"] {
         let answer = service.upload_as(Caller::User(ANNA), rubbish.to_vec()).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-        service.assert_no_trace();
+        service.assert_no_trace().await;
     }
     let untyped = Caller::User(ANNA).request(Method::POST, "/files").body(Body::from("{}")).unwrap();
     assert_eq!(service.send(untyped).await.error().0, 400);
 }
 
-#[tokio::test]
-async fn a_form_has_its_limits() {
+async fn a_form_has_its_limits(place: Place) {
     let limits = Limits { files_per_request: 2, ..Limits::default() };
-    let service = Service::start_with(limits).await;
+    let service = Service::start_with(place, limits, 1 << 20).await;
     let three = Form::new().file("a", "", b"1").file("b", "", b"2").file("c", "", b"3").end();
     assert_eq!(service.upload_as(Caller::User(ANNA), three).await.error().1, "the form has too many files");
     let many = (0..40).fold(Form::new(), |form, _| form.bucket("default")).end();
@@ -130,61 +144,58 @@ async fn a_form_has_its_limits() {
     let body = Body::from_stream(futures::stream::iter(chunks));
     let answer = service.send(upload_request(Caller::User(ANNA), body)).await;
     assert_eq!(answer.error().1, "the headers of a form field are too long");
-    service.assert_no_trace();
+    service.assert_no_trace().await;
 
-    let crowded = Service::start_with(Limits { concurrent_uploads: 0, ..Limits::default() }).await;
+    let crowded =
+        Service::start_with(place, Limits { concurrent_uploads: 0, ..Limits::default() }, 1 << 20).await;
     let form = Form::new().file("a", "", b"1").end();
     assert_eq!(crowded.upload_as(Caller::User(ANNA), form.clone()).await.error().0, 429);
-    let full = Service::start_with(Limits { spool_bytes: 0, ..Limits::default() }).await;
+    let full = Service::start_with(place, Limits::default(), 0).await;
     assert_eq!(full.upload_as(Caller::User(ANNA), form).await.error().0, 503);
-    full.assert_no_trace();
+    full.assert_no_trace().await;
 }
 
-#[tokio::test]
-async fn the_buckets_sizes_hold_wherever_the_bucket_is_named() {
-    let service = Service::start().await;
+async fn the_buckets_sizes_hold_wherever_the_bucket_is_named(place: Place) {
+    let service = Service::start(place).await;
     let big = b"12345678901";
     for form in [
         Form::new().bucket("small").file("a.txt", "", big).end(),
         Form::new().file("a.txt", "", big).bucket("small").end(),
     ] {
-        let answer = service.upload_as(Caller::User(ANNA), form).await;
+        let answer = service.upload_as(Caller::Admin, form).await;
         assert_eq!(answer.error(), (400, "file too big".to_owned()));
         assert_eq!(answer.json()["error"]["data"], json!({ "filename": "a.txt", "size": 11, "maxSize": 10 }));
-        service.assert_no_trace();
+        service.assert_no_trace().await;
     }
     let answer =
-        service.upload_as(Caller::User(ANNA), Form::new().bucket("small").file("a", "", b"123").end()).await;
+        service.upload_as(Caller::Admin, Form::new().bucket("small").file("a", "", b"123").end()).await;
     assert_eq!(answer.error(), (400, "file too small".to_owned()));
     assert_eq!(answer.json()["error"]["data"], json!({ "filename": "a", "size": 3, "minSize": 4 }));
-    let answer = service.upload_as(Caller::User(ANNA), Form::new().file("a", "", b"").end()).await;
+    let answer = service.upload_as(Caller::Admin, Form::new().file("a", "", b"").end()).await;
     assert_eq!(answer.error(), (400, "file too small".to_owned()));
-    let answer =
-        service.upload_as(Caller::User(ANNA), Form::new().bucket("none").file("a", "", b"x").end()).await;
+    let answer = service.upload_as(Caller::Admin, Form::new().bucket("none").file("a", "", b"x").end()).await;
     assert_eq!(answer.error(), (404, "bucket not found".to_owned()));
-    service.assert_no_trace();
+    service.assert_no_trace().await;
 }
 
-#[tokio::test]
-async fn files_before_an_error_stay_and_are_listed() {
-    let service = Service::start().await;
+async fn files_before_an_error_stay_and_are_listed(place: Place) {
+    let service = Service::start(place).await;
     let form = Form::new()
         .bucket("small")
         .file("a.txt", "", b"first")
         .file("b.txt", "", b"much too long")
         .file("c.txt", "", b"third")
         .end();
-    let answer = service.upload_as(Caller::User(ANNA), form).await;
+    let answer = service.upload_as(Caller::Admin, form).await;
     assert_eq!(answer.error(), (400, "file too big".to_owned()));
     let processed = answer.json()["processedFiles"].clone();
     assert_eq!((processed.as_array().unwrap().len(), &processed[0]["name"]), (1, &json!("a.txt")));
     assert_eq!(service.stored_files("").len(), 1);
-    assert_eq!(service.project.files().len(), 1);
+    assert_eq!(service.rows().await.len(), 1);
 }
 
-#[tokio::test]
-async fn a_taken_id_is_refused_and_its_file_stays() {
-    let service = Service::start().await;
+async fn a_taken_id_is_refused_and_its_file_stays(place: Place) {
+    let service = Service::start(place).await;
     let form = |content: &[u8]| {
         Form::new().metadata(&json!({ "id": ID }).to_string()).file("a.txt", "text/plain", content).end()
     };
@@ -196,18 +207,17 @@ async fn a_taken_id_is_refused_and_its_file_stays() {
     assert_eq!(service.fetch(Method::GET, &path, Caller::User(ANNA), &[]).await.body, b"mine");
 }
 
-#[tokio::test]
-async fn permissions_decide_who_uploads() {
-    let service = Service::start().await;
+async fn permissions_decide_who_uploads(place: Place) {
+    let service = Service::start(place).await;
     let form = || Form::new().file("a.txt", "text/plain", b"hello");
     for (caller, form) in [
         (Caller::Nobody, form().end()),
-        (Caller::Role("janitor"), form().end()),
+        (Caller::Role("nobody"), form().end()),
         (Caller::User(ANNA), form().bucket("private").end()),
     ] {
         let answer = service.upload_as(caller, form).await;
         assert_eq!(answer.error(), (403, "you are not authorized".to_owned()));
-        service.assert_no_trace();
+        service.assert_no_trace().await;
     }
     let answer = service.upload_as(Caller::Admin, form().bucket("private").end()).await;
     assert_eq!(answer.status, StatusCode::CREATED);
@@ -217,42 +227,40 @@ async fn permissions_decide_who_uploads() {
     assert_eq!(service.send(http::Request::from_parts(head, body)).await.error().0, 401);
 }
 
-#[tokio::test]
-async fn nobody_unknown_gets_room_on_the_disk() {
-    let service = Service::start().await;
+async fn nobody_unknown_gets_room_on_the_disk(place: Place) {
+    let service = Service::start(place).await;
     // A form that never ends: the answer comes without waiting for it.
     let head =
         futures::stream::once(async { Ok::<_, io::Error>(Bytes::from_static(b"------formdata-7\r\n")) });
     let body = Body::from_stream(head.chain(futures::stream::pending()));
-    tokio::time::pause();
+    let asked = tokio::time::Instant::now();
     let answer = service.send(upload_request(Caller::Nobody, body)).await;
     assert_eq!(answer.error().0, 403);
-    service.assert_no_trace();
+    assert!(asked.elapsed() < Limits::default().stall);
+    service.assert_no_trace().await;
 }
 
-#[tokio::test]
-async fn what_fails_half_way_leaves_nothing() {
-    let service = Service::start().await;
+async fn what_fails_half_way_leaves_nothing(place: Place) {
+    let service = Service::start(place).await;
     let form = || Form::new().file("a.txt", "text/plain", b"hello").end();
-    for field in ["insertFile", "updateFile"] {
-        service.project.fail(field);
+    for document in ["mutation insertFile", "mutation expect", "mutation completeFile"] {
+        service.project.fail(document);
         let answer = service.upload_as(Caller::User(ANNA), form()).await;
         assert_eq!(answer.error(), (503, "the service is unavailable, try again later".to_owned()));
-        service.assert_no_trace();
+        service.assert_no_trace().await;
     }
-    service.project.fail("none");
+    service.project.recover();
     let uploads = service.folder.join("uploads");
     std::fs::remove_dir(&uploads).unwrap();
     std::fs::write(&uploads, "in the way").unwrap();
     let answer = service.upload_as(Caller::User(ANNA), form()).await;
     assert_eq!(answer.error(), (500, "an internal server error occurred".to_owned()));
-    assert!(service.project.files().is_empty());
+    assert!(service.rows().await.is_empty());
     assert_eq!(service.stored_files(""), ["uploads"]);
 }
 
-#[tokio::test]
-async fn a_client_that_goes_away_leaves_nothing() {
-    let service = Service::start().await;
+async fn a_client_that_goes_away_leaves_nothing(place: Place) {
+    let service = Service::start(place).await;
     let form = Form::new().file("a.txt", "text/plain", &[b'x'; 1000]).0;
     let first = futures::stream::once(async { Ok::<_, io::Error>(Bytes::from(form)) });
     let body = Body::from_stream(first.chain(futures::stream::pending()));
@@ -261,32 +269,35 @@ async fn a_client_that_goes_away_leaves_nothing() {
     wait_until(|| !service.stored_files("spool").is_empty()).await;
     upload.abort();
     wait_until(|| service.stored_files("spool").is_empty()).await;
-    service.assert_no_trace();
+    service.assert_no_trace().await;
 
     let form = Form::new().file("a.txt", "text/plain", &[b'x'; 1000]).0;
     let broken = [Ok(Bytes::from(form)), Err(io::Error::other("reset"))];
     let body = Body::from_stream(futures::stream::iter(broken));
     let answer = service.send(upload_request(Caller::User(ANNA), body)).await;
     assert_eq!(answer.error(), (400, "the upload broke off".to_owned()));
-    service.assert_no_trace();
+    service.assert_no_trace().await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_client_that_stands_still_is_given_up() {
-    let service = Service::start().await;
+async fn a_client_that_stands_still_is_given_up(place: Place) {
+    let service = Service::start_with(
+        place,
+        Limits { stall: Duration::from_millis(200), ..Limits::default() },
+        1 << 20,
+    )
+    .await;
     let form = Form::new().file("a.txt", "text/plain", &[b'x'; 1000]).0;
     let first = futures::stream::once(async { Ok::<_, io::Error>(Bytes::from(form)) });
     let body = Body::from_stream(first.chain(futures::stream::pending()));
     let answer = service.send(upload_request(Caller::User(ANNA), body)).await;
     assert_eq!(answer.error(), (408, "the upload stood still for too long".to_owned()));
-    service.assert_no_trace();
+    service.assert_no_trace().await;
 }
 
-#[tokio::test]
-async fn memory_does_not_grow_with_the_file() {
+async fn memory_does_not_grow_with_the_file(place: Place) {
     const CHUNK: usize = 64 << 10;
     const CHUNKS: u64 = 250;
-    let service = Service::start().await;
+    let service = Service::start(place).await;
     let spool = service.folder.join("spool");
     let head = "Content-Disposition: form-data; name=\"file[]\"; filename=\"big\"";
     let head = format!("--{BOUNDARY}\r\n{head}\r\n\r\n");

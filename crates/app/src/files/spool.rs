@@ -1,10 +1,11 @@
 //! The file that an upload is received into: it counts, hashes and remembers how the content begins.
 //! It is removed when it is dropped, unless the store took it; what a crash leaves is swept at start.
+//!
+//! The folder is on this machine whatever the store is: a size and a hash are known before a store is asked.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,33 +14,33 @@ use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
-use super::StoreError;
+use super::store::StoreError;
 
 /// How much of the beginning is kept, to tell the content's type.
 const HEAD_BYTES: usize = 4096;
 
-/// The bytes of the hash that an entity tag shows: 128 bits tell any two contents apart.
-const ETAG_BYTES: usize = 16;
-
 /// Where uploads are received.
-pub(super) struct SpoolFolder {
+pub struct SpoolFolder {
     path: PathBuf,
+    capacity: u64,
     used: Arc<AtomicU64>,
 }
 
 impl SpoolFolder {
-    /// The spool folder at `path`, emptied of what an earlier process left. The folder exists.
-    pub(super) fn open(path: PathBuf) -> io::Result<Self> {
+    /// The folder at `path`, for the owner alone (0700), emptied of what an earlier process left: one process at a
+    /// time may have it open. All that is in it together holds at most `capacity` bytes.
+    pub fn open(path: PathBuf, capacity: u64) -> io::Result<Self> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
         for entry in fs::read_dir(&path)? {
             fs::remove_file(entry?.path())?;
         }
-        Ok(Self { path, used: Arc::new(AtomicU64::new(0)) })
+        Ok(Self { path, capacity, used: Arc::new(AtomicU64::new(0)) })
     }
 
-    /// An empty file, which may grow as long as all of them hold less than `capacity` bytes.
-    pub(super) async fn create(&self, capacity: u64) -> Result<SpoolFile, StoreError> {
+    /// An empty file, which may grow as long as all of them hold less than the capacity.
+    pub(super) async fn create(&self) -> Result<SpoolFile, StoreError> {
         let path = self.path.join(Uuid::new_v4().to_string());
-        let room = Room { path, bytes: 0, capacity, used: Arc::clone(&self.used) };
+        let room = Room { path, bytes: 0, capacity: self.capacity, used: Arc::clone(&self.used) };
         let mut options = fs::OpenOptions::new();
         options.write(true).create_new(true).mode(0o600);
         let file = tokio::fs::OpenOptions::from(options)
@@ -86,7 +87,7 @@ pub(crate) struct SpoolFile {
 pub(crate) struct Spooled {
     file: fs::File,
     room: Room,
-    etag: String,
+    sha256: [u8; 32],
     head: Vec<u8>,
 }
 
@@ -109,8 +110,7 @@ impl SpoolFile {
     pub(crate) async fn finish(mut self) -> Result<Spooled, StoreError> {
         self.file.flush().await.map_err(StoreError::at("write a spool file"))?;
         let file = self.file.into_std().await;
-        let etag = quoted_hex(&self.hash.finalize());
-        Ok(Spooled { file, room: self.room, etag, head: self.head })
+        Ok(Spooled { file, room: self.room, sha256: self.hash.finalize().into(), head: self.head })
     }
 }
 
@@ -120,9 +120,14 @@ impl Spooled {
         self.room.bytes
     }
 
-    /// The entity tag of the content: 128 bits of its SHA-256 in hex, with the quotes.
-    pub(crate) fn etag(&self) -> &str {
-        &self.etag
+    /// The content's SHA-256.
+    pub(crate) fn sha256(&self) -> [u8; 32] {
+        self.sha256
+    }
+
+    /// Where the content is, as long as this is held.
+    pub(crate) fn path(&self) -> &Path {
+        &self.room.path
     }
 
     /// How the content begins.
@@ -135,16 +140,6 @@ impl Spooled {
         self.file.sync_all()?;
         fs::rename(&self.room.path, target)
     }
-}
-
-fn quoted_hex(hash: &[u8]) -> String {
-    let mut text = String::from("\"");
-    for byte in hash.iter().take(ETAG_BYTES) {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text.push('"');
-    text
 }
 
 #[cfg(test)]
@@ -160,14 +155,14 @@ mod tests {
     #[tokio::test]
     async fn it_counts_hashes_and_is_gone_when_dropped() {
         let path = scratch("spool");
-        let folder = SpoolFolder::open(path.clone()).unwrap();
-        let mut file = folder.create(100).await.unwrap();
+        let folder = SpoolFolder::open(path.clone(), 10).unwrap();
+        let mut file = folder.create().await.unwrap();
         file.write(b"ab").await.unwrap();
         file.write(b"c").await.unwrap();
         let spooled = file.finish().await.unwrap();
         assert_eq!((spooled.size(), spooled.head()), (3, b"abc".as_slice()));
-        // The first half of SHA-256("abc") (FIPS 180-2, appendix B.1).
-        assert_eq!(spooled.etag(), "\"ba7816bf8f01cfea414140de5dae2223\"");
+        // SHA-256("abc") begins so (FIPS 180-2, appendix B.1).
+        assert_eq!(spooled.sha256()[..4], [0xba, 0x78, 0x16, 0xbf]);
         assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
         drop(spooled);
         assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
@@ -177,13 +172,13 @@ mod tests {
     #[tokio::test]
     async fn all_uploads_share_one_room() {
         let path = scratch("spool");
-        let folder = SpoolFolder::open(path.clone()).unwrap();
-        let mut first = folder.create(10).await.unwrap();
+        let folder = SpoolFolder::open(path.clone(), 10).unwrap();
+        let mut first = folder.create().await.unwrap();
         first.write(b"12345678").await.unwrap();
-        let mut second = folder.create(10).await.unwrap();
+        let mut second = folder.create().await.unwrap();
         assert!(matches!(second.write(b"123").await, Err(StoreError::Busy)));
         drop((first, second));
-        folder.create(10).await.unwrap().write(b"1234567890").await.unwrap();
+        folder.create().await.unwrap().write(b"1234567890").await.unwrap();
         fs::remove_dir_all(path).unwrap();
     }
 
@@ -191,7 +186,7 @@ mod tests {
     fn what_a_crash_left_is_swept() {
         let path = scratch("spool");
         fs::write(path.join("left"), "x").unwrap();
-        SpoolFolder::open(path.clone()).unwrap();
+        SpoolFolder::open(path.clone(), 10).unwrap();
         assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
         fs::remove_dir_all(path).unwrap();
     }

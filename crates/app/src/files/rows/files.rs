@@ -1,0 +1,333 @@
+//! The rows of `storage.files` and `storage.buckets`.
+
+use base::ids::FileId;
+use base::project::{GraphqlRequest, fetch};
+use base::session::Session;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::{Rows, timestamp};
+use crate::files::error::FilesError;
+
+const BUCKET: &str = "query bucket($id: String!) {
+  bucket(id: $id) { id minUploadFileSize maxUploadFileSize cacheControl downloadExpiration presignedUrlsEnabled }
+}";
+
+const LARGEST_UPLOAD: &str = "query largestUpload {
+  buckets(order_by: [{ maxUploadFileSize: desc }], limit: 1) { maxUploadFileSize }
+}";
+
+const FILE: &str = "query file($id: uuid!) {
+  file(id: $id) { id name size bucketId etag updatedAt isUploaded mimeType }
+}";
+
+const INSERT_FILE: &str = "mutation insertFile($object: files_insert_input!) {
+  insertFile(object: $object) { id }
+}";
+
+const FILES: &str = "query files($ids: [uuid!]!) {
+  files(where: { id: { _in: $ids } }) { id name size bucketId etag updatedAt isUploaded mimeType }
+}";
+
+/// Changes nothing: the permission to change a file's content.
+const UPDATE_FILE: &str = "mutation updateFile($id: uuid!) {
+  updateFiles(where: { id: { _eq: $id }, isUploaded: { _eq: true } }, _set: { isUploaded: true }) { affected_rows }
+}";
+
+const DELETE_FILE: &str = "mutation deleteFile($id: uuid!) { deleteFile(id: $id) { id } }";
+
+/// Deletes what was never uploaded.
+const FORGET_FILE: &str = "mutation forgetFile($id: uuid!) {
+  deleteFiles(where: { id: { _eq: $id }, isUploaded: { _eq: false } }) { affected_rows }
+}";
+
+/// Rows without a line in the book: an upload was cut short between the two.
+const UNFINISHED: &str = "query unfinished($before: timestamptz!, $limit: Int!) {
+  files(
+    where: { isUploaded: { _eq: false }, updatedAt: { _lt: $before }, _not: { objects: {} } }
+    limit: $limit
+  ) { id }
+}";
+
+const NOT_UPLOADED: &str = "query notUploaded($after: uuid!, $limit: Int!) {
+  files(
+    where: { isUploaded: { _eq: false }, id: { _gt: $after } }, order_by: [{ id: asc }], limit: $limit
+  ) { id name bucketId isUploaded }
+}";
+
+const SUMMARIES: &str = "query summaries($ids: [uuid!]!) {
+  files(where: { id: { _in: $ids } }) { id name bucketId isUploaded }
+}";
+
+const DELETE_ALL: &str = "mutation deleteAll($ids: [uuid!]!) {
+  deleteFiles(where: { id: { _in: $ids } }) { affected_rows }
+}";
+
+/// Does not even validate for a role that has no mutations.
+const MUTATIONS: &str = "mutation mutations { __typename }";
+
+/// What a bucket says of its files.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::files) struct Bucket {
+    /// The fewest bytes of a file.
+    pub(in crate::files) min_upload_file_size: u64,
+    /// The most bytes of a file.
+    pub(in crate::files) max_upload_file_size: u64,
+    /// The `Cache-Control` of its files.
+    pub(in crate::files) cache_control: Option<String>,
+    /// For how many seconds a presigned address is good.
+    pub(in crate::files) download_expiration: u64,
+    /// Whether there are presigned addresses of its files.
+    pub(in crate::files) presigned_urls_enabled: bool,
+    /// Its name.
+    pub(in crate::files) id: String,
+}
+
+/// A row of `storage.files`, as the upload's answer shows it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::files) struct FileRow {
+    id: FileId,
+    name: Option<String>,
+    size: Option<u64>,
+    bucket_id: String,
+    etag: Option<String>,
+    created_at: String,
+    updated_at: String,
+    is_uploaded: Option<bool>,
+    mime_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uploaded_by_user_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<Value>,
+}
+
+/// What a download needs of a row.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::files) struct ReadableFile {
+    /// Its id.
+    pub(in crate::files) id: FileId,
+    /// What people call it.
+    pub(in crate::files) name: Option<String>,
+    /// The bucket that it is in.
+    pub(in crate::files) bucket_id: String,
+    /// The entity tag of its content.
+    pub(in crate::files) etag: Option<String>,
+    /// Whether its content is there.
+    pub(in crate::files) is_uploaded: Option<bool>,
+    /// What its content is.
+    pub(in crate::files) mime_type: Option<String>,
+    /// How many bytes it has.
+    pub(in crate::files) size: Option<u64>,
+    updated_at: String,
+}
+
+impl ReadableFile {
+    /// When it was changed last, in seconds since 1970.
+    pub(in crate::files) fn changed_at(&self) -> Option<i64> {
+        OffsetDateTime::parse(&self.updated_at, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp)
+    }
+}
+
+/// The row of a file whose content was received and is not stored yet.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::files) struct NewFile<'a> {
+    /// Its id.
+    pub(in crate::files) id: FileId,
+    /// What people call it.
+    pub(in crate::files) name: &'a str,
+    /// The bucket that it goes into.
+    pub(in crate::files) bucket_id: &'a str,
+    /// What its content is.
+    pub(in crate::files) mime_type: &'a str,
+    /// How many bytes it has.
+    pub(in crate::files) size: u64,
+}
+
+/// A file as the administrator's lists show it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::files) struct FileSummary {
+    /// Its id.
+    pub(in crate::files) id: FileId,
+    /// What people call it.
+    pub(in crate::files) name: Option<String>,
+    bucket_id: String,
+    is_uploaded: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Key {
+    id: FileId,
+}
+
+/// How many rows a mutation met.
+#[derive(Deserialize)]
+struct Affected {
+    affected_rows: u64,
+}
+
+impl Rows {
+    /// The bucket called `id`.
+    pub(in crate::files) async fn bucket(&self, id: &str) -> Result<Option<Bucket>, FilesError> {
+        #[derive(Deserialize)]
+        struct Data {
+            bucket: Option<Bucket>,
+        }
+        let data: Data = self.as_service(BUCKET, json!({ "id": id })).await?;
+        Ok(data.bucket)
+    }
+
+    /// The most bytes that a file of any bucket may have.
+    pub(in crate::files) async fn largest_upload(&self) -> Result<u64, FilesError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Largest {
+            max_upload_file_size: u64,
+        }
+        #[derive(Deserialize)]
+        struct Data {
+            buckets: Vec<Largest>,
+        }
+        let data: Data = self.as_service(LARGEST_UPLOAD, Value::Null).await?;
+        Ok(data.buckets.first().map_or(0, |largest| largest.max_upload_file_size))
+    }
+
+    /// Whether the caller's role may write anything at all: a hint, to refuse early whoever may not.
+    pub(in crate::files) async fn may_write(&self, caller: &Session) -> bool {
+        let request = GraphqlRequest::new(MUTATIONS, Value::Null);
+        let answer = fetch::<IgnoredAny>(&*self.project, caller, request).await;
+        !answer.is_err_and(|error| error.code == "validation-failed")
+    }
+
+    /// The file `id`, if the caller may see it.
+    pub(in crate::files) async fn readable(
+        &self,
+        caller: &Session,
+        id: FileId,
+    ) -> Result<Option<ReadableFile>, FilesError> {
+        #[derive(Deserialize)]
+        struct Data {
+            file: Option<ReadableFile>,
+        }
+        let data: Data = self.as_caller(caller, FILE, json!({ "id": id })).await?;
+        Ok(data.file)
+    }
+
+    /// Adds a row as the caller: the permission to upload. Whether the caller may see it is another matter.
+    pub(in crate::files) async fn insert(
+        &self,
+        caller: &Session,
+        file: &NewFile<'_>,
+    ) -> Result<(), FilesError> {
+        self.as_caller::<IgnoredAny>(caller, INSERT_FILE, json!({ "object": file })).await?;
+        Ok(())
+    }
+
+    /// Whether the caller may change the content of the file `id`, which is uploaded.
+    pub(in crate::files) async fn may_replace(
+        &self,
+        caller: &Session,
+        id: FileId,
+    ) -> Result<bool, FilesError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Data {
+            update_files: Affected,
+        }
+        let data: Data = self.as_caller(caller, UPDATE_FILE, json!({ "id": id })).await?;
+        Ok(data.update_files.affected_rows > 0)
+    }
+
+    /// Those of the files `ids` that the caller may see.
+    pub(in crate::files) async fn all_readable(
+        &self,
+        caller: &Session,
+        ids: &[FileId],
+    ) -> Result<Vec<ReadableFile>, FilesError> {
+        #[derive(Deserialize)]
+        struct Data {
+            files: Vec<ReadableFile>,
+        }
+        let data: Data = self.as_caller(caller, FILES, json!({ "ids": ids })).await?;
+        Ok(data.files)
+    }
+
+    /// The file `id`, as nobody in particular.
+    pub(in crate::files) async fn file(&self, id: FileId) -> Result<Option<ReadableFile>, FilesError> {
+        self.readable(&Session::admin(), id).await
+    }
+
+    /// Deletes a row as the caller, and says whether the caller had such a row.
+    pub(in crate::files) async fn delete(&self, caller: &Session, id: FileId) -> Result<bool, FilesError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Data {
+            delete_file: Option<Key>,
+        }
+        let data: Data = self.as_caller(caller, DELETE_FILE, json!({ "id": id })).await?;
+        Ok(data.delete_file.is_some())
+    }
+
+    /// Deletes the row of an upload that failed, and says whether it could. If not, it stays unreadable.
+    pub(in crate::files) async fn forget(&self, id: FileId) -> bool {
+        match self.as_service::<IgnoredAny>(FORGET_FILE, json!({ "id": id })).await {
+            Ok(_) => true,
+            Err(error) => {
+                tracing::warn!(file.id = %id, %error, "the row of a failed upload stays");
+                false
+            }
+        }
+    }
+
+    /// Files that are not uploaded, those after `after` in the order of their ids.
+    pub(in crate::files) async fn not_uploaded(
+        &self,
+        after: FileId,
+        at_most: usize,
+    ) -> Result<Vec<FileSummary>, FilesError> {
+        #[derive(Deserialize)]
+        struct Data {
+            files: Vec<FileSummary>,
+        }
+        let data: Data = self.as_service(NOT_UPLOADED, json!({ "after": after, "limit": at_most })).await?;
+        Ok(data.files)
+    }
+
+    /// Some of the files that are not uploaded, have no object under way, and were last changed before `before`.
+    pub(in crate::files) async fn unfinished(
+        &self,
+        before: i64,
+        at_most: usize,
+    ) -> Result<Vec<FileId>, FilesError> {
+        #[derive(Deserialize)]
+        struct Data {
+            files: Vec<Key>,
+        }
+        let data: Data =
+            self.as_service(UNFINISHED, json!({ "before": timestamp(before), "limit": at_most })).await?;
+        Ok(data.files.into_iter().map(|key| key.id).collect())
+    }
+
+    /// The files `ids`, as the administrator's lists show them.
+    pub(in crate::files) async fn summaries(&self, ids: &[FileId]) -> Result<Vec<FileSummary>, FilesError> {
+        #[derive(Deserialize)]
+        struct Data {
+            files: Vec<FileSummary>,
+        }
+        let data: Data = self.as_service(SUMMARIES, json!({ "ids": ids })).await?;
+        Ok(data.files)
+    }
+
+    /// Deletes the rows of the files `ids`.
+    pub(in crate::files) async fn delete_all(&self, ids: &[FileId]) -> Result<(), FilesError> {
+        self.as_service::<IgnoredAny>(DELETE_ALL, json!({ "ids": ids })).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,197 @@
+//! Files in a bucket at S3, under the same keys as in a folder.
+//!
+//! Which calls there are, how often they are tried and what their failures mean is `clients::s3`'s; here is what
+//! the messenger makes of them.
+
+use std::time::{Duration, SystemTime};
+
+use clients::s3::{Bucket, Object, ObjectHeaders, Presigned, PresignedPart, UploadedPart};
+use futures::{StreamExt as _, TryStreamExt as _};
+use sha2::{Digest as _, Sha256};
+
+use super::{Listed, ObjectBytes, ObjectKey, SentPart, StoreError, StoredPart};
+use crate::files::content::Content;
+
+const ROOT: &str = "uploads/";
+
+/// For how many days a file that was fetched back from the archive stays readable.
+const RESTORED_DAYS: u32 = 7;
+
+/// A store in a bucket. Clones are the same store.
+#[derive(Clone)]
+pub struct S3Store {
+    bucket: Bucket,
+}
+
+impl S3Store {
+    /// The store in `bucket`.
+    pub fn new(bucket: Bucket) -> Self {
+        Self { bucket }
+    }
+
+    pub(super) async fn put(
+        &self,
+        key: &ObjectKey,
+        content: Content,
+        headers: &ObjectHeaders,
+    ) -> Result<(), StoreError> {
+        // What was received stays on the disk until the bucket has it.
+        let (sending, _received) = match content {
+            Content::Made(bytes) => (clients::s3::Content::Bytes(bytes), None),
+            Content::Received(spooled) => {
+                let (path, size, sha256) = (spooled.path().to_owned(), spooled.size(), spooled.sha256());
+                (clients::s3::Content::File { path, size, sha256 }, Some(spooled))
+            }
+        };
+        Ok(self.bucket.put(&key.to_string(), sending, headers).await?)
+    }
+
+    pub(super) async fn read(
+        &self,
+        key: &ObjectKey,
+        range: Option<(u64, u64)>,
+    ) -> Result<ObjectBytes, StoreError> {
+        match self.bucket.get(&key.to_string(), range).await {
+            Ok(Object { stream, .. }) => Ok(stream.map_err(StoreError::from).boxed()),
+            Err(error) => Err(self.ask_back(key, error).await),
+        }
+    }
+
+    /// Asks for what is archived to be fetched back, so that a later reading goes well.
+    async fn ask_back(&self, key: &ObjectKey, error: clients::Error) -> StoreError {
+        if let clients::Error::ObjectArchived { restoring: false } = error
+            && let Err(error) = self.bucket.restore(&key.to_string(), RESTORED_DAYS).await
+        {
+            return error.into();
+        }
+        error.into()
+    }
+
+    pub(super) async fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
+        Ok(self.bucket.head(&key.to_string()).await?.size)
+    }
+
+    pub(super) async fn remove(&self, key: &ObjectKey) -> Result<(), StoreError> {
+        absent_is_fine(self.bucket.delete(&key.to_string()).await)
+    }
+
+    pub(super) async fn list(&self, after: Option<&str>) -> Result<Vec<Listed>, StoreError> {
+        let listed = self.bucket.list(ROOT, after).await?;
+        Ok(listed.into_iter().map(|listed| Listed { key: listed.key }).collect())
+    }
+
+    /// An address at which the object can be read for `life`, or as long as the keys live that sign it.
+    pub(in crate::files) async fn presign(
+        &self,
+        key: &ObjectKey,
+        headers: &ObjectHeaders,
+        life: Duration,
+    ) -> Result<Presigned, StoreError> {
+        Ok(self.bucket.presign_get(&key.to_string(), headers, life, SystemTime::now()).await?)
+    }
+
+    /// An address at which the store takes a part of this size and hash, and no other.
+    pub(in crate::files) async fn presign_part(
+        &self,
+        key: &ObjectKey,
+        upload: &str,
+        number: u16,
+        size: u64,
+        sha256: &[u8; 32],
+        life: Duration,
+    ) -> Result<PresignedPart, StoreError> {
+        let key = key.to_string();
+        Ok(self.bucket.presign_part(&key, upload, number, size, sha256, life, SystemTime::now()).await?)
+    }
+
+    pub(super) async fn begin_parts(
+        &self,
+        key: &ObjectKey,
+        headers: &ObjectHeaders,
+    ) -> Result<String, StoreError> {
+        Ok(self.bucket.begin_upload(&key.to_string(), headers).await?)
+    }
+
+    pub(super) async fn parts(
+        &self,
+        key: &ObjectKey,
+        upload: &str,
+    ) -> Result<Option<Vec<StoredPart>>, StoreError> {
+        let stored = match self.bucket.parts(&key.to_string(), upload).await {
+            // The keys may upload and not look: whoever sends must know what has come.
+            Err(error) if error.code() == "s3-forbidden" => return Ok(None),
+            stored => stored?,
+        };
+        let part =
+            |part: clients::s3::Part| StoredPart { number: part.number, size: part.size, etag: part.etag };
+        Ok(Some(stored.into_iter().map(part).collect()))
+    }
+
+    pub(super) async fn join_parts(
+        &self,
+        key: &ObjectKey,
+        upload: &str,
+        parts: &[SentPart],
+        part_size: u64,
+    ) -> Result<(), StoreError> {
+        let hashes: Vec<[u8; 32]> = parts.iter().map(SentPart::hash).collect::<Result<_, _>>()?;
+        let sent: Vec<UploadedPart> = (parts.iter().zip(&hashes))
+            .map(|(part, sha256)| UploadedPart {
+                number: part.number,
+                etag: part.etag.clone(),
+                sha256: *sha256,
+            })
+            .collect();
+        let joined = match self.bucket.complete_upload(&key.to_string(), upload, &sent).await {
+            // It was joined before, and the answer was lost.
+            Err(clients::Error::ObjectMissing) => {
+                self.size(key).await?;
+                None
+            }
+            joined => joined?.checksum,
+        };
+        if joined.is_some() { Ok(()) } else { self.compare(key, &hashes, part_size).await }
+    }
+
+    /// Reads an object and compares it with the hashes of its parts: for stores that keep no checksums.
+    async fn compare(&self, key: &ObjectKey, hashes: &[[u8; 32]], part_size: u64) -> Result<(), StoreError> {
+        let mut bytes = self.read(key, None).await?;
+        let (mut hash, mut left, mut seen) = (Sha256::new(), part_size, Vec::with_capacity(hashes.len()));
+        while let Some(mut chunk) = bytes.try_next().await? {
+            while !chunk.is_empty() {
+                let piece = chunk.split_to(chunk.len().min(usize::try_from(left).unwrap_or(usize::MAX)));
+                hash.update(&piece);
+                left -= piece.len() as u64;
+                if left == 0 {
+                    seen.push(<[u8; 32]>::from(hash.finalize_reset()));
+                    left = part_size;
+                }
+            }
+        }
+        if left < part_size {
+            seen.push(hash.finalize().into());
+        }
+        if seen == hashes { Ok(()) } else { Err(StoreError::Parts("their checksums differ".to_owned())) }
+    }
+
+    pub(super) async fn abort_parts(&self, key: &ObjectKey, upload: &str) -> Result<(), StoreError> {
+        absent_is_fine(self.bucket.abort_upload(&key.to_string(), upload).await)
+    }
+}
+
+fn absent_is_fine(result: Result<(), clients::Error>) -> Result<(), StoreError> {
+    match result {
+        Err(clients::Error::ObjectMissing) => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+impl From<clients::Error> for StoreError {
+    fn from(error: clients::Error) -> Self {
+        match error {
+            clients::Error::ObjectMissing => Self::Missing,
+            clients::Error::ObjectArchived { .. } => Self::Archived,
+            error => Self::Remote(error),
+        }
+    }
+}

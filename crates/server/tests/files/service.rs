@@ -1,0 +1,318 @@
+//! The storage service over its routes, the real engine and a real database, with its bytes in a folder or in a bucket.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use app::files::{DiskStore, Files, Limits, Options, SpoolFolder, Store, router};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use base::authenticate::{Authenticator, PUBLIC_ROLE};
+use base::clock::Clock;
+use base::project::{GraphqlError, GraphqlRequest, Project};
+use base::session::Session;
+use bytes::Bytes;
+use db::PoolOptions;
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use http::{HeaderMap, Method, Request, StatusCode};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::project::World;
+
+pub(super) const SECRET: &str = "the administrator's secret";
+pub(super) const ANNA: &str = "00000000-0000-0000-0000-00000000000a";
+pub(super) const BORIS: &str = "00000000-0000-0000-0000-00000000000b";
+pub(super) const BOUNDARY: &str = "----formdata-7";
+
+/// Spooled bytes of all uploads together.
+const SPOOL_BYTES: u64 = 1 << 30;
+
+/// Where the bytes are.
+#[derive(Clone, Copy)]
+pub(super) enum Place {
+    Disk,
+}
+
+/// A project of which some documents fail as if the database were away.
+#[derive(Clone)]
+pub(super) struct FailingProject {
+    project: Arc<dyn Project>,
+    failing: Arc<Mutex<Option<&'static str>>>,
+}
+
+impl FailingProject {
+    /// Makes every document that contains `words` fail.
+    pub(super) fn fail(&self, words: &'static str) {
+        *self.failing.lock().unwrap() = Some(words);
+    }
+
+    pub(super) fn recover(&self) {
+        *self.failing.lock().unwrap() = None;
+    }
+}
+
+impl Project for FailingProject {
+    fn execute<'a>(
+        &'a self,
+        session: &'a Session,
+        request: GraphqlRequest,
+    ) -> BoxFuture<'a, Result<Bytes, GraphqlError>> {
+        if self.failing.lock().unwrap().is_some_and(|words| request.query.contains(words)) {
+            return Box::pin(async { Err(GraphqlError::new("unavailable", "$", "no connection")) });
+        }
+        self.project.execute(session, request)
+    }
+
+    fn watch(
+        &self,
+        session: &Session,
+        request: GraphqlRequest,
+    ) -> BoxStream<'static, Result<Bytes, GraphqlError>> {
+        self.project.watch(session, request)
+    }
+}
+
+/// The service on a place of its own.
+pub(super) struct Service {
+    pub(super) files: Files,
+    pub(super) router: Router,
+    pub(super) project: FailingProject,
+    pub(super) clock: Clock,
+    /// Where uploads are received, and what is kept on the disk.
+    pub(super) folder: PathBuf,
+    pub(super) world: World,
+}
+
+fn now() -> i64 {
+    Clock::system().unix_seconds()
+}
+
+/// What came back.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+impl Service {
+    pub(super) async fn start(place: Place) -> Self {
+        Self::start_with(place, Limits::default(), SPOOL_BYTES).await
+    }
+
+    pub(super) async fn start_with(place: Place, limits: Limits, spool_bytes: u64) -> Self {
+        let folder = std::env::temp_dir().join(format!("files-{}", uuid::Uuid::new_v4()));
+        let world = World::start_with(PoolOptions { lanes: 2, exclusive: 4, ..PoolOptions::default() }).await;
+        world
+            .admin(
+                r#"mutation { insertBuckets(objects: [
+            { id: "small", minUploadFileSize: 4, maxUploadFileSize: 10 }
+            { id: "private", presignedUrlsEnabled: false }
+        ]) { affected_rows } }"#,
+            )
+            .await;
+        let project = FailingProject { project: Arc::new(world.engine.clone()), failing: Arc::default() };
+        let secret = Some(SECRET.to_owned().into());
+        let authenticator = Authenticator::new(secret, None, Some(PUBLIC_ROLE.to_owned()));
+        let spool = SpoolFolder::open(folder.join("spool"), spool_bytes).unwrap();
+        let store = match place {
+            Place::Disk => Store::Disk(DiskStore::open(&folder).await.unwrap()),
+        };
+        let clock = Clock::manual(now());
+        let options = Options {
+            limits,
+            clock: clock.clone(),
+            signing_key: "under which addresses are signed".to_owned().into(),
+            public_url: Some("https://brain.example".to_owned()),
+        };
+        let files = Files::new(Arc::new(project.clone()), authenticator, store, spool, options);
+        Self { router: router(files.clone()), files, project, clock, folder, world }
+    }
+
+    pub(super) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
+        Answer { status: head.status, headers: head.headers, body }
+    }
+
+    pub(super) async fn upload_as(&self, caller: Caller<'_>, form: Vec<u8>) -> Answer {
+        self.send(upload_request(caller, Body::from(form))).await
+    }
+
+    /// Uploads one file as Anna and gives its id.
+    pub(super) async fn stored(&self, name: &str, media_type: &str, content: &[u8]) -> String {
+        let answer =
+            self.upload_as(Caller::User(ANNA), Form::new().file(name, media_type, content).end()).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+        answer.json()["processedFiles"][0]["id"].as_str().unwrap().to_owned()
+    }
+
+    pub(super) async fn fetch(
+        &self,
+        method: Method,
+        path: &str,
+        caller: Caller<'_>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = caller.request(method, path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// The files of a folder of the store, by path.
+    pub(super) fn stored_files(&self, below: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        list(&self.folder.join(below), &mut found);
+        found.sort();
+        found
+            .iter()
+            .map(|path| path.strip_prefix(&self.folder).unwrap().to_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// The rows of `storage.files`.
+    pub(super) async fn rows(&self) -> Vec<Value> {
+        let rows =
+            self.world.admin("{ files(order_by: [{ createdAt: asc }]) { id name etag isUploaded } }").await;
+        rows["files"].as_array().unwrap().clone()
+    }
+
+    /// Changes columns of every file.
+    pub(super) async fn set(&self, columns: Value) {
+        let query =
+            "mutation($set: files_set_input!) { updateFiles(where: {}, _set: $set) { affected_rows } }";
+        self.world.run(&Session::admin(), query, json!({ "set": columns })).await.unwrap();
+    }
+
+    /// Makes of every object one that was put into the store and never became what its file shows.
+    pub(super) async fn unkeep(&self) {
+        let until = "2 minutes";
+        let client = self.world.pool.client().await.unwrap();
+        let unkeep =
+            format!("update stored_objects set is_current = false, expected_until = now() + '{until}'");
+        client.batch_execute(&unkeep).await.unwrap();
+    }
+
+    /// The keys in the book, in order.
+    pub(super) async fn book(&self) -> Vec<String> {
+        let lines = self.world.admin("{ stored_objects(order_by: [{ key: asc }]) { key } }").await;
+        let lines = lines["stored_objects"].as_array().unwrap();
+        lines.iter().map(|line| line["key"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Nothing of an upload is left: no row, no bytes, no line in the book.
+    pub(super) async fn assert_no_trace(&self) {
+        assert_eq!(self.stored_files(""), Vec::<String>::new());
+        assert_eq!((self.rows().await, self.book().await), (Vec::new(), Vec::new()));
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn list(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { list(&path, found) } else { found.push(path) }
+    }
+}
+
+impl Answer {
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The message of an error, which stands in the body and in `X-Error`.
+    pub(super) fn error(&self) -> (u16, String) {
+        let message = self.json()["error"]["message"].as_str().unwrap().to_owned();
+        assert_eq!(self.header("x-error"), message);
+        (self.status.as_u16(), message)
+    }
+}
+
+/// Who calls.
+#[derive(Clone, Copy)]
+pub(super) enum Caller<'a> {
+    Nobody,
+    User(&'a str),
+    Role(&'a str),
+    Admin,
+}
+
+impl Caller<'_> {
+    pub(super) fn request(self, method: Method, path: &str) -> http::request::Builder {
+        let request = Request::builder().method(method).uri(path);
+        match self {
+            Self::Nobody => request,
+            Self::Admin => request.header("x-hasura-admin-secret", SECRET),
+            Self::Role(role) => request.header("x-hasura-admin-secret", SECRET).header("x-hasura-role", role),
+            Self::User(id) => Self::Role("user").request_as(request, id),
+        }
+    }
+
+    fn request_as(self, request: http::request::Builder, id: &str) -> http::request::Builder {
+        let Self::Role(role) = self else { return request };
+        request
+            .header("x-hasura-admin-secret", SECRET)
+            .header("x-hasura-role", role)
+            .header("x-hasura-user-id", id)
+    }
+}
+
+pub(super) fn upload_request(caller: Caller<'_>, body: Body) -> Request<Body> {
+    let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
+    caller.request(Method::POST, "/files").header("content-type", content_type).body(body).unwrap()
+}
+
+/// A multipart form.
+#[derive(Default)]
+pub(super) struct Form(pub(super) Vec<u8>);
+
+impl Form {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    pub(super) fn part(mut self, headers: &str, content: &[u8]) -> Self {
+        self.0.extend(format!("--{BOUNDARY}\r\n{headers}\r\n\r\n").as_bytes());
+        self.0.extend(content);
+        self.0.extend(b"\r\n");
+        self
+    }
+
+    pub(super) fn file(self, name: &str, media_type: &str, content: &[u8]) -> Self {
+        let disposition = format!("Content-Disposition: form-data; name=\"file[]\"; filename=\"{name}\"");
+        if media_type.is_empty() {
+            return self.part(&disposition, content);
+        }
+        self.part(&format!("{disposition}\r\nContent-Type: {media_type}"), content)
+    }
+
+    pub(super) fn metadata(self, json: &str) -> Self {
+        let headers = "Content-Disposition: form-data; name=\"metadata[]\"; filename=\"\"\r\nContent-Type: application/json";
+        self.part(headers, json.as_bytes())
+    }
+
+    pub(super) fn bucket(self, id: &str) -> Self {
+        self.part("Content-Disposition: form-data; name=\"bucket-id\"", id.as_bytes())
+    }
+
+    pub(super) fn end(mut self) -> Vec<u8> {
+        self.0.extend(format!("--{BOUNDARY}--\r\n").as_bytes());
+        self.0
+    }
+}
