@@ -83,6 +83,11 @@ impl Bucket {
         self.0.keys.replace(keys).await.map_err(|error| Fault::keys(&error).into())
     }
 
+    /// Gets the keys, so that a start can say what is missing. The bucket itself is not asked.
+    pub async fn check_keys(&self) -> Result<(), Error> {
+        self.0.keys.current().await.map(drop).map_err(|error| Fault::keys(&error).into())
+    }
+
     /// Where the bucket is, and how it is spoken to.
     pub fn settings(&self) -> &Settings {
         &self.0.settings

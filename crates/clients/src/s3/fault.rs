@@ -303,6 +303,7 @@ fn unanswered<E: StdError + Send + Sync + 'static>(error: &SdkError<E, HttpRespo
     }
     match error {
         SdkError::TimeoutError(_) => Kind::Silent,
+        SdkError::DispatchFailure(_) if find::<rustls::Error>(error).is_some() => Kind::Tls,
         SdkError::DispatchFailure(failure) if failure.is_timeout() => Kind::Silent,
         SdkError::DispatchFailure(failure) if failure.is_io() => Kind::Unreachable,
         SdkError::DispatchFailure(_) => Kind::Broken,
@@ -320,7 +321,9 @@ fn find<'e, T: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Optio
         if let Some(found) = error.downcast_ref() {
             return Some(found);
         }
-        next = error.source();
+        // What such an error wraps is not its source, but the source's own is.
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        next = inner.map(|inner| inner as &(dyn StdError + 'static)).or_else(|| error.source());
     }
     None
 }

@@ -6,18 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use aws_config::imds::credentials::ImdsCredentialsProvider;
-use aws_config::meta::credentials::CredentialsProviderChain;
-use aws_config::profile::ProfileFileCredentialsProvider;
-use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::future;
-use aws_sdk_s3::config::{Credentials, ProvideCredentials, Region, SharedCredentialsProvider};
+use aws_sdk_s3::config::{Credentials, ProvideCredentials};
 use base::clock::Clock;
 use secrecy::ExposeSecret;
 use tokio::sync::Mutex;
 
-use super::{Keys, meters};
+use super::{Keys, Machine, machine, meters};
 
 /// Keys are renewed so long before they expire: a call that begins with them has to end with them.
 const EARLY_SECONDS: i64 = 300;
@@ -41,24 +37,26 @@ pub(super) struct KeyRing {
 #[derive(Debug)]
 enum Source {
     Given(Credentials),
-    Machine { chain: SharedCredentialsProvider, kept: Mutex<Kept> },
+    Machine { machine: Box<Machine>, kept: Mutex<Kept> },
 }
 
 #[derive(Debug, Default)]
 struct Kept {
     credentials: Option<Credentials>,
-    failed_at: Option<i64>,
+    /// When the machine was asked last, and whether it failed then.
+    asked_at: Option<i64>,
+    has_failed: bool,
 }
 
 impl KeyRing {
     pub(super) fn new(keys: Keys, region: &str, clock: Clock) -> Self {
-        let source = ArcSwap::from_pointee(Source::of(keys, region));
+        let source = ArcSwap::from_pointee(Source::of(keys));
         Self { source, era: AtomicU64::new(0), region: region.to_owned(), clock }
     }
 
     /// Puts other keys in the place of these.
     pub(super) async fn replace(&self, keys: Keys) -> Result<(), CredentialsError> {
-        let source = Arc::new(Source::of(keys, &self.region));
+        let source = Arc::new(Source::of(keys));
         // Keys that cannot be had must not take the place of keys that work.
         self.read(&source).await?;
         self.source.store(source);
@@ -77,12 +75,16 @@ impl KeyRing {
             return true;
         }
         let source = self.source.load_full();
-        let Source::Machine { chain, kept } = &*source else { return false };
+        let Source::Machine { machine, kept } = &*source else { return false };
         let mut kept = kept.lock().await;
         if self.era() != era {
             return true;
         }
-        let Ok(found) = self.fetch(chain, &mut kept).await else { return false };
+        // A machine whose keys the store refuses is not asked at every call.
+        if kept.was_just_asked(self.clock.unix_seconds()) {
+            return false;
+        }
+        let Ok(found) = self.fetch(machine, &mut kept).await else { return false };
         let is_new = kept.credentials.as_ref().is_none_or(|old| !is_same(old, &found));
         self.keep(&mut kept, found);
         is_new
@@ -100,9 +102,9 @@ impl KeyRing {
     }
 
     async fn read(&self, source: &Source) -> Result<Credentials, CredentialsError> {
-        let (chain, kept) = match source {
+        let (machine, kept) = match source {
             Source::Given(credentials) => return Ok(credentials.clone()),
-            Source::Machine { chain, kept } => (chain, kept),
+            Source::Machine { machine, kept } => (machine, kept),
         };
         // Whoever comes meanwhile waits for the one who asks.
         let mut kept = kept.lock().await;
@@ -110,10 +112,10 @@ impl KeyRing {
         let old = kept.credentials.clone().filter(|old| ends_at(old).is_none_or(|end| end > now));
         let is_fresh =
             old.as_ref().is_some_and(|old| ends_at(old).is_none_or(|end| end - EARLY_SECONDS > now));
-        let has_failed = kept.failed_at.is_some_and(|at| (0..PAUSE_SECONDS).contains(&(now - at)));
+        let has_failed = kept.has_failed && kept.was_just_asked(now);
         match old {
             Some(old) if is_fresh || has_failed => Ok(old),
-            old => match self.fetch(chain, &mut kept).await {
+            old => match self.fetch(machine, &mut kept).await {
                 Ok(found) => {
                     self.keep(&mut kept, found.clone());
                     Ok(found)
@@ -123,14 +125,11 @@ impl KeyRing {
         }
     }
 
-    async fn fetch(
-        &self,
-        chain: &SharedCredentialsProvider,
-        kept: &mut Kept,
-    ) -> Result<Credentials, CredentialsError> {
-        let asked = tokio::time::timeout(PATIENCE, chain.provide_credentials()).await;
+    async fn fetch(&self, machine: &Machine, kept: &mut Kept) -> Result<Credentials, CredentialsError> {
+        let asked = tokio::time::timeout(PATIENCE, machine::keys(machine, &self.region)).await;
         let found = asked.unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(PATIENCE)));
-        kept.failed_at = found.is_err().then(|| self.clock.unix_seconds());
+        kept.asked_at = Some(self.clock.unix_seconds());
+        kept.has_failed = found.is_err();
         found
     }
 
@@ -141,8 +140,14 @@ impl KeyRing {
     }
 }
 
+impl Kept {
+    fn was_just_asked(&self, now: i64) -> bool {
+        self.asked_at.is_some_and(|at| (0..PAUSE_SECONDS).contains(&(now - at)))
+    }
+}
+
 impl Source {
-    fn of(keys: Keys, region: &str) -> Self {
+    fn of(keys: Keys) -> Self {
         match keys {
             Keys::Given { access_key_id, secret_access_key, session_token } => Self::Given(Credentials::new(
                 access_key_id,
@@ -151,7 +156,7 @@ impl Source {
                 None,
                 "settings",
             )),
-            Keys::Machine => Self::Machine { chain: machine(region), kept: Mutex::default() },
+            Keys::Machine(machine) => Self::Machine { machine: Box::new(machine), kept: Mutex::default() },
         }
     }
 }
@@ -163,15 +168,6 @@ impl ProvideCredentials for KeyRing {
     {
         future::ProvideCredentials::new(self.current())
     }
-}
-
-/// Where a machine's own keys are looked for: a profile's file, then an instance's role.
-fn machine(region: &str) -> SharedCredentialsProvider {
-    let config = ProviderConfig::without_region().with_region(Some(Region::new(region.to_owned())));
-    let profile = ProfileFileCredentialsProvider::builder().configure(&config).build();
-    let instance = ImdsCredentialsProvider::builder().configure(&config).build();
-    let chain = CredentialsProviderChain::first_try("Profile", profile).or_else("Instance", instance);
-    SharedCredentialsProvider::new(chain)
 }
 
 fn ends_at(credentials: &Credentials) -> Option<i64> {

@@ -9,6 +9,7 @@ pub mod check;
 mod fault;
 mod get;
 mod keys;
+mod machine;
 mod meters;
 mod multipart;
 mod objects;
@@ -25,7 +26,7 @@ pub use multipart::{Completed, Part, UploadedPart};
 pub use objects::{Archive, Listed, ObjectState};
 pub use presign::{Presigned, PresignedPart};
 pub use put::{Content, ObjectHeaders};
-pub use settings::{Encryption, Keys, Settings};
+pub use settings::{Encryption, Keys, Machine, Settings, WebIdentity};
 
 /// What the keys of all files begin with; setting up gives rights and rules for what is below it alone.
 pub const PREFIX: &str = "uploads/";

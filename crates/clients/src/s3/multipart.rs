@@ -193,8 +193,8 @@ impl Bucket {
                 .body(body.try_clone().map_or_else(ByteStream::default, ByteStream::new))
                 .send()
         };
-        let sent = self.call(Operation::PutPart, send).await?;
-        Ok(CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag).build())
+        let put = self.call(Operation::PutPart, send).await?;
+        Ok(CompletedPart::builder().part_number(number).set_e_tag(put.e_tag).build())
     }
 
     async fn begin(

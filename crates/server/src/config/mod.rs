@@ -174,6 +174,8 @@ impl Config {
 impl CommandLine {
     /// Reads `.env`, the environment and the arguments.
     pub(crate) fn read() -> Result<Self, Exit> {
+        let kept_elsewhere = s3::KEY_VARIABLES.iter().filter(|name| is_set(name));
+        let mut kept_elsewhere: Vec<&'static str> = kept_elsewhere.copied().collect();
         // No thread runs yet, so the environment may be added to.
         match dotenvy::dotenv() {
             Err(error) if !error.not_found() => return Err(Exit::wrong(".env", &error.to_string())),
@@ -182,6 +184,8 @@ impl CommandLine {
         let matches = command().try_get_matches().map_err(|error| Exit::from_clap(&error))?;
         let mut line = Self::from_arg_matches(&matches).map_err(|error| Exit::from_clap(&error))?;
         line.config.path = variable("PATH");
+        kept_elsewhere.extend(s3::KEY_VARIABLES.iter().filter(|name| is_argument(&matches, name)));
+        line.config.s3.settle(kept_elsewhere, variable("HOME"));
         if matches!(line.command, None | Some(Command::Serve)) {
             unbuilt::refuse()?;
             line.config.auth.check()?;
@@ -190,6 +194,7 @@ impl CommandLine {
             line.config.mail.check(line.config.server.env == Environment::Production)?;
         }
         if matches!(line.command, None | Some(Command::Serve | Command::Storage { .. })) {
+            line.config.s3.check()?;
             line.config.storage.check()?;
         }
         Ok(line)
@@ -207,6 +212,17 @@ fn command() -> clap::Command {
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
+}
+
+/// Whether a variable is set to something.
+fn is_set(name: &str) -> bool {
+    variable(name).is_some_and(|value| !value.is_empty())
+}
+
+/// Whether the argument that a variable stands for was given on the command line.
+fn is_argument(matches: &clap::ArgMatches, variable: &str) -> bool {
+    let id = variable.to_ascii_lowercase();
+    matches.value_source(&id) == Some(clap::parser::ValueSource::CommandLine)
 }
 
 /// The names of all variables that are set.
