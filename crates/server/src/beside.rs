@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use db::local::find_running;
+use anyhow::ensure;
+use db::local::{find_running, is_made};
 use db::{Pool, PoolOptions};
 
 use crate::config::Config;
@@ -20,10 +21,16 @@ pub(crate) async fn with_database<T>(
         Some(_) => None,
         None => find_running(&config.server.data_dir).await,
     };
-    // Where no server runs there is no database: one is started for as long as this takes.
+    // Where no server runs there is no database: it is started for as long as this takes.
     let (address, own) = if let Some(address) = running {
         (address, None)
     } else {
+        let (data_dir, is_elsewhere) = (&config.server.data_dir, config.postgres.database_url.is_some());
+        ensure!(
+            is_elsewhere || is_made(data_dir),
+            "BRAIN_DATA_DIR: {} has no database; the server makes it at its first start",
+            data_dir.display()
+        );
         let database = Database::open(config).await?;
         (database.address().clone(), Some(database))
     };

@@ -52,6 +52,10 @@ pub(crate) async fn run(config: &Config, command: &PeopleCommand) -> anyhow::Res
 }
 
 async fn run_on(people: &People, command: &PeopleCommand) -> anyhow::Result<()> {
+    ensure!(
+        people.are_kept().await?,
+        "the database has no accounts; the server makes their tables at its start"
+    );
     let (who, deed, done) = match command {
         PeopleCommand::List { search, blocked, limit } => {
             let found = people.list(search.as_deref(), *blocked, i64::from(*limit)).await?;

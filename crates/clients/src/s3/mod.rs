@@ -19,6 +19,7 @@ mod put;
 mod sdk;
 mod settings;
 pub mod setup;
+mod wire;
 
 pub use bucket::Bucket;
 pub use get::Object;

@@ -189,6 +189,7 @@ impl CommandLine {
         if matches!(line.command, None | Some(Command::Serve)) {
             unbuilt::refuse()?;
             line.config.auth.check()?;
+            line.config.limits.check()?;
             line.config.providers.check()?;
             line.config.relying_party()?;
             line.config.mail.check(line.config.server.env == Environment::Production)?;
