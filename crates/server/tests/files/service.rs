@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use app::files::{DiskStore, Files, Limits, Options, SpoolFolder, Store, router};
+use app::files::{DiskStore, Files, Limits, Options, S3Store, SpoolFolder, Store, router};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use base::authenticate::{Authenticator, PUBLIC_ROLE};
@@ -11,6 +11,8 @@ use base::clock::Clock;
 use base::project::{GraphqlError, GraphqlRequest, Project};
 use base::session::Session;
 use bytes::Bytes;
+use clients::s3::Bucket;
+use clients::testing::StoreOptions;
 use db::PoolOptions;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -28,10 +30,37 @@ pub(super) const BOUNDARY: &str = "----formdata-7";
 /// Spooled bytes of all uploads together.
 const SPOOL_BYTES: u64 = 1 << 30;
 
-/// Where the bytes are.
+/// Where the bytes are to be.
 #[derive(Clone, Copy)]
 pub(super) enum Place {
+    /// In a folder.
     Disk,
+    /// In a bucket, of a server in this process that checks signatures.
+    S3,
+}
+
+/// Where they are, as the tests get at them past the service.
+enum Kept {
+    Disk,
+    S3 { server: clients::testing::Store, bucket: Bucket },
+}
+
+impl Place {
+    /// A store of the service's own.
+    async fn open(self, folder: &Path) -> (Store, Kept) {
+        match self {
+            Self::Disk => (Store::Disk(DiskStore::open(folder).await.unwrap()), Kept::Disk),
+            Self::S3 => {
+                let server =
+                    clients::testing::Store::start(&folder.join("s3"), StoreOptions::default()).await;
+                server.allow("tests", "tests-secret");
+                let open = |keys| Bucket::open(server.settings(), keys).unwrap();
+                let store = Store::S3(S3Store::new(open(server.keys())));
+                let bucket = open(clients::testing::Store::keys_of("tests", "tests-secret"));
+                (store, Kept::S3 { server, bucket })
+            }
+        }
+    }
 }
 
 /// A project of which some documents fail as if the database were away.
@@ -82,6 +111,7 @@ pub(super) struct Service {
     /// Where uploads are received, and what is kept on the disk.
     pub(super) folder: PathBuf,
     pub(super) world: World,
+    kept: Kept,
 }
 
 fn now() -> i64 {
@@ -108,16 +138,14 @@ impl Service {
                 r#"mutation { insertBuckets(objects: [
             { id: "small", minUploadFileSize: 4, maxUploadFileSize: 10 }
             { id: "private", presignedUrlsEnabled: false }
-        ]) { affected_rows } }"#,
+        ]) { affected_rows } updateBucket(pk_columns: { id: "default" }, _set: { maxUploadFileSize: 20000000 }) { id } }"#,
             )
             .await;
         let project = FailingProject { project: Arc::new(world.engine.clone()), failing: Arc::default() };
         let secret = Some(SECRET.to_owned().into());
         let authenticator = Authenticator::new(secret, None, Some(PUBLIC_ROLE.to_owned()));
         let spool = SpoolFolder::open(folder.join("spool"), spool_bytes).unwrap();
-        let store = match place {
-            Place::Disk => Store::Disk(DiskStore::open(&folder).await.unwrap()),
-        };
+        let (store, kept) = place.open(&folder).await;
         let clock = Clock::manual(now());
         let options = Options {
             limits,
@@ -126,7 +154,7 @@ impl Service {
             public_url: Some("https://brain.example".to_owned()),
         };
         let files = Files::new(Arc::new(project.clone()), authenticator, store, spool, options);
-        Self { router: router(files.clone()), files, project, clock, folder, world }
+        Self { router: router(files.clone()), files, project, clock, folder, world, kept }
     }
 
     pub(super) async fn send(&self, request: Request<Body>) -> Answer {
@@ -162,15 +190,41 @@ impl Service {
         self.send(request.body(Body::empty()).unwrap()).await
     }
 
-    /// The files of a folder of the store, by path.
-    pub(super) fn stored_files(&self, below: &str) -> Vec<String> {
-        let mut found = Vec::new();
-        list(&self.folder.join(below), &mut found);
-        found.sort();
-        found
-            .iter()
-            .map(|path| path.strip_prefix(&self.folder).unwrap().to_str().unwrap().to_owned())
-            .collect()
+    /// The keys of what is in the store, in order.
+    pub(super) async fn objects(&self) -> Vec<String> {
+        match &self.kept {
+            Kept::Disk => files_below(&self.folder, "uploads"),
+            Kept::S3 { bucket, .. } => {
+                bucket.list("uploads/", None).await.unwrap().into_iter().map(|listed| listed.key).collect()
+            }
+        }
+    }
+
+    /// What is being received.
+    pub(super) fn spooled(&self) -> Vec<String> {
+        files_below(&self.folder, "spool")
+    }
+
+    /// Takes everything out of the store, past the service.
+    pub(super) async fn lose_objects(&self) {
+        for key in self.objects().await {
+            match &self.kept {
+                Kept::Disk => std::fs::remove_file(self.folder.join(key)).unwrap(),
+                Kept::S3 { bucket, .. } => bucket.delete(&key).await.unwrap(),
+            }
+        }
+    }
+
+    /// From now on the store takes nothing.
+    pub(super) fn break_store(&self) {
+        match &self.kept {
+            Kept::Disk => {
+                let uploads = self.folder.join("uploads");
+                std::fs::remove_dir_all(&uploads).unwrap();
+                std::fs::write(&uploads, "in the way").unwrap();
+            }
+            Kept::S3 { server, .. } => server.forbid("first"),
+        }
     }
 
     /// The rows of `storage.files`.
@@ -205,7 +259,7 @@ impl Service {
 
     /// Nothing of an upload is left: no row, no bytes, no line in the book.
     pub(super) async fn assert_no_trace(&self) {
-        assert_eq!(self.stored_files(""), Vec::<String>::new());
+        assert_eq!((self.objects().await, self.spooled()), (Vec::new(), Vec::new()));
         assert_eq!((self.rows().await, self.book().await), (Vec::new(), Vec::new()));
     }
 }
@@ -216,8 +270,17 @@ impl Drop for Service {
     }
 }
 
+/// The files below a folder in `folder`, by their paths from there, in order.
+fn files_below(folder: &Path, below: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    list(&folder.join(below), &mut found);
+    found.sort();
+    found.iter().map(|path| path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned()).collect()
+}
+
 fn list(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries {
         let path = entry.unwrap().path();
         if path.is_dir() { list(&path, found) } else { found.push(path) }
     }
