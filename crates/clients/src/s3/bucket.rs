@@ -14,7 +14,7 @@ use base::clock::Clock;
 use super::fault::{Fault, Kind};
 use super::keys::KeyRing;
 use super::meters::Operation;
-use super::{Keys, Settings, meters, sdk};
+use super::{Keys, Settings, meters, sdk, wire};
 use crate::Error;
 
 /// A bucket. Cloning it is cheap, and clones share connections and keys.
@@ -72,8 +72,9 @@ impl Bucket {
         meters::describe();
         let keys = Arc::new(KeyRing::new(keys, &settings.region, clock));
         let endpoint = settings.endpoint.as_deref();
-        let client = sdk::client(&settings, &keys, endpoint);
-        let public = sdk::client(&settings, &keys, settings.public_endpoint.as_deref().or(endpoint));
+        let http = wire::client();
+        let client = sdk::client(&settings, &keys, &http, endpoint);
+        let public = sdk::client(&settings, &keys, &http, settings.public_endpoint.as_deref().or(endpoint));
         Ok(Self(Arc::new(Inner { settings, client, public, keys, habits: Habits::default() })))
     }
 

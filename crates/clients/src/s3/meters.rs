@@ -5,6 +5,8 @@ use std::time::Duration;
 const CALLS: &str = "s3_calls_total";
 const SECONDS: &str = "s3_call_seconds";
 const BYTES: &str = "s3_bytes_total";
+const REQUESTS: &str = "s3_requests_total";
+const SIGNED: &str = "s3_signed_total";
 const KEYS_EXPIRE: &str = "s3_keys_expire_at_seconds";
 
 /// What a call is for, as the metrics name it.
@@ -41,6 +43,27 @@ impl Operation {
     }
 }
 
+/// What a request costs: Amazon's price list has two classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// PUT, POST, LIST: the dearer ones.
+    Put,
+    /// GET, HEAD.
+    Get,
+    /// DELETE.
+    Free,
+}
+
+impl Class {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Put => "put",
+            Self::Get => "get",
+            Self::Free => "free",
+        }
+    }
+}
+
 /// Which way bytes went.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Way {
@@ -61,6 +84,14 @@ pub(super) fn describe() {
         metrics::Unit::Bytes,
         "Bytes of objects that went to the store (out) and came from it (in)."
     );
+    metrics::describe_counter!(
+        REQUESTS,
+        "Requests to the store of objects, tries again included, by the class that they cost: put, get, free."
+    );
+    metrics::describe_counter!(
+        SIGNED,
+        "Addresses that were signed for clients, by the class that each use of them costs."
+    );
     metrics::describe_gauge!(
         KEYS_EXPIRE,
         metrics::Unit::Seconds,
@@ -72,6 +103,16 @@ pub(super) fn describe() {
 pub(super) fn call(operation: Operation, outcome: &'static str, took: Duration) {
     metrics::counter!(CALLS, "operation" => operation.name(), "outcome" => outcome).increment(1);
     metrics::histogram!(SECONDS, "operation" => operation.name()).record(took);
+}
+
+/// A request goes to the store.
+pub(super) fn request(class: Class) {
+    metrics::counter!(REQUESTS, "class" => class.name()).increment(1);
+}
+
+/// An address was signed.
+pub(super) fn signed(class: Class) {
+    metrics::counter!(SIGNED, "class" => class.name()).increment(1);
 }
 
 /// Bytes of an object went their way.

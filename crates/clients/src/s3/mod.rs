@@ -16,6 +16,7 @@ mod presign;
 mod put;
 mod sdk;
 mod settings;
+mod wire;
 
 pub use bucket::Bucket;
 pub use get::Object;

@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::Bucket;
 use super::fault::{Fault, Kind};
 use super::keys::KeyRing;
+use super::meters::{self, Class};
 use super::put::ObjectHeaders;
 use crate::Error;
 
@@ -57,6 +58,7 @@ impl Bucket {
             .set_response_cache_control(headers.cache_control.clone());
         let signed = request.presigned(terms(life, now)?).await;
         let signed = signed.map_err(|error| Fault::read(&error))?;
+        meters::signed(Class::Get);
         Ok(Presigned { url: signed.uri().to_owned(), life })
     }
 
@@ -83,6 +85,7 @@ impl Bucket {
             .checksum_sha256(STANDARD.encode(sha256));
         let signed = request.presigned(terms(life, now)?).await;
         let signed = signed.map_err(|error| Fault::read(&error))?;
+        meters::signed(Class::Put);
         Ok(PresignedPart { url: signed.uri().to_owned(), headers: headers(&signed), life })
     }
 

@@ -8,7 +8,7 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
     BehaviorVersion, Config, IdentityCache, ProvideCredentials, Region, RequestChecksumCalculation,
-    ResponseChecksumValidation, SharedCredentialsProvider, StalledStreamProtectionConfig,
+    ResponseChecksumValidation, SharedCredentialsProvider, SharedHttpClient, StalledStreamProtectionConfig,
 };
 
 use super::Settings;
@@ -21,7 +21,12 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// A client that asks at `endpoint`, or at Amazon's.
-pub(super) fn client(settings: &Settings, keys: &Arc<KeyRing>, endpoint: Option<&str>) -> Client {
+pub(super) fn client(
+    settings: &Settings,
+    keys: &Arc<KeyRing>,
+    http: &SharedHttpClient,
+    endpoint: Option<&str>,
+) -> Client {
     let retry = RetryConfig::standard()
         .with_max_attempts(settings.attempts.max(1))
         .with_initial_backoff(FIRST_PAUSE)
@@ -29,11 +34,6 @@ pub(super) fn client(settings: &Settings, keys: &Arc<KeyRing>, endpoint: Option<
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(settings.connect_timeout)
         .read_timeout(settings.read_timeout)
-        .build();
-    let stalls = StalledStreamProtectionConfig::enabled()
-        .upload_enabled(true)
-        .download_enabled(true)
-        .grace_period(settings.read_timeout)
         .build();
     let provider: Arc<dyn ProvideCredentials> = Arc::<KeyRing>::clone(keys);
     let mut config = Config::builder();
@@ -50,7 +50,9 @@ pub(super) fn client(settings: &Settings, keys: &Arc<KeyRing>, endpoint: Option<
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
         .retry_config(retry)
         .timeout_config(timeouts)
-        .stalled_stream_protection(stalls)
+        // The wire itself watches for silence, after the last byte of a body, too.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .http_client(http.clone())
         .build();
     Client::from_conf(config)
 }

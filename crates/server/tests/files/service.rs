@@ -11,7 +11,7 @@ use base::clock::Clock;
 use base::project::{GraphqlError, GraphqlRequest, Project};
 use base::session::Session;
 use bytes::Bytes;
-use clients::s3::Bucket;
+use clients::s3::{Bucket, Keys};
 use clients::testing::StoreOptions;
 use db::PoolOptions;
 use futures::future::BoxFuture;
@@ -30,37 +30,11 @@ pub(super) const BOUNDARY: &str = "----formdata-7";
 /// Spooled bytes of all uploads together.
 const SPOOL_BYTES: u64 = 1 << 30;
 
-/// Where the bytes are to be.
+/// Where the bytes are.
 #[derive(Clone, Copy)]
 pub(super) enum Place {
-    /// In a folder.
     Disk,
-    /// In a bucket, of a server in this process that checks signatures.
-    S3,
-}
-
-/// Where they are, as the tests get at them past the service.
-enum Kept {
-    Disk,
-    S3 { server: clients::testing::Store, bucket: Bucket },
-}
-
-impl Place {
-    /// A store of the service's own.
-    async fn open(self, folder: &Path) -> (Store, Kept) {
-        match self {
-            Self::Disk => (Store::Disk(DiskStore::open(folder).await.unwrap()), Kept::Disk),
-            Self::S3 => {
-                let server =
-                    clients::testing::Store::start(&folder.join("s3"), StoreOptions::default()).await;
-                server.allow("tests", "tests-secret");
-                let open = |keys| Bucket::open(server.settings(), keys).unwrap();
-                let store = Store::S3(S3Store::new(open(server.keys())));
-                let bucket = open(clients::testing::Store::keys_of("tests", "tests-secret"));
-                (store, Kept::S3 { server, bucket })
-            }
-        }
-    }
+    Bucket,
 }
 
 /// A project of which some documents fail as if the database were away.
@@ -110,8 +84,16 @@ pub(super) struct Service {
     pub(super) clock: Clock,
     /// Where uploads are received, and what is kept on the disk.
     pub(super) folder: PathBuf,
+    /// The store that has the bucket.
+    pub(super) shop: Option<clients::testing::Store>,
     pub(super) world: World,
-    kept: Kept,
+}
+
+fn key_id(keys: &Keys) -> String {
+    match keys {
+        Keys::Given { access_key_id, .. } => access_key_id.clone(),
+        Keys::Machine => panic!("the test store gives keys"),
+    }
 }
 
 fn now() -> i64 {
@@ -138,14 +120,23 @@ impl Service {
                 r#"mutation { insertBuckets(objects: [
             { id: "small", minUploadFileSize: 4, maxUploadFileSize: 10 }
             { id: "private", presignedUrlsEnabled: false }
-        ]) { affected_rows } updateBucket(pk_columns: { id: "default" }, _set: { maxUploadFileSize: 20000000 }) { id } }"#,
+        ]) { affected_rows } }"#,
             )
             .await;
         let project = FailingProject { project: Arc::new(world.engine.clone()), failing: Arc::default() };
         let secret = Some(SECRET.to_owned().into());
         let authenticator = Authenticator::new(secret, None, Some(PUBLIC_ROLE.to_owned()));
         let spool = SpoolFolder::open(folder.join("spool"), spool_bytes).unwrap();
-        let (store, kept) = place.open(&folder).await;
+        let (store, shop) = match place {
+            Place::Disk => (Store::Disk(DiskStore::open(&folder).await.unwrap()), None),
+            Place::Bucket => {
+                let shop = folder.join("bucket");
+                std::fs::create_dir(&shop).unwrap();
+                let shop = clients::testing::Store::start(&shop, StoreOptions::default()).await;
+                let bucket = Bucket::open(shop.settings(), shop.keys()).unwrap();
+                (Store::S3(S3Store::new(bucket)), Some(shop))
+            }
+        };
         let clock = Clock::manual(now());
         let options = Options {
             limits,
@@ -154,7 +145,7 @@ impl Service {
             public_url: Some("https://brain.example".to_owned()),
         };
         let files = Files::new(Arc::new(project.clone()), authenticator, store, spool, options);
-        Self { router: router(files.clone()), files, project, clock, folder, world, kept }
+        Self { router: router(files.clone()), files, project, clock, folder, shop, world }
     }
 
     pub(super) async fn send(&self, request: Request<Body>) -> Answer {
@@ -190,40 +181,50 @@ impl Service {
         self.send(request.body(Body::empty()).unwrap()).await
     }
 
-    /// The keys of what is in the store, in order.
+    /// The keys of all objects, in order.
     pub(super) async fn objects(&self) -> Vec<String> {
-        match &self.kept {
-            Kept::Disk => files_below(&self.folder, "uploads"),
-            Kept::S3 { bucket, .. } => {
-                bucket.list("uploads/", None).await.unwrap().into_iter().map(|listed| listed.key).collect()
-            }
+        if let Some(shop) = &self.shop {
+            let bucket = Bucket::open(shop.settings(), shop.keys()).unwrap();
+            let listed = bucket.list("", None).await.unwrap();
+            return listed.into_iter().map(|listed| listed.key).collect();
+        }
+        let mut found = Vec::new();
+        list(&self.folder.join("uploads"), &mut found);
+        found.sort();
+        let key = |path: &PathBuf| path.strip_prefix(&self.folder).unwrap().to_str().unwrap().to_owned();
+        found.iter().map(key).collect()
+    }
+
+    /// Removes the object at `key` behind the service's back.
+    pub(super) async fn lose(&self, key: &str) {
+        match &self.shop {
+            Some(shop) => Bucket::open(shop.settings(), shop.keys()).unwrap().delete(key).await.unwrap(),
+            None => std::fs::remove_file(self.folder.join(key)).unwrap(),
         }
     }
 
-    /// What is being received.
-    pub(super) fn spooled(&self) -> Vec<String> {
-        files_below(&self.folder, "spool")
-    }
-
-    /// Takes everything out of the store, past the service.
-    pub(super) async fn lose_objects(&self) {
-        for key in self.objects().await {
-            match &self.kept {
-                Kept::Disk => std::fs::remove_file(self.folder.join(key)).unwrap(),
-                Kept::S3 { bucket, .. } => bucket.delete(&key).await.unwrap(),
-            }
-        }
-    }
-
-    /// From now on the store takes nothing.
+    /// From now on nothing can be put into the store.
     pub(super) fn break_store(&self) {
-        match &self.kept {
-            Kept::Disk => {
+        match &self.shop {
+            Some(shop) => shop.forbid(&key_id(&shop.keys())),
+            None => {
                 let uploads = self.folder.join("uploads");
-                std::fs::remove_dir_all(&uploads).unwrap();
+                std::fs::remove_dir(&uploads).unwrap();
                 std::fs::write(&uploads, "in the way").unwrap();
             }
-            Kept::S3 { server, .. } => server.forbid("first"),
+        }
+    }
+
+    /// How many uploads are being received.
+    pub(super) fn spooled(&self) -> usize {
+        std::fs::read_dir(self.folder.join("spool")).unwrap().count()
+    }
+
+    /// How many uploads in parts are under way in the store.
+    pub(super) fn uploads_in_parts(&self) -> usize {
+        match &self.shop {
+            Some(shop) => shop.uploads(),
+            None => std::fs::read_dir(self.folder.join("parts")).unwrap().count(),
         }
     }
 
@@ -259,8 +260,8 @@ impl Service {
 
     /// Nothing of an upload is left: no row, no bytes, no line in the book.
     pub(super) async fn assert_no_trace(&self) {
-        assert_eq!((self.objects().await, self.spooled()), (Vec::new(), Vec::new()));
-        assert_eq!((self.rows().await, self.book().await), (Vec::new(), Vec::new()));
+        assert_eq!((self.objects().await, self.book().await), (Vec::new(), Vec::new()));
+        assert_eq!((self.rows().await, self.spooled(), self.uploads_in_parts()), (Vec::new(), 0, 0));
     }
 }
 
@@ -270,17 +271,8 @@ impl Drop for Service {
     }
 }
 
-/// The files below a folder in `folder`, by their paths from there, in order.
-fn files_below(folder: &Path, below: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    list(&folder.join(below), &mut found);
-    found.sort();
-    found.iter().map(|path| path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned()).collect()
-}
-
 fn list(folder: &Path, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    for entry in entries {
+    for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() { list(&path, found) } else { found.push(path) }
     }
