@@ -221,7 +221,12 @@ fn tell_what_is_off(config: &Config) {
         );
     }
     if config.mail.gmail.is_on() {
-        tracing::info!("mail: on, through Gmail");
+        let second = match (&config.mail.auth_smtp_host, config.mail.gmail.gmail_overflow_to_smtp) {
+            (None, _) => "",
+            (Some(_), true) => ", and through the mail server when Gmail takes no more today",
+            (Some(_), false) => "; the mail server is not used (GMAIL_OVERFLOW_TO_SMTP)",
+        };
+        tracing::info!("mail: on, through Gmail{second}");
     }
     tracing::info!("files: kept in {}", data_dir.join("files").display());
     tracing::info!("push: off; subscriptions: off");

@@ -179,6 +179,7 @@ impl CommandLine {
         if matches!(line.command, None | Some(Command::Serve)) {
             unbuilt::refuse()?;
             line.config.auth.check()?;
+            line.config.limits.check()?;
             line.config.providers.check()?;
             line.config.relying_party()?;
             line.config.s3.check()?;
