@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use app::files::{DiskStore, Files, Limits, Options, SpoolFolder, Store, router};
+use app::files::{DiskStore, Files, Limits, Options, SpoolFolder, Store, Studio, router};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use base::authenticate::{Authenticator, PUBLIC_ROLE};
@@ -27,6 +27,9 @@ pub(super) const BOUNDARY: &str = "----formdata-7";
 
 /// Spooled bytes of all uploads together.
 const SPOOL_BYTES: u64 = 1 << 30;
+
+/// Changed pictures that are kept.
+const PICTURE_BYTES: u64 = 1 << 20;
 
 /// Where the bytes are.
 #[derive(Clone, Copy)]
@@ -121,6 +124,7 @@ impl Service {
         let clock = Clock::manual(now());
         let options = Options {
             limits,
+            studio: Studio::open(folder.join("pictures"), PICTURE_BYTES).await.unwrap(),
             clock: clock.clone(),
             signing_key: "under which addresses are signed".to_owned().into(),
             public_url: Some("https://brain.example".to_owned()),
