@@ -4582,3 +4582,363 @@ comment on table public.file_details is 'What a client shows of a file before it
 comment on column public.file_details.width is 'Of a picture as it is shown, in pixels';
 comment on column public.file_details.blurhash is 'A blurred picture in some characters (blurha.sh), to show until the real one is there';
 comment on column public.file_details.has_thumbnail is 'Whether /v1/files/<id>/thumbnail has a small picture';
+
+-- 1795431002000_message_files
+
+-- Which files a message of a person may carry: their own that were uploaded for messages, and whatever they can read.
+--
+-- Lock order: file, message, chat, member. Whoever deletes a file has locked it before the chats of its messages.
+
+insert into public.rule_errors (code, message) values
+  ('no-such-file', 'There is no such file'),
+  ('file-elsewhere', 'Only files that were uploaded for messages can be sent'),
+  ('file-not-ready', 'The file is not uploaded yet');
+
+-- The code by which a file is refused; null: it may be sent. The file is locked until the message stands, so that nobody
+-- removes it meanwhile. Who can read a file is said once more in the permissions of `storage.files`.
+create function public.attachment_refusal(file_id uuid, user_id uuid) returns text
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  file storage.files;
+begin
+  select f.* into file from storage.files f where f.id = attachment_refusal.file_id for key share;
+  if not coalesce(file.uploaded_by_user_id = attachment_refusal.user_id and file.bucket_id = 'messages', false)
+    and not exists (
+      select from public.message_readers r where r.file_id = file.id and r.user_id = attachment_refusal.user_id
+    )
+    and not exists (
+      select from public.chats c
+      where c.avatar_file_id = file.id and (c.is_public or exists (
+        select from public.chat_members m
+        where m.chat_id = c.id and m.user_id = attachment_refusal.user_id and m.left_at is null
+      ))
+    )
+  then
+    return case when file.uploaded_by_user_id = attachment_refusal.user_id then 'file-elsewhere' else 'no-such-file' end;
+  end if;
+  return case when file.is_uploaded then null else 'file-not-ready' end;
+end
+$$;
+
+-- As it was, and what a message carries is looked at. Of a forward the permissions say whether the person can read it; to
+-- say more of one that they cannot read would tell whether it has a file.
+create or replace function public.messages_as_person() returns trigger
+language plpgsql as $$
+declare
+  person_id uuid := new.as_person;
+  chat public.chats;
+  source public.messages;
+  people uuid[] := nullif(current_setting('brain.people', true), '')::uuid[];
+  refusal text;
+  kept text;
+begin
+  new.as_person := null;
+  if new.forwarded_from_id is not null and tg_op = 'INSERT' then
+    select m.* into source from public.messages m where m.id = new.forwarded_from_id;
+    new.forwarded_sender_id := coalesce(source.forwarded_sender_id, source.sender_id);
+    -- Nobody puts words into the mouth of another.
+    if person_id is not null then
+      new.content := source.content;
+      new.file_id := source.file_id;
+    end if;
+  end if;
+  if person_id is null then
+    return new;
+  end if;
+
+  if tg_op = 'UPDATE' and new.content is not distinct from old.content then
+    return new;
+  end if;
+  if char_length(new.content) > public.limit_of('message-characters') then
+    perform public.refuse_beyond('message-characters');
+  end if;
+  if coalesce(btrim(new.content, E' \t\r\n'), '') = '' and new.file_id is null then
+    perform public.refuse('message-empty');
+  end if;
+  if tg_op = 'INSERT' then
+    if new.file_id is not null then
+      refusal := public.attachment_refusal(new.file_id, person_id);
+      -- Sent again, the first message comes back, whatever has become of its file.
+      if refusal is not null and new.forwarded_from_id is null and not exists (
+        select from public.messages m
+        where m.sender_id = new.sender_id and m.client_id = new.client_id and m.chat_id = new.chat_id
+      ) then
+        perform public.refuse(refusal);
+      end if;
+    end if;
+    -- Counted when the rows stand (`messages_after_insert`).
+    if people is null or person_id <> all (people) then
+      kept := set_config('brain.people', (people || person_id)::text, true);
+    end if;
+  else
+    if old.created_at < now() - make_interval(hours => public.limit_of('edit-hours')) then
+      perform public.refuse_beyond('edit-hours');
+    end if;
+    if (select count(*) from public.message_edits e where e.chat_id = new.chat_id and e.message_id = new.id)
+      >= public.limit_of('edits-per-message')
+    then
+      perform public.refuse_beyond('edits-per-message');
+    end if;
+  end if;
+
+  select c.* into chat from public.chats c where c.id = new.chat_id;
+  if chat.type = 'direct' and public.are_blocked(chat.user_id, chat.peer_id) then
+    perform public.refuse('blocked');
+  end if;
+  return new;
+end
+$$;
+
+-- 1795431003000_storage_limits
+
+-- What people's files take up, against their plan. Nothing of ours may stand on `storage.files`: a file's size is looked at by
+-- the permission to add its row, and the sum is counted in the book of what is stored. What a file takes counts from the
+-- moment that its content is on its way, by the size that was declared.
+
+insert into public.rule_errors (code, message) values
+  ('file-too-large', 'This file is larger than your plan allows'),
+  ('storage-full', 'Your files take up all the space that your plan allows');
+
+create table public.used_storage (
+  user_id uuid primary key,
+  bytes bigint not null,
+  constraint used_storage_user_id_fkey foreign key (user_id) references auth.users (id) on delete cascade
+)
+with (fillfactor = 70);
+
+comment on table public.used_storage is 'How much people have in the store of files, thumbnails not counted';
+
+alter table public.stored_objects
+  add column user_id uuid;
+
+comment on column public.stored_objects.user_id is 'Who uploaded the file; null: the administrator. Kept when the file''s row is gone';
+
+update public.stored_objects o set user_id = f.uploaded_by_user_id from storage.files f where f.id = o.file_id;
+
+insert into public.used_storage (user_id, bytes)
+select o.user_id, sum(o.size)
+from public.stored_objects o join auth.users u on u.id = o.user_id
+where o.file_id is not null and o.role = 'content'
+group by o.user_id;
+
+create function public.stored_objects_before_insert() returns trigger
+language plpgsql as $$
+begin
+  new.user_id := (select f.uploaded_by_user_id from storage.files f where f.id = new.file_id);
+  return new;
+end
+$$;
+
+create trigger stored_objects_before_insert
+before insert on public.stored_objects
+for each row execute function public.stored_objects_before_insert();
+
+-- As the owner: when Nhost Storage deletes a file, what follows runs as Nhost Storage, which has no right to our tables.
+create function public.stored_objects_count() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  owner_id uuid := coalesce(new.user_id, old.user_id);
+  added bigint :=
+    coalesce(case when new.file_id is not null and new.role = 'content' then new.size end, 0)
+    - coalesce(case when old.file_id is not null and old.role = 'content' then old.size end, 0);
+  used bigint;
+begin
+  if added < 0 then
+    update public.used_storage s set bytes = s.bytes + added where s.user_id = owner_id;
+  elsif added > 0 then
+    -- Looked at once more, now that nobody else counts for the same person: several uploads may have begun together.
+    insert into public.used_storage as s (user_id, bytes)
+    select u.id, added from auth.users u where u.id = owner_id
+    on conflict (user_id) do update set bytes = s.bytes + excluded.bytes
+    returning s.bytes into used;
+    if used > (public.plan_of(owner_id)).storage_bytes then
+      perform public.refuse('storage-full');
+    end if;
+  end if;
+  return null;
+end
+$$;
+
+create trigger stored_objects_count
+after insert or update of file_id, role, size or delete on public.stored_objects
+for each row execute function public.stored_objects_count();
+
+-- A computed field, for the permission to add a file: whether the uploader's plan has room for it. Where it has not, it fails
+-- with the rule's code.
+create function public.file_fits_plan(file storage.files) returns boolean
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  plan public.plans := public.plan_of(file.uploaded_by_user_id);
+begin
+  if file.size > plan.max_upload_bytes then
+    perform public.refuse('file-too-large');
+  end if;
+  if file.size > plan.storage_bytes - coalesce(
+    (select s.bytes from public.used_storage s where s.user_id = file.uploaded_by_user_id), 0
+  ) then
+    perform public.refuse('storage-full');
+  end if;
+  return true;
+end
+$$;
+
+create view public.files_usage as
+select u.id as user_id, coalesce(s.bytes, 0) as used_bytes, plan.storage_bytes, plan.max_upload_bytes
+from auth.users u
+cross join lateral public.plan_of(u.id) plan
+left join public.used_storage s on s.user_id = u.id;
+
+comment on view public.files_usage is 'What people''s files take up, and what their plan allows; null: without a limit';
+
+-- 1795431004000_unreferenced_files
+
+-- Files for messages that nothing refers to any more are removed after a day. Who stops referring to a file leaves a mark, so
+-- that nobody has to look through all files for those; so does whoever uploads one, which nothing refers to yet.
+--
+-- Marks are only ever added: two who delete messages with the same files need not wait for each other. A file is looked at
+-- when its last mark is old enough, and whatever refers to it then keeps it. What refers to it later, and no more, is marked again.
+
+create table public.unreferenced_files (
+  -- No foreign key, which would lock the file while messages and chats are locked.
+  file_id uuid not null,
+  since timestamptz not null,
+  constraint unreferenced_files_pkey primary key (file_id, since)
+);
+
+comment on table public.unreferenced_files is 'Since when a file may be without anything that refers to it';
+
+create index unreferenced_files_since_idx on public.unreferenced_files (since);
+
+insert into public.unreferenced_files (file_id, since)
+select f.id, f.created_at from storage.files f where f.bucket_id = 'messages';
+
+-- As the owner: accounts and files are deleted by roles of Nhost's that have no right to our tables.
+create function public.messages_lose_file() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into public.unreferenced_files (file_id, since) values (old.file_id, now()) on conflict do nothing;
+  return null;
+end
+$$;
+
+create trigger messages_lose_file
+after update on public.messages
+for each row when (old.file_id is not null and old.file_id is distinct from new.file_id)
+execute function public.messages_lose_file();
+
+create trigger messages_go_with_file
+after delete on public.messages
+for each row when (old.file_id is not null)
+execute function public.messages_lose_file();
+
+create function public.chats_lose_picture() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into public.unreferenced_files (file_id, since) values (old.avatar_file_id, now()) on conflict do nothing;
+  return null;
+end
+$$;
+
+create trigger chats_lose_picture
+after update of avatar_file_id on public.chats
+for each row when (old.avatar_file_id is not null and old.avatar_file_id is distinct from new.avatar_file_id)
+execute function public.chats_lose_picture();
+
+create trigger chats_go_with_picture
+after delete on public.chats
+for each row when (old.avatar_file_id is not null)
+execute function public.chats_lose_picture();
+
+create function public.stored_objects_come() returns trigger
+language plpgsql as $$
+begin
+  insert into public.unreferenced_files (file_id, since) values (new.file_id, now()) on conflict do nothing;
+  return null;
+end
+$$;
+
+create trigger stored_objects_come
+after insert on public.stored_objects
+for each row when (new.file_id is not null and new.role = 'content')
+execute function public.stored_objects_come();
+
+-- Each query by its index, whatever the tables were like when the plan was made.
+create function public.remove_unreferenced_files(before timestamptz, at_most integer) returns setof storage.files
+language plpgsql volatile rows 100
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
+as $$
+declare
+  due uuid[];
+  free uuid[];
+  ownerless text[];
+  pictures text[] := '{}';
+begin
+  with looked_at as (
+    delete from public.unreferenced_files u
+    where (u.file_id, u.since) in (
+      select o.file_id, o.since from public.unreferenced_files o
+      where o.since < before order by o.since limit at_most for update skip locked
+    )
+    returning u.file_id
+  )
+  select array_agg(distinct l.file_id) into due
+  from looked_at l
+  where not exists (select from public.messages m where m.file_id = l.file_id)
+    and not exists (select from public.chats c where c.avatar_file_id = l.file_id)
+    and not exists (select from public.unreferenced_files u where u.file_id = l.file_id and u.since >= before);
+
+  -- The administrator's files may be anybody's pictures: where there are some, all people are looked through, once.
+  ownerless := array(select f.id::text from storage.files f where f.id = any (due) and f.uploaded_by_user_id is null);
+  if cardinality(ownerless) > 0 then
+    pictures := array(
+      select left(split_part(p.avatar_url, '/files/', 2), 36) from auth.users p
+      where left(split_part(p.avatar_url, '/files/', 2), 36) = any (ownerless)
+    );
+  end if;
+  -- What is not yet uploaded is not yet to be removed, nor is a person's picture: one of their own, or one that the
+  -- administrator put there. Of neither's end anybody tells. Whoever is just sending a file has it locked.
+  free := array(
+    select f.id from storage.files f
+    where f.id = any (due) and f.bucket_id = 'messages' and f.is_uploaded and f.updated_at < before
+      and f.id::text <> all (pictures)
+      and not exists (
+        select from auth.users p
+        where p.id = f.uploaded_by_user_id and p.avatar_url like '%/files/' || f.id || '%'
+      )
+    for update skip locked
+  );
+  -- From here on nobody can begin to refer to them. What had been committed before the lock this statement sees.
+  free := array(
+    select f.id from unnest(free) as f (id)
+    where not exists (select from public.messages m where m.file_id = f.id)
+      and not exists (select from public.chats c where c.avatar_file_id = f.id)
+      and not exists (select from public.unreferenced_files u where u.file_id = f.id)
+  );
+  -- The others that are in this bucket are looked at again after as long a time.
+  insert into public.unreferenced_files (file_id, since)
+  select f.id, now() from storage.files f
+  where f.id = any (due) and f.id <> all (free) and f.bucket_id = 'messages'
+  on conflict do nothing;
+
+  -- In one order, as their sums are about to change.
+  perform from public.used_storage s
+  where s.user_id in (select f.uploaded_by_user_id from storage.files f where f.id = any (free))
+  order by s.user_id for update;
+  return query delete from storage.files f where f.id = any (free) returning f.*;
+end
+$$;
+
+comment on function public.remove_unreferenced_files is
+  'Removes files for messages that nothing has referred to since `before`; looks at so many at most';

@@ -2,6 +2,9 @@
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { NhostClient } from "nhost-v3";
 import { createClient } from "nhost-v4";
@@ -193,6 +196,35 @@ describe("accounts", () => {
     await assert.rejects(server.command("people", "show", email), /no account/);
   });
 
+  test("an operator does the same while no server runs, and after a crash", async () => {
+    const email = someone();
+    await enter("signup", email);
+    await server.stop();
+    assert.match(await server.command("people", "list", "--search", email), /not verified/);
+    await server.command("people", "block", email);
+    assert.match(await server.command("people", "show", email), /blocked/);
+    await server.startAgain();
+    const refused = await post(server, "/v1/signin/email-password", { email, password });
+    assert.equal(refused.json.error, "disabled-user");
+    // What a crash leaves is a database without a server.
+    await server.kill();
+    await server.command("people", "unblock", email);
+    await server.startAgain();
+    await enter("signin", email);
+    await server.stop();
+    await server.command("people", "delete", email, "--yes");
+    await server.startAgain();
+    const gone = await post(server, "/v1/signin/email-password", { email, password });
+    assert.equal(gone.json.error, "invalid-email-password");
+  });
+
+  test("where there is no installation, none is made for a question", async () => {
+    const folder = join(tmpdir(), `brain-nowhere-${randomUUID()}`);
+    const asked = server.command("--data-dir", folder, "people", "list");
+    await assert.rejects(asked, /has no accounts; the server makes its database/);
+    assert.equal(existsSync(folder), false);
+  });
+
   test("keys rotate while clients call, and none of them fails", async () => {
     const sessions = [await enter("signup", someone()), await enter("signup", someone())];
     let calls = 0;
@@ -229,7 +261,7 @@ describe("accounts", () => {
     };
     assert.equal(await keys(), null);
     const rotating = async () => {
-      await server.command("keys", "rotate", "--type", "es256");
+      await server.command("keys", "rotate", "--type", "es512");
       await until((found) => found?.length === 1);
       await server.command("keys", "rotate", "--type", "eddsa");
       await until((found) => found?.length === 2);
@@ -254,7 +286,7 @@ describe("accounts", () => {
     const old =
       listed
         .split("\n")
-        .find((line) => line.includes("ES256"))
+        .find((line) => line.includes("ES512"))
         ?.split(" ")[0] ?? "";
     await server.command("keys", "retire", old);
     await until((found) => found?.length === 1);

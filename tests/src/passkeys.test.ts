@@ -1,4 +1,4 @@
-/** Passkeys in a real browser with a virtual authenticator, through `@nhost/nhost-js` 4 as it is. */
+/** Passkeys in a real browser with a virtual authenticator, through both generations of `@nhost/nhost-js` as they are. */
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -12,7 +12,8 @@ import type {
   PublicKeyCredentialCreationOptions,
   PublicKeyCredentialRequestOptions,
 } from "nhost-v4/auth";
-import { password } from "./http.js";
+import { inPage, load } from "./generation3.js";
+import { graphql, password } from "./http.js";
 import { Server } from "./server.js";
 import { ChatWindow } from "./window.js";
 
@@ -135,5 +136,76 @@ describe("passkeys in a browser", () => {
     const { body: signIn } = await again.auth.signInWebauthn({ email: other });
     await again.auth.verifySignInWebauthn({ credential: await get(signIn) });
     assert.equal(again.getUserSession()?.user?.email, other);
+  });
+
+  /** A page of its own with generation 3 in it, and nobody signed in. */
+  const generation3 = async () => {
+    await window.page.evaluate(() => localStorage.clear());
+    await window.page.reload();
+    await load(window, server);
+  };
+  const vera = `vera-${randomUUID()}@example.org`;
+
+  test("generation 3: somebody signs up with one, in the page itself", async () => {
+    await generation3();
+    const { session, error } = await inPage(
+      window,
+      (nhost, email) =>
+        nhost.auth.signUp({
+          email,
+          securityKey: true,
+          options: { displayName: "Vera", nickname: "this browser", locale: "ru" },
+        }),
+      vera,
+    );
+    assert.equal(error, null);
+    assert.equal(session?.user?.displayName, "Vera");
+    assert.equal(session?.user?.locale, "ru");
+    const keys = await graphql(
+      server,
+      "admin",
+      `{ authUserSecurityKeys(where: { user: { email: { _eq: "${vera}" } } }) { nickname } }`,
+    );
+    assert.deepEqual(keys, { authUserSecurityKeys: [{ nickname: "this browser" }] });
+  });
+
+  test("generation 3: she signs in with her address, and without it", async () => {
+    for (const email of [vera, null]) {
+      await generation3();
+      const { session, error } = await inPage(
+        window,
+        (nhost, email) =>
+          email === null
+            ? nhost.auth.signInSecurityKey()
+            : nhost.auth.signIn({ email, securityKey: true }),
+        email,
+      );
+      assert.equal(error, null);
+      if (email !== null) assert.equal(session?.user?.email, email);
+      else assert(session?.user !== undefined);
+    }
+  });
+
+  test("generation 3: she elevates her session and adds another key", async () => {
+    await generation3();
+    await inPage(window, (nhost, email) => nhost.auth.signIn({ email, securityKey: true }), vera);
+    const { elevated, error } = await inPage(
+      window,
+      (nhost, email) => nhost.auth.elevateEmailSecurityKey(email),
+      vera,
+    );
+    assert.equal(error, null);
+    assert.equal(elevated, true);
+    const claims = await inPage(window, (nhost) => nhost.auth.getHasuraClaims(), null);
+    assert(claims?.["x-hasura-auth-elevated"] !== undefined, JSON.stringify(claims));
+    const other = `boris-${randomUUID()}@example.org`;
+    await generation3();
+    await inPage(window, (nhost, [email, password]) => nhost.auth.signUp({ email, password }), [
+      other,
+      password,
+    ] as const);
+    const added = await inPage(window, (nhost) => nhost.auth.addSecurityKey("my phone"), null);
+    assert.equal(added.error, null);
+    assert.equal(added.key?.nickname, "my phone");
   });
 });

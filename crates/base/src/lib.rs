@@ -8,6 +8,7 @@ pub mod authenticate;
 pub mod clock;
 pub mod ids;
 pub mod json_path;
+pub mod jws;
 pub mod jwt;
 pub mod problem;
 pub mod project;

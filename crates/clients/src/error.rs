@@ -49,6 +49,31 @@ pub enum Error {
         /// Whether to try again.
         again: Again,
     },
+    /// The settings of a store of objects cannot be used.
+    #[error("configuring a store of objects: {0}")]
+    ConfigureStore(String),
+    /// The store has no object by this key.
+    #[error("the store has no such object")]
+    ObjectMissing,
+    /// The object is in the archive: it has to be restored before it can be read.
+    #[error("the object is in the store's archive")]
+    ObjectArchived {
+        /// Whether it is on its way back.
+        restoring: bool,
+    },
+    /// There is another object by this key already, and it stays.
+    #[error("the store has another object by this key")]
+    ObjectExists,
+    /// A call to a store of objects did not succeed.
+    #[error("calling the store of objects: {reason}")]
+    Store {
+        /// What happened, as `docs/errors.md` has it.
+        code: &'static str,
+        /// The same as a sentence, without keys, addresses or the store's own words.
+        reason: String,
+        /// Whether to try again.
+        again: Again,
+    },
     /// A letter could not be put into the outbox folder.
     #[error("writing a letter into the outbox folder")]
     WriteLetter(#[source] std::io::Error),
@@ -72,22 +97,31 @@ impl Error {
     /// Whether to try again.
     pub fn again(&self) -> Again {
         match self {
-            Self::SendLetter { again, .. } | Self::Call { again, .. } => *again,
+            Self::SendLetter { again, .. } | Self::Call { again, .. } | Self::Store { again, .. } => *again,
             Self::WriteLetter(_) | Self::DiscoverProvider(_) | Self::ReadProfile(_) => Again::Later,
+            // Restoring takes hours.
+            Self::ObjectArchived { .. } => Again::After(Duration::from_hours(1)),
             // A code is good once; whoever brought it begins anew.
             Self::ExchangeCode(_)
             | Self::VerifyIdToken(_)
             | Self::ConfigureProvider(_)
             | Self::ComposeLetter(_)
             | Self::ConfigureMail(_)
-            | Self::ConfigureHttp(_) => Again::Never,
+            | Self::ConfigureHttp(_)
+            | Self::ConfigureStore(_)
+            | Self::ObjectMissing
+            | Self::ObjectExists => Again::Never,
         }
     }
 
     /// What the operator finds it by in `docs/errors.md`.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::SendLetter { code, .. } => code,
+            Self::SendLetter { code, .. } | Self::Store { code, .. } => code,
+            Self::ConfigureStore(_) => "s3-settings",
+            Self::ObjectMissing => "s3-object-missing",
+            Self::ObjectArchived { .. } => "s3-object-archived",
+            Self::ObjectExists => "s3-object-exists",
             Self::WriteLetter(_) => "outbox-unwritable",
             Self::ComposeLetter(_) => "letter-malformed",
             Self::ConfigureMail(_) => "mail-settings",

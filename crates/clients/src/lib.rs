@@ -13,5 +13,7 @@ pub mod jwks;
 pub mod mail;
 pub mod pwned;
 pub mod s3;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use error::{Again, Error};

@@ -1,4 +1,6 @@
 //! The world outside, over real connections.
 
 #[cfg(test)]
+mod s3;
+#[cfg(test)]
 mod starttls;

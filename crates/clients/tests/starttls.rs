@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clients::mail::{Letter, Mailer, Security, Sender, Smtp, SmtpOptions};
+use clients::mail::{Letter, Security, Sender, Smtp, SmtpOptions, Way};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -93,7 +93,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-fn mailer(port: u16) -> Mailer {
+fn mailer(port: u16) -> Way {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let options = SmtpOptions {
         host: HOST.to_owned(),
@@ -102,8 +102,9 @@ fn mailer(port: u16) -> Mailer {
         credentials: Some(("robot".to_owned(), "password of the robot".to_owned().into())),
         step_timeout: Duration::from_secs(5),
         timeout: Duration::from_secs(10),
+        tries: None,
     };
-    Mailer::Smtp(Smtp::new(options, Sender::parse("Brain <no-reply@brain.example>").unwrap()).unwrap())
+    Way::Smtp(Smtp::new(options, Sender::parse("Brain <no-reply@brain.example>").unwrap()).unwrap())
 }
 
 fn letter() -> Letter {

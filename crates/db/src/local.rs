@@ -90,6 +90,11 @@ pub async fn find_running(data_dir: &Path) -> Option<Address> {
     matches!(site::readiness(&address).await, site::Readiness::Ready).then_some(address)
 }
 
+/// Whether a data folder has a private PostgreSQL, running or not.
+pub fn is_made(data_dir: &Path) -> bool {
+    data_dir.join("postgres/PG_VERSION").is_file()
+}
+
 /// A running private PostgreSQL. [`LocalPostgres::stop`] stops it; dropping it does so in the background.
 #[derive(Debug)]
 pub struct LocalPostgres {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{bail, ensure};
 use app::auth::{Deed, People, Person};
 use clap::Subcommand;
-use db::local::find_running;
+use db::local::{find_running, is_made};
 use db::{Pool, PoolOptions};
 
 use crate::config::Config;
@@ -58,10 +58,16 @@ pub(crate) async fn run(config: &Config, command: &PeopleCommand) -> anyhow::Res
         Some(_) => None,
         None => find_running(&config.server.data_dir).await,
     };
-    // Where no server runs there is no database: one is started for as long as this takes.
+    // Where no server runs there is no database: it is started for as long as this takes.
     let (address, own) = if let Some(address) = running {
         (address, None)
     } else {
+        let (data_dir, is_elsewhere) = (&config.server.data_dir, config.postgres.database_url.is_some());
+        ensure!(
+            is_elsewhere || is_made(data_dir),
+            "BRAIN_DATA_DIR: {} has no accounts; the server makes its database at its first start",
+            data_dir.display()
+        );
         let database = Database::open(config).await?;
         (database.address().clone(), Some(database))
     };
@@ -77,6 +83,10 @@ pub(crate) async fn run(config: &Config, command: &PeopleCommand) -> anyhow::Res
 }
 
 async fn run_on(people: &People, command: &PeopleCommand) -> anyhow::Result<()> {
+    ensure!(
+        people.are_kept().await?,
+        "the database has no accounts; the server makes their tables at its start"
+    );
     let (who, deed, done) = match command {
         PeopleCommand::List { search, blocked, limit } => {
             let found = people.list(search.as_deref(), *blocked, i64::from(*limit)).await?;

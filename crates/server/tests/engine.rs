@@ -1,9 +1,16 @@
 //! `brainmessenger engine`, started as the image of Hasura's would be: by its environment.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair};
+use base::clock::Clock;
+use base::ids::UserId;
+use base::jwt::JwtKeys;
 use db::migrate::MigrationSet;
 use db::testing::TestDatabase;
 use secrecy::ExposeSecret;
@@ -163,6 +170,59 @@ async fn hasuras_settings_mean_what_they_mean_there() {
     let ignored = log.lines().filter(|line| line.contains("HASURA_GRAPHQL_ENABLE_TELEMETRY")).count();
     assert_eq!(ignored, 1, "{log}");
     assert!(!log.contains("hush"), "{log}");
+}
+
+/// A key of this kind with a name, and whoever signs with it.
+fn signer(kid: &str) -> JwtKeys {
+    let pair = EcdsaKeyPair::generate_pkcs8(&ECDSA_P521_SHA512_FIXED_SIGNING, &SystemRandom::new()).unwrap();
+    let key = pem::encode(&pem::Pem::new("PRIVATE KEY", pair.as_ref()));
+    let secret = serde_json::json!({ "type": "ES512", "kid": kid, "signing_key": key }).to_string();
+    JwtKeys::parse(&secret.into(), Clock::system()).unwrap()
+}
+
+fn visitor(keys: &JwtKeys) -> String {
+    let role = "visitor".to_owned();
+    let token =
+        keys.sign(UserId(uuid::Uuid::nil()), 900, &role, std::slice::from_ref(&role), &BTreeMap::new());
+    format!("Bearer {}", token.unwrap())
+}
+
+#[tokio::test]
+async fn keys_at_an_address_verify_and_a_new_one_is_noticed() {
+    let (old, new) = (signer("old"), signer("new"));
+    let shown = Arc::new(Mutex::new(old.public_keys()));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
+    let told = Arc::clone(&shown);
+    let answer = async move || axum::Json(serde_json::json!({ "keys": *told.lock().unwrap() }));
+    let router = axum::Router::new().route("/jwks.json", axum::routing::get(answer));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+
+    let database = database().await;
+    let secret = serde_json::json!({ "jwk_url": url }).to_string();
+    let settings = [("HASURA_GRAPHQL_ADMIN_SECRET", "hush"), ("HASURA_GRAPHQL_JWT_SECRET", secret.as_str())];
+    let engine = Engine::start(&database, &settings).await;
+    let ask =
+        async |keys: &JwtKeys| engine.query(&[("authorization", &visitor(keys))], "{ item { name } }").await;
+    let data = serde_json::json!({ "data": { "item": [{ "name": "first" }] } });
+    assert_eq!(ask(&old).await, data);
+    // Another key of the same name, and one that is not shown yet.
+    for stranger in [signer("old"), new.clone()] {
+        let answer = ask(&stranger).await;
+        assert!(
+            answer["errors"][0]["message"].as_str().unwrap().contains("Could not verify JWT"),
+            "{answer}"
+        );
+    }
+    shown.lock().unwrap().extend(new.public_keys());
+    let noticed = async {
+        while ask(&new).await != data {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), noticed).await.expect("the new key is noticed");
+    assert_eq!(ask(&old).await, data);
+    engine.stop().await;
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 mod at_once;
 mod catching_up;
 mod endings;
+mod files;
 mod follower;
 mod matrix;
 mod on_nhost;
@@ -55,10 +56,11 @@ async fn rows_become_what_the_rules_say() {
 }
 
 /// Checks of one part of the rules each, that one connection can show.
-const PARTS: [(&str, &str); 6] = [
+const PARTS: [(&str, &str); 7] = [
     ("search_people", include_str!("project/search_people.sql")),
     ("chats", include_str!("project/chats.sql")),
     ("messages", include_str!("project/messages.sql")),
+    ("files", include_str!("project/files.sql")),
     ("read_state", include_str!("project/read_state.sql")),
     ("search_messages", include_str!("project/search_messages.sql")),
     ("typing_presence", include_str!("project/typing_presence.sql")),

@@ -48,6 +48,15 @@ impl Purpose {
         }
     }
 
+    /// The letter that brings a code for this.
+    fn letter(self) -> Template {
+        match self {
+            Self::SignIn => Template::SigninOtp,
+            Self::Verify => Template::EmailVerify,
+            Self::SecondFactor => Template::MfaOtp,
+        }
+    }
+
     /// Whether whoever has the address takes the account over from whoever made it with an address that was never
     /// verified. Not where the code goes to who has just shown the password.
     fn takes_over(self) -> bool {
@@ -88,7 +97,7 @@ impl Auth {
     pub(super) async fn send_code(&self, purpose: Purpose, email: &str) -> Result<bool, AuthError> {
         let options = &self.0.options;
         let NewCode { code, mac } = self.new_code(purpose, email)?;
-        let template = Template::SigninOtp.name();
+        let template = purpose.letter().name();
         let variables = Json(json!({
             "code": code, "ticket": code, "serverUrl": options.server_url, "clientUrl": options.client_url,
         }));

@@ -162,6 +162,14 @@ pub enum RefusedToken {
     UnknownUser,
 }
 
+/// Goes with the answer of an error that tells about accounts.
+#[derive(Clone, Copy)]
+struct Telling;
+
+/// What is told in the place of an error that tells about accounts.
+const CONCEALED: (StatusCode, &str, &str) =
+    (StatusCode::BAD_REQUEST, "invalid-request", "The request payload is incorrect");
+
 /// The body of an error.
 #[derive(Serialize)]
 struct ErrorBody {
@@ -239,8 +247,39 @@ impl AuthError {
         self.status_and_code().1
     }
 
+    /// Whether it tells about accounts, which Nhost Auth hides where it is told to (`AUTH_CONCEAL_ERRORS`).
+    fn is_telling(&self) -> bool {
+        matches!(
+            self,
+            Self::RoleNotAllowed
+                | Self::InvalidTicket
+                | Self::NoTotpSecret
+                | Self::DisabledMfaTotp
+                | Self::InvalidTotp
+                | Self::ProviderAlreadyLinked
+                | Self::InvalidEmailPassword
+                | Self::DisabledUser
+                | Self::UnverifiedUser
+                | Self::InvalidRefreshToken
+                | Self::InvalidPat
+                | Self::UserNotAnonymous
+                | Self::SignupDisabled
+                | Self::ForbiddenAnonymous
+                | Self::EmailAlreadyInUse
+        )
+    }
+
+    /// The code and the sentence for a page that a browser is sent to.
+    pub(super) fn on_a_page(&self, conceals: bool) -> (&'static str, String) {
+        if conceals && self.is_telling() {
+            let (_, code, message) = CONCEALED;
+            return (code, message.to_owned());
+        }
+        (self.code(), self.told())
+    }
+
     /// What the client is told.
-    pub(super) fn told(&self) -> String {
+    fn told(&self) -> String {
         match self.status_and_code().0 {
             StatusCode::INTERNAL_SERVER_ERROR => "Internal server error".to_owned(),
             StatusCode::SERVICE_UNAVAILABLE => "The service is unavailable, try again in a moment".to_owned(),
@@ -264,6 +303,9 @@ impl IntoResponse for AuthError {
         let body = ErrorBody { status: status.as_u16(), message: self.told(), error: code };
         let mut response = (status, Json(body)).into_response();
         response.extensions_mut().insert(Outcome(code));
+        if self.is_telling() {
+            response.extensions_mut().insert(Telling);
+        }
         let headers = response.headers_mut();
         if matches!(self, Self::Unauthenticated(_)) {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -294,36 +336,15 @@ fn describe(error: &AuthError) -> String {
     line
 }
 
-/// The codes that tell about accounts, which Nhost Auth hides where it is told to.
-const TELLING: [&str; 16] = [
-    "role-not-allowed",
-    "email-already-verified",
-    "user-not-anonymous",
-    "no-totp-secret",
-    "invalid-email-password",
-    "disabled-user",
-    "unverified-user",
-    "invalid-refresh-token",
-    "invalid-ticket",
-    "invalid-pat",
-    "disabled-mfa-totp",
-    "invalid-totp",
-    "signup-disabled",
-    "forbidden-anonymous",
-    "email-already-in-use",
-    "invalid-otp",
-];
-
 /// Puts one answer in the place of all that tell about accounts, where the settings say so.
 pub(super) async fn conceal(State(auth): State<Auth>, response: Response) -> Response {
-    let outcome = response.extensions().get::<Outcome>();
-    let tells = outcome.is_some_and(|outcome| TELLING.contains(&outcome.0));
+    let tells = response.extensions().get::<Telling>().is_some();
     if !(tells && auth.0.options.conceal_errors) {
         return response;
     }
-    let status = StatusCode::BAD_REQUEST;
-    let message = "The request payload is incorrect".to_owned();
-    (status, Json(ErrorBody { status: status.as_u16(), message, error: "invalid-request" })).into_response()
+    let (status, error, message) = CONCEALED;
+    let body = ErrorBody { status: status.as_u16(), message: message.to_owned(), error };
+    (status, Json(body)).into_response()
 }
 
 /// Answers a method that a path does not have.

@@ -65,7 +65,7 @@ pub enum Deed {
     SignOut,
     /// Its address counts as verified.
     Verify,
-    /// It goes.
+    /// It goes, and its address is told.
     Delete,
 }
 
@@ -73,6 +73,12 @@ impl People {
     /// The accounts of the database behind `pool`.
     pub fn new(pool: Pool) -> Self {
         Self(pool)
+    }
+
+    /// Whether the database has tables for accounts: a server has started on it.
+    pub async fn are_kept(&self) -> Result<bool, AuthError> {
+        let sql = "select to_regclass('brain.email_factors') is not null";
+        Ok(self.0.query_one(sql, &[]).await?.try_get(0)?)
     }
 
     /// Accounts, the newest first: those whose address or name contains `search`, at most `limit`.
@@ -113,7 +119,7 @@ impl People {
                 update auth.users set last_seen = last_seen where id = $1"
             }
             Deed::Verify => "update auth.users set email_verified = true where id = $1 and email is not null",
-            Deed::Delete => "delete from auth.users where id = $1",
+            Deed::Delete => include_str!("sql/delete_person.sql"),
         };
         Ok(self.0.execute(sql, &[&person]).await? > 0)
     }

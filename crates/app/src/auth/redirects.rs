@@ -8,8 +8,10 @@ use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::Auth;
 use super::error::AuthError;
 use super::fields::RedirectTo;
+use super::observe::Outcome;
 
 /// The addresses that are allowed.
 #[derive(Debug)]
@@ -174,10 +176,17 @@ impl Destination {
         )
             .into_response()
     }
+}
 
-    /// Sends the browser there, with the error in the address's query.
-    pub(super) fn redirect_with(&self, error: &AuthError) -> Response {
-        self.redirect(&[("error", error.code()), ("errorDescription", &error.told())])
+impl Auth {
+    /// Sends a browser to a page with the error in the address's query, where the page reads it, and whoever looks
+    /// over its shoulder: concealed as in any other answer.
+    pub(super) fn lead_on_with(&self, error: &AuthError, destination: &Destination) -> Response {
+        error.log();
+        let (code, sentence) = error.on_a_page(self.0.options.conceal_errors);
+        let mut response = destination.redirect(&[("error", code), ("errorDescription", &sentence)]);
+        response.extensions_mut().insert(Outcome(error.code()));
+        response
     }
 }
 

@@ -95,6 +95,25 @@ async fn a_network_has_five_guesses_and_the_owner_is_not_locked_out() {
 }
 
 #[tokio::test]
+async fn a_guess_for_an_unknown_address_is_written_down_as_one_for_a_known_one() {
+    let rate_limits = RateLimits { enabled: false, ..RateLimits::default() };
+    let service =
+        Service::start_with(Options { disable_signup: true, rate_limits, ..Options::default() }).await;
+    service.sql("insert into auth.users (email, display_name, locale) values ('a@b.c', 'A', 'en')").await;
+    code_for(&service, "a@b.c").await;
+    service.post(ASK, json!({ "email": "nobody@b.c" })).await.assert_ok();
+    // A commit takes time that anybody can measure: there is one for each, and as many.
+    let written = "select coalesce(sum(tries), 0)::bigint from brain.code_tries";
+    for guess in 1..=7_i64 {
+        for (email, guesses) in [("a@b.c", 2 * guess - 1), ("Nobody@b.c", 2 * guess)] {
+            assert_refused(&show(&service, email, &json!("000000"), 1).await);
+            assert_eq!(service.count(written).await, guesses.min(10), "{email}");
+        }
+    }
+    assert_eq!(service.count("select count(*) from brain.code_tries").await, 2);
+}
+
+#[tokio::test]
 async fn twenty_guesses_in_all_kill_the_code() {
     let service = Service::start().await;
     let code = code_for(&service, "a@b.c").await;

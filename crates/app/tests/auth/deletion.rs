@@ -27,7 +27,10 @@ async fn a_person_goes_with_their_password_or_right_after_signing_in() {
     let wrong = json!({ "password": "a wrong one" });
     delete(&service, &session, wrong).await.assert_error(401, "invalid-email-password", "Incorrect");
     assert_eq!(people(&service).await, 1);
+    assert_eq!(service.letter("account-deleted", "a@b.c").await, Value::Null);
     delete(&service, &session, json!({ "password": PASSWORD })).await.assert_ok();
+    let letter = service.letter("account-deleted", "a@b.c").await;
+    assert_eq!((&letter["email"], &letter["locale"]), (&json!("a@b.c"), &json!("en")));
     assert_eq!(people(&service).await, 0);
     assert_eq!(service.count("select count(*) from auth.refresh_tokens").await, 0);
     delete(&service, &session, json!({})).await.assert_error(401, "invalid-request", "does not exist");
@@ -69,4 +72,15 @@ async fn an_anonymous_person_goes_as_they_came() {
     service.sql("update auth.refresh_tokens set created_at = now() - interval '6 days'").await;
     delete(&service, &answer.body["session"], json!({})).await.assert_ok();
     assert_eq!(people(&service).await, 0);
+    assert_eq!(service.count("select count(*) from brain.letters").await, 0);
+}
+
+#[tokio::test]
+async fn of_parallel_deletions_one_writes_a_letter() {
+    let service = Service::start().await;
+    let session = service.sign_up("a@b.c").await;
+    let answers = futures::future::join_all((0..6).map(|_| delete(&service, &session, json!({})))).await;
+    assert!(answers.iter().any(|answer| answer.status == StatusCode::OK), "{answers:?}");
+    let letters = "select count(*) from brain.letters where template = 'account-deleted'";
+    assert_eq!(service.count(letters).await, 1);
 }

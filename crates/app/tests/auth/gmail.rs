@@ -5,13 +5,13 @@ use std::time::Duration;
 use base::clock::Clock;
 use clients::google::{Credentials, Source};
 use clients::http::HttpOptions;
-use clients::mail::{Gmail, GmailOptions, Mailer};
+use clients::mail::{Gmail, GmailOptions, Mailer, Way};
 use serde_json::json;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::google::{Fault, Google, part};
-use super::letters::{ask_for_a_letter, post, sender, until_empty};
+use super::letters::{MailServer, ask_for_a_letter, post, sender, until_empty};
 use super::service::{Service, text};
 
 fn refresh_token(token: &str) -> Source {
@@ -34,11 +34,12 @@ fn options(google: &Google) -> GmailOptions {
         },
         units_per_minute: 6000,
         letters_per_day: 500,
+        tries: None,
     }
 }
 
 fn mailer(options: GmailOptions) -> Mailer {
-    Mailer::Gmail(Gmail::new(options, sender(), Clock::system()).unwrap())
+    Way::Gmail(Gmail::new(options, sender(), Clock::system()).unwrap()).into()
 }
 
 /// A service with one person, whose letters are to meet these faults.
@@ -285,7 +286,7 @@ async fn a_days_letters_are_counted_for_all_servers_and_beyond_a_restart() {
     // Each of these knows of the others what the database says alone.
     let mailer = || {
         let options = GmailOptions { letters_per_day: 2, ..options(&google) };
-        Mailer::Gmail(Gmail::new(options, sender(), service.clock.clone()).unwrap())
+        Mailer::from(Way::Gmail(Gmail::new(options, sender(), service.clock.clone()).unwrap()))
     };
     for (name, letters) in [("a", 1), ("b", 2)] {
         if name != "a" {
@@ -319,4 +320,59 @@ async fn a_days_letters_are_counted_for_all_servers_and_beyond_a_restart() {
     assert_eq!(google.seen().calls, 2);
     assert_eq!(service.count("select count(*) from brain.letters").await, 1);
     assert_eq!(service.count("select count(*) from brain.mailbox_days").await, 3);
+}
+
+#[tokio::test]
+async fn a_letter_beyond_the_days_limit_goes_through_the_mail_server_where_it_may() {
+    // By our own count, and by Google's.
+    for (letters_per_day, fault) in [(1, None), (500, Some(Fault::Answer(403, None, "dailyLimitExceeded")))] {
+        let (service, google) = with_faults([]).await;
+        let mut server = MailServer::start(&[]).await;
+        let first = mailer(GmailOptions { letters_per_day, ..options(&google) });
+        let mailer = first.with_second(server.way(None));
+        let _post = post(&service, mailer.clone(), None);
+        ask_for_a_letter(&service, "a@b.c").await;
+        google.until_taken(1).await;
+        until_empty(&service).await;
+        google.seen().next.extend(fault);
+        service.sign_up("b@b.c").await;
+        ask_for_a_letter(&service, "b@b.c").await;
+        assert!(server.next().await.contains("To: b@b.c\r\n"));
+        until_empty(&service).await;
+        assert_eq!(google.seen().letters.len(), 1);
+        assert_eq!(mailer.open().map(Way::name), Some("smtp"));
+        // What the mail server sent is not the mailbox's.
+        assert_eq!(service.count("select sum(letters) from brain.mailbox_days").await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_letter_waits_for_the_days_end_without_a_second_way_and_a_failure_is_no_days_end() {
+    let (service, google) = with_faults([Fault::Answer(403, None, "dailyLimitExceeded")]).await;
+    let alone = mailer(options(&google));
+    let post_alone = post(&service, alone.clone(), None);
+    ask_for_a_letter(&service, "a@b.c").await;
+    let held = async {
+        while alone.pause().is_none() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), held).await.unwrap();
+    assert!(alone.pause().unwrap() > Duration::from_secs(800) && alone.open().is_none());
+    assert_eq!(service.count("select count(*) from brain.letters").await, 1);
+    drop(post_alone);
+
+    let (service, google) = with_faults([Fault::Answer(403, None, "insufficientPermissions")]).await;
+    let server = MailServer::start(&[]).await;
+    let both = mailer(options(&google)).with_second(server.way(None));
+    let _post = post(&service, both.clone(), None);
+    ask_for_a_letter(&service, "a@b.c").await;
+    let held = async {
+        while both.pause().is_none() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), held).await.unwrap();
+    assert_eq!(service.count("select count(*) from brain.letters").await, 1);
+    assert_eq!(server.connections.load(std::sync::atomic::Ordering::SeqCst), 0);
 }

@@ -1,11 +1,12 @@
 //! Letters on their way: through a mail server that behaves well or badly, and through the outbox folder.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use clients::mail::{Mailer, Outbox, Security, Sender, Smtp, SmtpOptions};
+use clients::mail::{Mailer, Outbox, Security, Sender, Smtp, SmtpOptions, Way};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -19,14 +20,14 @@ pub(super) fn sender() -> Sender {
 }
 
 /// A mail server that answers the first letters' readers so, and takes what comes after them.
-struct MailServer {
+pub(super) struct MailServer {
     port: u16,
     letters: mpsc::UnboundedReceiver<String>,
-    connections: Arc<AtomicUsize>,
+    pub(super) connections: Arc<AtomicUsize>,
 }
 
 impl MailServer {
-    async fn start(first_answers: &'static [&'static str]) -> Self {
+    pub(super) async fn start(first_answers: &'static [&'static str]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (sender, letters) = mpsc::unbounded_channel();
@@ -46,7 +47,11 @@ impl MailServer {
         Self { port, letters, connections }
     }
 
-    fn mailer(&self) -> Mailer {
+    pub(super) fn mailer(&self) -> Mailer {
+        self.way(None).into()
+    }
+
+    pub(super) fn way(&self, tries: Option<NonZeroU32>) -> Way {
         let options = SmtpOptions {
             host: "127.0.0.1".to_owned(),
             port: self.port,
@@ -54,11 +59,12 @@ impl MailServer {
             credentials: None,
             step_timeout: Duration::from_millis(500),
             timeout: Duration::from_secs(1),
+            tries,
         };
-        Mailer::Smtp(Smtp::new(options, sender()).unwrap())
+        Way::Smtp(Smtp::new(options, sender()).unwrap())
     }
 
-    async fn next(&mut self) -> String {
+    pub(super) async fn next(&mut self) -> String {
         tokio::time::timeout(Duration::from_secs(20), self.letters.recv()).await.unwrap().unwrap()
     }
 }
@@ -205,6 +211,17 @@ async fn a_refused_reader_is_given_up_and_others_are_served() {
 }
 
 #[tokio::test]
+async fn a_letter_is_tried_as_often_as_the_settings_allow() {
+    let service = Service::start().await;
+    service.sign_up("a@b.c").await;
+    let server = MailServer::start(&["451 later", "451 later", "451 later"]).await;
+    let _post = post(&service, server.way(NonZeroU32::new(2)).into(), None);
+    ask_for_a_letter(&service, "a@b.c").await;
+    until_empty(&service).await;
+    assert_eq!(server.connections.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
 async fn a_letter_past_its_deadline_is_not_sent() {
     let service = Service::start().await;
     service.sign_up("a@b.c").await;
@@ -238,7 +255,7 @@ async fn the_outbox_folder_gets_files_that_their_owner_alone_reads() {
     let service = Service::start().await;
     service.sign_up("a@b.c").await;
     let folder = std::env::temp_dir().join(format!("brain-outbox-{}", uuid::Uuid::new_v4()));
-    let _post = post(&service, Mailer::Outbox(Outbox::open(&folder, sender()).unwrap()), None);
+    let _post = post(&service, Way::Outbox(Outbox::open(&folder, sender()).unwrap()).into(), None);
     ask_for_a_letter(&service, "a@b.c").await;
     until_empty(&service).await;
     let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();

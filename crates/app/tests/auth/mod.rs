@@ -16,6 +16,7 @@ mod password;
 mod pat;
 mod people;
 mod providers;
+mod routes;
 mod rules;
 mod second_factor;
 mod service;

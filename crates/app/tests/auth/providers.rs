@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use app::auth::Options;
+use app::auth::{Elevation, Options};
 use axum::body::Body;
 use axum::http::header::COOKIE;
 use axum::http::{Request, StatusCode};
@@ -332,6 +332,59 @@ async fn the_settings_and_the_second_factor_hold_for_them_too() {
     .await;
     assert_eq!(query["error"], "unverified-user");
     assert!(!service.letter("email-verify", "new@example.com").await.is_null());
+}
+
+#[tokio::test]
+async fn a_service_is_linked_with_a_security_key_where_the_settings_want_it() {
+    let (mut service, double) = service().await;
+    let ann = service.sign_up("ann@here.example").await;
+    let token = text(&ann["accessToken"]);
+    let required = Options {
+        providers: double.providers(),
+        require_elevated_claim: Elevation::Required,
+        ..Options::default()
+    };
+    service.reconfigure(required).await;
+    let elevated = "elevated-claim-required";
+    service.get(&format!("{GOOGLE}?connect={token}")).await.assert_error(403, elevated, "key");
+    let id_token = double.sign(&double.claims("g-1", "ann@example.com", "n"));
+    let link = json!({ "provider": "google", "idToken": id_token, "nonce": "n" });
+    service.post_as(token, "/link/idtoken", link).await.assert_error(403, elevated, "key");
+    assert_eq!(links(&service).await, 0);
+}
+
+#[tokio::test]
+async fn an_id_token_is_held_by_the_rules_of_any_sign_in() {
+    let (mut service, double) = service().await;
+    let show = |subject: &str, email: &str, options: Value| {
+        let token = double.sign(&double.claims(subject, email, "n"));
+        json!({ "provider": "google", "idToken": token, "nonce": "n", "options": options })
+    };
+    let evil = json!({ "redirectTo": "https://evil.example" });
+    let answer = service.post("/signin/idtoken", show("g-1", "ann@example.com", evil)).await;
+    answer.assert_error(400, "redirectTo-not-allowed", "not allowed");
+    let admin = json!({ "allowedRoles": ["admin"] });
+    let answer = service.post("/signin/idtoken", show("g-1", "ann@example.com", admin)).await;
+    answer.assert_error(400, "role-not-allowed", "Role");
+    // Not verified here.
+    let bob = service.sign_up("bob@example.com").await;
+    let answer = service.post("/signin/idtoken", show("g-2", "bob@example.com", json!({}))).await;
+    answer.assert_error(409, "email-already-in-use", "in use");
+    // A person of the service belongs to one account.
+    let options = json!({ "displayName": "Ann", "locale": "ru" });
+    let answer = service.post("/signin/idtoken", show("g-1", "ann@example.com", options)).await;
+    assert_eq!(answer.body["session"]["user"]["displayName"], "Ann", "{answer:?}");
+    let mut link = show("g-1", "ann@example.com", Value::Null);
+    link.as_object_mut().unwrap().remove("options");
+    let linked = service.post_as(text(&bob["accessToken"]), "/link/idtoken", link).await;
+    linked.assert_error(409, "provider-account-already-linked", "already linked");
+    service.sql("update auth.users set disabled = true").await;
+    let answer = service.post("/signin/idtoken", show("g-1", "ann@example.com", json!({}))).await;
+    answer.assert_error(401, "disabled-user", "disabled");
+    let closed = Options { disable_signup: true, providers: double.providers(), ..Options::default() };
+    service.reconfigure(closed).await;
+    let answer = service.post("/signin/idtoken", show("g-3", "new@example.com", json!({}))).await;
+    answer.assert_error(403, "signup-disabled", "disabled");
 }
 
 #[tokio::test]

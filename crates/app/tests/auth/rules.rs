@@ -93,6 +93,41 @@ async fn errors_that_tell_about_accounts_are_concealed() {
     service.get_user("Bearer x").await.assert_error(401, "invalid-request", "JWT");
 }
 
+#[tokio::test]
+async fn a_page_that_a_link_leads_to_learns_no_more_than_any_other_caller() {
+    let mut service = Service::start().await;
+    let session = service.sign_up("a@b.c").await;
+    service.sign_up("taken@b.c").await;
+    let change = async |service: &Service| {
+        let token = text(&session["accessToken"]);
+        service.post_as(token, "/user/email/change", json!({ "newEmail": "c@b.c" })).await.assert_ok();
+        service.sql("update brain.tickets set new_email = 'taken@b.c' where new_email = 'c@b.c'").await;
+        let letter = service.letter("email-confirm-change", "c@b.c").await;
+        service.sql("delete from brain.letters").await;
+        letter
+    };
+    let unknown = json!({ "link":
+        "http://localhost:3000/v1/verify?ticket=verifyEmail:x&redirectTo=http%3A%2F%2Flocalhost%3A3000" });
+    let taken = change(&service).await;
+    let told = [service.visit(&unknown).await, service.visit(&taken).await];
+    assert!(told[0].contains("error=invalid%2Dticket&"), "{told:?}");
+    assert!(told[1].contains("error=email%2Dalready%2Din%2Duse&"), "{told:?}");
+
+    let concealed = Options { conceal_errors: true, letter_pause_seconds: 0, ..Options::default() };
+    service.reconfigure(concealed).await;
+    let taken = change(&service).await;
+    for letter in [&unknown, &taken] {
+        let address = service.visit(letter).await;
+        let expected = "http://localhost:3000?error=invalid%2Drequest\
+            &errorDescription=The%20request%20payload%20is%20incorrect";
+        assert_eq!(address, expected);
+    }
+    // Where a link may not lead tells nothing about accounts.
+    let answer = service.get("/verify?ticket=verifyEmail:x&redirectTo=https://evil.example").await;
+    let location = answer.headers["location"].to_str().unwrap();
+    assert!(location.contains("error=redirectTo%2Dnot%2Dallowed&"), "{location}");
+}
+
 /// A project with one answer, or none.
 struct Told {
     data: &'static str,

@@ -77,6 +77,45 @@ async fn a_key_makes_an_account_and_signs_in_without_an_address() {
 }
 
 #[tokio::test]
+async fn what_generation_3_of_the_sdk_sends_is_understood() {
+    let service = service().await;
+    let mut key = Authenticator::new();
+    let body = json!({ "email": "ann@example.com", "options": { "locale": "ru", "displayName": "A" } });
+    let options = ask(&service, "/signup/webauthn", body).await;
+    // The key's name among the options, and not all of the options again.
+    let said = json!({ "displayName": "Ann", "nickname": "my phone" });
+    let body = json!({ "credential": key.create(&options), "options": said });
+    let answer = service.post("/signup/webauthn/verify", body).await;
+    let user = answer.body["session"]["user"].clone();
+    assert_eq!((&user["displayName"], &user["locale"]), (&json!("Ann"), &json!("ru")), "{answer:?}");
+    let named = "select count(*) from auth.user_security_keys where nickname = 'my phone'";
+    assert_eq!(service.count(named).await, 1);
+    // The bytes of the person's id, read as text.
+    for handle in [json!("\u{fffd}J\u{fffd}\u{0}"), json!("")] {
+        let options = ask(&service, "/signin/webauthn", json!({ "email": "ann@example.com" })).await;
+        let mut credential = key.get(&options);
+        credential["response"]["userHandle"] = handle;
+        let body = json!({ "email": "ann@example.com", "credential": credential });
+        let answer = service.post("/signin/webauthn/verify", body).await;
+        assert_eq!(answer.body["session"]["user"]["id"], user["id"], "{answer:?}");
+    }
+    // Somebody else's is no slip of the SDK's.
+    let options = ask(&service, "/signin/webauthn", json!({})).await;
+    let mut credential = key.get(&options);
+    credential["response"]["userHandle"] = json!("AAAAAAAAAAAAAAAAAAAAAA");
+    let refused = service.post("/signin/webauthn/verify", json!({ "credential": credential })).await;
+    refused.assert_invalid("not valid");
+    // Wrong options are refused at either request.
+    let body = json!({ "email": "b@example.com", "options": { "nickname": "x" } });
+    service.post("/signup/webauthn", body).await.assert_invalid("nickname");
+    let options = ask(&service, "/signup/webauthn", json!({ "email": "b@example.com" })).await;
+    for options_again in [json!({ "nickname": 7 }), json!({ "nickname": "a\nb" }), json!({ "x": 1 })] {
+        let body = json!({ "credential": Authenticator::new().create(&options), "options": options_again });
+        assert_eq!(service.post("/signup/webauthn/verify", body).await.status, StatusCode::BAD_REQUEST);
+    }
+}
+
+#[tokio::test]
 async fn a_key_signs_in_by_address() {
     let service = service().await;
     let mut key = Authenticator::new();

@@ -8,12 +8,12 @@ use std::task::Poll;
 
 use arc_swap::ArcSwap;
 use futures::task::AtomicWaker;
-use jsonwebtoken::jwk::Jwk;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::key::VerifyingKey;
 use super::rules::Rules;
+use crate::jws::Jwk;
 
 /// The most keys that are taken from one address.
 const MAX_KEYS: usize = 64;

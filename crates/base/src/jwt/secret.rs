@@ -6,17 +6,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jsonwebtoken::jwk::Jwk;
-use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, EncodingKey};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::KeySet;
 use super::key::{SigningKey, VerifyingKey};
 use super::remote::RemoteKeys;
 use super::rules::{Mapped, Rules, TokenPlace};
-use super::{ALGORITHMS, KeySet};
 use crate::json_path::JsonPath;
+use crate::jws::{self, Algorithm, Compact, Family};
 
 /// An HMAC key shorter than its hash can be guessed sooner than the hash (RFC 7518, section 3.2).
 const MIN_HMAC_KEY_BYTES: usize = 32;
@@ -32,7 +31,7 @@ pub enum JwtSecretError {
     Malformed(String),
     /// The `type` is one that is not supported.
     #[error(
-        "has the type `{0}`; HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and EdDSA are supported"
+        "has the type `{0}`; HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA are supported"
     )]
     UnsupportedType(String),
     /// The key is too short to be safe.
@@ -191,76 +190,57 @@ impl SecretJson {
             return Ok(());
         }
         let kind = self.kind.ok_or_else(|| malformed("`type` is missing"))?;
-        let known = ALGORITHMS.iter().find(|(name, _)| *name == kind);
-        let (_, algorithm) = *known.ok_or(JwtSecretError::UnsupportedType(kind))?;
+        let algorithm = Algorithm::named(&kind).ok_or(JwtSecretError::UnsupportedType(kind))?;
         let key = self.key.as_deref().map(str::as_bytes);
-        let (verifying, signing) = if algorithm.family() == AlgorithmFamily::Hmac {
-            shared(key.ok_or_else(|| malformed("`key` is missing"))?)?
+        let (verifying, signing) = if algorithm.family() == Family::Hmac {
+            shared(algorithm, key.ok_or_else(|| malformed("`key` is missing"))?)?
         } else {
             pair(algorithm, key, self.signing_key.as_deref().map(str::as_bytes))?
         };
-        let verifying = VerifyingKey::new(algorithm, self.kid.clone(), verifying, Arc::clone(&rules))
-            .map_err(JwtSecretError::BadKey)?;
-        set.verifiers.push(verifying);
+        set.verifiers.push(VerifyingKey::new(self.kid.clone(), verifying, Arc::clone(&rules)));
         if let (Some(key), None) = (signing, &set.signer) {
-            set.signer = Some(SigningKey { kid: self.kid, rules, algorithm, key });
+            set.signer = Some(SigningKey { kid: self.kid, rules, key });
         }
         Ok(())
     }
 }
 
-fn shared(key: &[u8]) -> Result<(DecodingKey, Option<EncodingKey>), JwtSecretError> {
-    if key.len() < MIN_HMAC_KEY_BYTES {
-        return Err(JwtSecretError::TooShort(key.len()));
+type Pair = (jws::VerifyingKey, Option<jws::SigningKey>);
+
+fn shared(algorithm: Algorithm, secret: &[u8]) -> Result<Pair, JwtSecretError> {
+    if secret.len() < MIN_HMAC_KEY_BYTES {
+        return Err(JwtSecretError::TooShort(secret.len()));
     }
-    Ok((DecodingKey::from_secret(key), Some(EncodingKey::from_secret(key))))
+    let bad = |_| JwtSecretError::BadKey("`key` cannot be shared");
+    let signing = jws::SigningKey::shared(algorithm, secret).map_err(bad)?;
+    Ok((signing.verifying().map_err(bad)?, Some(signing)))
 }
 
 /// A public key, or the private one that it can be made from, or both.
-fn pair(
-    algorithm: Algorithm,
-    public: Option<&[u8]>,
-    private: Option<&[u8]>,
-) -> Result<(DecodingKey, Option<EncodingKey>), JwtSecretError> {
-    let private = private.map(|pem| match algorithm.family() {
-        AlgorithmFamily::Rsa => EncodingKey::from_rsa_pem(pem),
-        AlgorithmFamily::Ec => EncodingKey::from_ec_pem(pem),
-        _ => EncodingKey::from_ed_pem(pem),
-    });
-    let bad =
-        |_| JwtSecretError::BadKey("`signing_key` is not the PEM of a private key (PKCS #8) of its type");
-    let private = private.transpose().map_err(bad)?;
+fn pair(algorithm: Algorithm, public: Option<&[u8]>, private: Option<&[u8]>) -> Result<Pair, JwtSecretError> {
+    let private = private.map(|text| jws::SigningKey::from_pem(algorithm, text)).transpose();
+    let private = private
+        .map_err(|_| JwtSecretError::BadKey("`signing_key` is not the PEM of a private key of its type"))?;
     let public = match (public, &private) {
-        (Some(pem), _) => match algorithm.family() {
-            AlgorithmFamily::Rsa => DecodingKey::from_rsa_pem(pem),
-            AlgorithmFamily::Ec => DecodingKey::from_ec_pem(pem),
-            _ => DecodingKey::from_ed_pem(pem),
-        },
-        (None, Some(private)) => {
-            Jwk::from_encoding_key(private, algorithm).and_then(|jwk| DecodingKey::from_jwk(&jwk))
-        }
+        (Some(text), _) => jws::VerifyingKey::from_pem(algorithm, text),
+        (None, Some(private)) => private.verifying(),
         (None, None) => return Err(malformed("`key` is missing")),
     };
-    let bad = |_| JwtSecretError::BadKey("`key` is not the PEM of a public key of its type");
-    let public = public.map_err(bad)?;
+    let bad = "`key` is not the PEM of a public key of its type, or it is too short";
+    let public = public.map_err(|_| JwtSecretError::BadKey(bad))?;
     if let Some(private) = &private {
-        check_pair(algorithm, private, &public)?;
+        check_pair(private, &public)?;
     }
     Ok((public, private))
 }
 
 /// A server whose own tokens it refuses would let nobody in: better not to start.
-fn check_pair(
-    algorithm: Algorithm,
-    private: &EncodingKey,
-    public: &DecodingKey,
-) -> Result<(), JwtSecretError> {
-    const MESSAGE: &[u8] = b"a message";
-    let signed = jsonwebtoken::crypto::sign(MESSAGE, private, algorithm);
-    let signed = signed.map_err(|_| JwtSecretError::BadKey("`signing_key` cannot sign with its type"))?;
-    match jsonwebtoken::crypto::verify(&signed, MESSAGE, public, algorithm) {
-        Ok(true) => Ok(()),
-        _ => Err(JwtSecretError::BadKey("`key` and `signing_key` do not belong together")),
+fn check_pair(private: &jws::SigningKey, public: &jws::VerifyingKey) -> Result<(), JwtSecretError> {
+    let token = jws::sign(private, None, b"a message");
+    let token = token.map_err(|_| JwtSecretError::BadKey("`signing_key` cannot sign with its type"))?;
+    match Compact::read(&token).and_then(|token| token.payload_by(public)) {
+        Some(_) => Ok(()),
+        None => Err(JwtSecretError::BadKey("`key` and `signing_key` do not belong together")),
     }
 }
 

@@ -4,9 +4,10 @@
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use jsonwebtoken::EncodingKey;
+use base::jws::{Algorithm, SigningKey};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -32,7 +33,7 @@ pub enum Credentials {
         /// Its address.
         client_email: String,
         /// Its key, to sign with RS256.
-        key: EncodingKey,
+        key: Arc<SigningKey>,
         /// The name of its key.
         key_id: Option<String>,
         /// Where it gets its tokens, which the assertion names as its audience.
@@ -87,7 +88,7 @@ impl CredentialsFile {
                 Ok(Credentials::RefreshToken { client_id, client_secret, refresh_token })
             }
             Self::ServiceAccount { client_email, private_key, private_key_id, token_uri } => {
-                let key = EncodingKey::from_rsa_pem(private_key.expose_secret().as_bytes())
+                let key = SigningKey::from_pem(Algorithm::Rs256, private_key.expose_secret().as_bytes())
                     .map_err(|_| TokenError::Credentials("`private_key` is no RSA key".to_owned()))?;
                 let token_uri = token_uri.unwrap_or_else(|| TOKEN_URL.to_owned());
                 if !crate::http::is_safe_address(&token_uri) {
@@ -95,7 +96,7 @@ impl CredentialsFile {
                 }
                 Ok(Credentials::ServiceAccount {
                     client_email,
-                    key,
+                    key: Arc::new(key),
                     key_id: private_key_id,
                     token_uri,
                     subject,

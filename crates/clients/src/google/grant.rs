@@ -1,8 +1,8 @@
 //! The request for a token and its answer: the refresh token's grant (RFC 6749, section 6) and the JWT bearer
 //! grant (RFC 7523).
 
+use base::jws;
 use http::header::CONTENT_TYPE;
-use jsonwebtoken::{Algorithm, Header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
@@ -66,9 +66,9 @@ fn assertion(credentials: &Credentials, scope: &str, now: i64) -> Result<String,
         exp: now + ASSERTION_SECONDS,
         sub: subject.as_deref(),
     };
-    let header = Header { kid: key_id.clone(), ..Header::new(Algorithm::RS256) };
-    jsonwebtoken::encode(&header, &claims, key)
-        .map_err(|_| TokenError::Credentials("`private_key` does not sign".to_owned()))
+    let unsigned = || TokenError::Credentials("`private_key` does not sign".to_owned());
+    let claims = serde_json::to_vec(&claims).map_err(|_| unsigned())?;
+    jws::sign(key, key_id.as_deref(), &claims).map_err(|_| unsigned())
 }
 
 #[derive(Deserialize)]

@@ -10,13 +10,14 @@ pub use letter::{Letter, Sender};
 pub use outbox::Outbox;
 pub use smtp::{Security, Smtp, SmtpOptions};
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::Error;
 
 /// A way for letters. Cloning is cheap.
 #[derive(Clone, Debug)]
-pub enum Mailer {
+pub enum Way {
     /// A mailbox at Gmail, through its API.
     Gmail(Gmail),
     /// A mail server.
@@ -25,7 +26,16 @@ pub enum Mailer {
     Outbox(Outbox),
 }
 
-impl Mailer {
+/// For how long a way takes no letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closed {
+    /// A moment: a limit of the minute, or a failure that the operator mends.
+    Awhile(Duration),
+    /// As many letters were sent as may be in a day.
+    Today(Duration),
+}
+
+impl Way {
     /// Hands a letter over. That it was taken does not mean that it arrives.
     pub async fn send(&self, letter: &Letter) -> Result<(), Error> {
         match self {
@@ -35,11 +45,12 @@ impl Mailer {
         }
     }
 
-    /// How long it will take no letter, where that is known: letters need not be tried before.
-    pub fn pause(&self) -> Option<Duration> {
+    /// How often a letter is tried, where its deadline alone does not decide.
+    pub fn tries(&self) -> Option<NonZeroU32> {
         match self {
-            Self::Gmail(gmail) => gmail.pause(),
-            Self::Smtp(_) | Self::Outbox(_) => None,
+            Self::Gmail(gmail) => gmail.tries(),
+            Self::Smtp(smtp) => smtp.tries(),
+            Self::Outbox(_) => None,
         }
     }
 
@@ -59,16 +70,75 @@ impl Mailer {
         }
     }
 
-    /// Reads its credentials anew, where they are in a file.
-    pub async fn reload(&self) {
+    /// Its name in metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Gmail(_) => "gmail",
+            Self::Smtp(_) => "smtp",
+            Self::Outbox(_) => "outbox",
+        }
+    }
+
+    fn closed(&self) -> Option<Closed> {
+        match self {
+            Self::Gmail(gmail) => gmail.closed(),
+            Self::Smtp(_) | Self::Outbox(_) => None,
+        }
+    }
+
+    async fn reload(&self) {
         match self {
             Self::Gmail(gmail) => gmail.reload().await,
             Self::Smtp(_) | Self::Outbox(_) => {}
         }
     }
+}
 
-    /// Whether its letters leave this machine.
-    pub fn reaches_people(&self) -> bool {
-        !matches!(self, Self::Outbox(_))
+/// The ways for letters: one, and perhaps another for the days when the first takes no more. Cloning is cheap.
+#[derive(Clone, Debug)]
+pub struct Mailer {
+    first: Way,
+    second: Option<Way>,
+}
+
+impl From<Way> for Mailer {
+    fn from(first: Way) -> Self {
+        Self { first, second: None }
+    }
+}
+
+impl Mailer {
+    /// The same, with a way for what the first takes no more today.
+    #[must_use]
+    pub fn with_second(self, second: Way) -> Self {
+        Self { second: Some(second), ..self }
+    }
+
+    /// The way by which a letter goes now; `None` while it need not be tried.
+    ///
+    /// Limits of the minute and failures are waited out: most are over sooner than a letter that was sent twice is
+    /// explained.
+    pub fn open(&self) -> Option<&Way> {
+        match self.first.closed() {
+            None => Some(&self.first),
+            Some(Closed::Today(_)) => self.second.as_ref().filter(|second| second.closed().is_none()),
+            Some(Closed::Awhile(_)) => None,
+        }
+    }
+
+    /// How long no way will take a letter, where that is known: letters need not be tried before.
+    pub fn pause(&self) -> Option<Duration> {
+        let (None, Some(Closed::Awhile(pause) | Closed::Today(pause))) = (self.open(), self.first.closed())
+        else {
+            return None;
+        };
+        Some(pause)
+    }
+
+    /// Reads credentials anew, where they are in a file.
+    pub async fn reload(&self) {
+        for way in std::iter::once(&self.first).chain(&self.second) {
+            way.reload().await;
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! A mail server, spoken to by SMTP: a connection for each letter, encrypted unless the server is on this machine.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use lettre::transport::smtp::authentication::Credentials;
@@ -36,6 +37,8 @@ pub struct SmtpOptions {
     pub step_timeout: Duration,
     /// How long a letter may take altogether.
     pub timeout: Duration,
+    /// How often a letter is tried; `None` is until its deadline.
+    pub tries: Option<NonZeroU32>,
 }
 
 /// A mail server. Cloning is cheap.
@@ -44,6 +47,7 @@ pub struct Smtp {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     sender: Sender,
     timeout: Duration,
+    tries: Option<NonZeroU32>,
 }
 
 impl std::fmt::Debug for Smtp {
@@ -70,7 +74,12 @@ impl Smtp {
         if let Some((user, password)) = options.credentials {
             builder = builder.credentials(Credentials::new(user, password.expose_secret().to_owned()));
         }
-        Ok(Self { transport: builder.build(), sender, timeout: options.timeout })
+        let (timeout, tries) = (options.timeout, options.tries);
+        Ok(Self { transport: builder.build(), sender, timeout, tries })
+    }
+
+    pub(super) fn tries(&self) -> Option<NonZeroU32> {
+        self.tries
     }
 
     pub(super) async fn send(&self, letter: &Letter) -> Result<(), Error> {

@@ -4,6 +4,24 @@
 //! Knows no file of the messenger's: a key is a text, and what an object is called and what it is, the caller
 //! says. No key of an account, no signed address and no answer of the store's reaches a log line or an error.
 
+mod bucket;
+mod fault;
+mod get;
+mod keys;
+mod machine;
+mod meters;
+mod multipart;
+mod objects;
+mod presign;
+mod put;
+mod sdk;
 mod settings;
+mod wire;
 
-pub use settings::{Encryption, Keys, Settings};
+pub use bucket::Bucket;
+pub use get::Object;
+pub use multipart::{Completed, Part, UploadedPart};
+pub use objects::{Archive, Listed, ObjectState};
+pub use presign::{Presigned, PresignedPart};
+pub use put::{Content, ObjectHeaders};
+pub use settings::{Encryption, Keys, Machine, Settings, WebIdentity};

@@ -1,8 +1,12 @@
 //! Where the bucket is, how objects are kept in it, and who asks.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
+
+use crate::Error;
+use crate::http::is_safe_address;
 
 /// Which bucket, and how it is spoken to.
 #[derive(Clone, Debug)]
@@ -29,6 +33,20 @@ pub struct Settings {
     pub attempts: u32,
 }
 
+impl Settings {
+    /// Refuses addresses that keys must not go to.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        for address in [&self.endpoint, &self.public_endpoint].into_iter().flatten() {
+            if !is_safe_address(address) {
+                return Err(Error::ConfigureStore(
+                    "the store's address is no https:// address, and none of this machine's".to_owned(),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// With whose key the store encrypts objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Encryption {
@@ -50,6 +68,33 @@ pub enum Keys {
         /// What goes with temporary keys.
         session_token: Option<SecretString>,
     },
-    /// The machine's own: a profile's file, a container's or an instance's role. They are renewed by themselves.
-    Machine,
+    /// The machine's own. They are renewed by themselves.
+    Machine(Machine),
+}
+
+/// Where a machine's own keys are looked for, in this order; then at the container that the server runs in (as its
+/// `AWS_CONTAINER_…` variables say), then at the instance.
+#[derive(Clone, Debug, Default)]
+pub struct Machine {
+    /// A role that a file's token is exchanged for.
+    pub web_identity: Option<WebIdentity>,
+    /// The profile in the two files below; `default` where it is `None`.
+    pub profile: Option<String>,
+    /// The file of keys, in the form of `~/.aws/credentials`.
+    pub credentials_file: Option<PathBuf>,
+    /// The file of settings, in the form of `~/.aws/config`.
+    pub config_file: Option<PathBuf>,
+    /// Where an instance tells its role's keys, if not at its usual address.
+    pub instance_endpoint: Option<String>,
+}
+
+/// A role and the token that it is given for.
+#[derive(Clone, Debug)]
+pub struct WebIdentity {
+    /// The file that has the token.
+    pub token_file: PathBuf,
+    /// The role's ARN.
+    pub role_arn: String,
+    /// What the session is called in the account's records.
+    pub session_name: String,
 }

@@ -1,5 +1,6 @@
 //! The settings of letters through the Gmail API.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -44,6 +45,14 @@ pub(crate) struct GmailConfig {
     #[arg(long, env = "GMAIL_CONNECT_TIMEOUT", value_name = "SECONDS", default_value_t = 5,
           value_parser = clap::value_parser!(u16).range(1..=30))]
     pub(crate) gmail_connect_timeout: u16,
+    /// How often a letter is tried; 0 is until its deadline
+    #[arg(long, env = "GMAIL_TRIES", value_name = "N", default_value_t = 0,
+          value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub(crate) gmail_tries: u32,
+    /// Whether letters go through the mail server (`AUTH_SMTP_HOST`) while the mailbox may send no more today
+    #[arg(long, env = "GMAIL_OVERFLOW_TO_SMTP", value_name = "BOOL", default_value_t = false,
+          action = clap::ArgAction::Set)]
+    pub(crate) gmail_overflow_to_smtp: bool,
     /// The mailbox's units a minute, of which a letter costs 100
     #[arg(long, env = "GMAIL_UNITS_PER_MINUTE", value_name = "UNITS", default_value_t = 6000,
           value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
@@ -140,6 +149,7 @@ impl GmailConfig {
             },
             units_per_minute: self.gmail_units_per_minute,
             letters_per_day: self.gmail_letters_per_day,
+            tries: NonZeroU32::new(self.gmail_tries),
         };
         Ok(Some((options, sender)))
     }

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use app::auth::{Rate, RateLimits};
 use clap::Args;
+use clients::http::is_safe_address;
 use clients::pwned::{ADDRESS, PwnedPasswords};
+
+use super::Exit;
 
 /// How much is too much.
 #[derive(Debug, Args)]
@@ -69,6 +72,14 @@ pub(crate) struct LimitsConfig {
 }
 
 impl LimitsConfig {
+    /// Refuses a list to which digits of passwords would go in the open.
+    pub(crate) fn check(&self) -> Result<(), Exit> {
+        if is_safe_address(&self.hibp_url) {
+            return Ok(());
+        }
+        Err(Exit::wrong("BRAIN_HIBP_URL", "is no https:// address, and none of this machine's"))
+    }
+
     /// The limits as the sign-in service takes them.
     pub(crate) fn rate_limits(&self, is_production: bool) -> RateLimits {
         let rate = |burst, interval| Rate { burst, interval };
@@ -117,7 +128,22 @@ fn span(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
+    use super::super::CommandLine;
     use super::*;
+
+    #[test]
+    fn digits_of_passwords_leave_the_machine_encrypted() {
+        let refusal = |url: &str| {
+            let all = ["brainmessenger", "--hibp-url", url];
+            let checked = CommandLine::try_parse_from(all).unwrap().config.limits.check();
+            checked.err().map(|exit| exit.message().to_owned()).unwrap_or_default()
+        };
+        assert!(refusal("http://hibp.example").starts_with("BRAIN_HIBP_URL: "));
+        assert!(refusal("hibp.example").starts_with("BRAIN_HIBP_URL: "));
+        assert_eq!([refusal(ADDRESS), refusal("http://127.0.0.1:8080")], ["", ""]);
+    }
 
     #[test]
     fn spans_are_read_as_nhost_writes_them() {

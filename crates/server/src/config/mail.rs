@@ -1,20 +1,17 @@
 //! The settings of letters: a mailbox at Gmail, else a mail server under the names that Nhost Auth has for it, else
 //! the outbox folder.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base::clock::Clock;
 use clap::Args;
-use clients::mail::{Gmail, Mailer, Outbox, Security, Sender, Smtp, SmtpOptions};
+use clients::mail::{Gmail, Mailer, Outbox, Security, Sender, Smtp, SmtpOptions, Way};
 use secrecy::SecretString;
 
 use super::Exit;
 use super::gmail::GmailConfig;
-
-/// How long a step of a mail server may take, and a letter altogether.
-const STEP_TIMEOUT: Duration = Duration::from_secs(15);
-const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Who writes the letters of an installation that names nobody.
 const NOBODY: &str = "BrainMessenger <no-reply@localhost.localdomain>";
@@ -51,6 +48,18 @@ pub(crate) struct MailConfig {
     /// Who writes: `address`, or `Name <address>`
     #[arg(long, env = "AUTH_SMTP_SENDER", value_name = "SENDER")]
     pub(crate) auth_smtp_sender: Option<String>,
+    /// How long a letter may take at the mail server altogether, in seconds
+    #[arg(long, env = "BRAIN_SMTP_TIMEOUT", value_name = "SECONDS", default_value_t = 60,
+          value_parser = clap::value_parser!(u16).range(1..=120))]
+    pub(crate) smtp_timeout: u16,
+    /// How long each step of it may take, connecting the first of them, in seconds
+    #[arg(long, env = "BRAIN_SMTP_STEP_TIMEOUT", value_name = "SECONDS", default_value_t = 15,
+          value_parser = clap::value_parser!(u16).range(1..=120))]
+    pub(crate) smtp_step_timeout: u16,
+    /// How often a letter is tried there; 0 is until its deadline
+    #[arg(long, env = "BRAIN_SMTP_TRIES", value_name = "N", default_value_t = 0,
+          value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub(crate) smtp_tries: u32,
     /// Folder with texts of letters, `LOCALE/LETTER/subject.txt`, `body.txt`, `body.html`, to be used before
     /// those that are built in
     #[arg(long, env = "BRAIN_LETTERS", value_name = "FOLDER")]
@@ -73,6 +82,10 @@ impl MailConfig {
         if self.auth_smtp_host.is_some() && self.auth_smtp_sender.is_none() {
             return Err(Exit::wrong("AUTH_SMTP_SENDER", "a mail server needs to be told who writes"));
         }
+        if self.gmail.gmail_overflow_to_smtp && !(self.gmail.is_on() && self.auth_smtp_host.is_some()) {
+            let what = "needs both ways, GMAIL_SENDER and AUTH_SMTP_HOST";
+            return Err(Exit::wrong("GMAIL_OVERFLOW_TO_SMTP", what));
+        }
         if let Some(folder) = &self.letters
             && !folder.is_dir()
         {
@@ -81,26 +94,37 @@ impl MailConfig {
         self.sender().map(|_| ()).map_err(|error| Exit::wrong("AUTH_SMTP_SENDER", &error.to_string()))
     }
 
-    /// The way for letters.
+    /// The ways for letters.
     pub(crate) async fn mailer(&self, data_dir: &Path, clock: &Clock) -> Result<Mailer, clients::Error> {
+        let smtp = self.smtp()?.map(Way::Smtp);
         if let Some((options, sender)) = self.gmail.options()? {
             let gmail = Gmail::new(options, sender, clock.clone())?;
             gmail.check().await?;
-            return Ok(Mailer::Gmail(gmail));
+            let first = Mailer::from(Way::Gmail(gmail));
+            return Ok(match smtp.filter(|_| self.gmail.gmail_overflow_to_smtp) {
+                Some(second) => first.with_second(second),
+                None => first,
+            });
         }
-        let sender = self.sender()?;
-        let Some(host) = &self.auth_smtp_host else {
-            return Ok(Mailer::Outbox(Outbox::open(&data_dir.join("outbox"), sender)?));
-        };
+        match smtp {
+            Some(smtp) => Ok(smtp.into()),
+            None => Ok(Way::Outbox(Outbox::open(&data_dir.join("outbox"), self.sender()?)?).into()),
+        }
+    }
+
+    /// The mail server, where there is one.
+    fn smtp(&self) -> Result<Option<Smtp>, clients::Error> {
+        let Some(host) = &self.auth_smtp_host else { return Ok(None) };
         let options = SmtpOptions {
             host: host.clone(),
             port: self.auth_smtp_port,
             security: self.security(host),
             credentials: self.auth_smtp_user.clone().zip(self.auth_smtp_pass.clone()),
-            step_timeout: STEP_TIMEOUT,
-            timeout: TIMEOUT,
+            step_timeout: Duration::from_secs(self.smtp_step_timeout.into()),
+            timeout: Duration::from_secs(self.smtp_timeout.into()),
+            tries: NonZeroU32::new(self.smtp_tries),
         };
-        Ok(Mailer::Smtp(Smtp::new(options, sender)?))
+        Ok(Some(Smtp::new(options, self.sender()?)?))
     }
 
     fn sender(&self) -> Result<Sender, clients::Error> {
@@ -146,6 +170,21 @@ mod tests {
             "--gmail-sender a@b.c --gmail-client-id i --gmail-client-secret s --gmail-refresh-token r";
         let gmail = read(&gmail.split(' ').collect::<Vec<_>>());
         assert!(gmail.check(true).is_ok() && gmail.is_on());
+    }
+
+    #[test]
+    fn what_goes_over_needs_both_ways() {
+        let gmail =
+            "--gmail-sender a@b.c --gmail-client-id i --gmail-client-secret s --gmail-refresh-token r";
+        let smtp = "--auth-smtp-host mail.example.com --auth-smtp-sender a@b.c";
+        let of = |ways: &str| {
+            let all = format!("--gmail-overflow-to-smtp true {ways}");
+            read(&all.split_whitespace().collect::<Vec<_>>())
+        };
+        for one in ["", gmail, smtp] {
+            assert!(refusal(&of(one), false).starts_with("GMAIL_OVERFLOW_TO_SMTP: "), "{one}");
+        }
+        assert!(of(&format!("{gmail} {smtp}")).check(true).is_ok());
     }
 
     #[test]

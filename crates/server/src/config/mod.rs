@@ -12,6 +12,7 @@ mod limits;
 mod mail;
 mod postgres;
 mod providers;
+mod s3;
 mod unbuilt;
 mod webauthn;
 
@@ -31,6 +32,7 @@ pub(crate) use limits::LimitsConfig;
 pub(crate) use mail::MailConfig;
 pub(crate) use postgres::PostgresConfig;
 pub(crate) use providers::ProvidersConfig;
+pub(crate) use s3::S3Config;
 pub(crate) use webauthn::WebauthnConfig;
 
 use crate::keys::KeysCommand;
@@ -89,6 +91,8 @@ pub(crate) struct Config {
     pub(crate) webauthn: WebauthnConfig,
     #[command(flatten)]
     pub(crate) mail: MailConfig,
+    #[command(flatten)]
+    pub(crate) s3: S3Config,
     /// The search path, by which PostgreSQL's programs are found.
     #[arg(skip)]
     pub(crate) path: Option<OsString>,
@@ -117,6 +121,10 @@ pub(crate) struct ServerConfig {
     /// call it
     #[arg(long, env = "BRAIN_PUBLIC_URL", value_name = "URL")]
     pub(crate) public_url: Option<String>,
+    /// How much room changed pictures (`?w=320`) may take on the disk, in MiB; they are made anew when they are missing
+    #[arg(long, env = "BRAIN_PICTURE_CACHE", value_name = "MIB", default_value_t = 1024,
+          value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+    pub(crate) picture_cache: u64,
     /// Folder for everything that is kept: the database, files, generated keys
     #[arg(long, env = "BRAIN_DATA_DIR", value_name = "FOLDER", default_value = "./data")]
     pub(crate) data_dir: PathBuf,
@@ -160,6 +168,8 @@ impl Config {
 impl CommandLine {
     /// Reads `.env`, the environment and the arguments.
     pub(crate) fn read() -> Result<Self, Exit> {
+        let kept_elsewhere = s3::KEY_VARIABLES.iter().filter(|name| is_set(name));
+        let mut kept_elsewhere: Vec<&'static str> = kept_elsewhere.copied().collect();
         // No thread runs yet, so the environment may be added to.
         match dotenvy::dotenv() {
             Err(error) if !error.not_found() => return Err(Exit::wrong(".env", &error.to_string())),
@@ -168,11 +178,15 @@ impl CommandLine {
         let matches = command().try_get_matches().map_err(|error| Exit::from_clap(&error))?;
         let mut line = Self::from_arg_matches(&matches).map_err(|error| Exit::from_clap(&error))?;
         line.config.path = variable("PATH");
+        kept_elsewhere.extend(s3::KEY_VARIABLES.iter().filter(|name| is_argument(&matches, name)));
+        line.config.s3.settle(kept_elsewhere, variable("HOME"));
         if matches!(line.command, None | Some(Command::Serve)) {
             unbuilt::refuse()?;
             line.config.auth.check()?;
+            line.config.limits.check()?;
             line.config.providers.check()?;
             line.config.relying_party()?;
+            line.config.s3.check()?;
             line.config.mail.check(line.config.server.env == Environment::Production)?;
         }
         Ok(line)
@@ -190,6 +204,17 @@ fn command() -> clap::Command {
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
+}
+
+/// Whether a variable is set to something.
+fn is_set(name: &str) -> bool {
+    variable(name).is_some_and(|value| !value.is_empty())
+}
+
+/// Whether the argument that a variable stands for was given on the command line.
+fn is_argument(matches: &clap::ArgMatches, variable: &str) -> bool {
+    let id = variable.to_ascii_lowercase();
+    matches.value_source(&id) == Some(clap::parser::ValueSource::CommandLine)
 }
 
 /// The names of all variables that are set.

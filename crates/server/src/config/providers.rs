@@ -1,5 +1,7 @@
 //! The settings of the services that people may sign in with, under the names that Nhost Auth has for them.
 
+use std::time::Duration;
+
 use app::auth::Providers;
 use base::clock::Clock;
 use clap::Args;
@@ -74,6 +76,14 @@ pub(crate) struct ProvidersConfig {
         default_value = "https://api.github.com/user"
     )]
     pub(crate) github_user_profile_url: String,
+    /// How long a call to one of them may take, in seconds, while a person waits
+    #[arg(long, env = "BRAIN_PROVIDER_TIMEOUT", value_name = "SECONDS", default_value_t = 30,
+          value_parser = clap::value_parser!(u16).range(1..=60))]
+    pub(crate) provider_timeout: u16,
+    /// How long a connection to one of them may take to come about, in seconds
+    #[arg(long, env = "BRAIN_PROVIDER_CONNECT_TIMEOUT", value_name = "SECONDS", default_value_t = 5,
+          value_parser = clap::value_parser!(u16).range(1..=60))]
+    pub(crate) provider_connect_timeout: u16,
 }
 
 impl ProvidersConfig {
@@ -103,6 +113,11 @@ impl ProvidersConfig {
     /// The services that are on.
     pub(crate) fn providers(&self, clock: &Clock) -> Result<Providers, clients::Error> {
         let mut providers = Vec::new();
+        let http = HttpOptions {
+            connect_timeout: Duration::from_secs(self.provider_connect_timeout.into()),
+            timeout: Duration::from_secs(self.provider_timeout.into()),
+            ..HttpOptions::default()
+        };
         let google = self.google_client_id.clone().zip(self.google_client_secret.clone());
         if let Some((client_id, client_secret)) = google.filter(|_| self.google_enabled) {
             let options = OpenIdOptions {
@@ -111,7 +126,7 @@ impl ProvidersConfig {
                 client_id,
                 client_secret,
                 scopes: self.google_scope.clone(),
-                http: HttpOptions::default(),
+                http,
             };
             providers.push(Provider::OpenId(OpenId::new(options, clock.clone())?));
         }
@@ -124,7 +139,7 @@ impl ProvidersConfig {
                 authorization_url: self.github_authorization_url.clone(),
                 token_url: self.github_token_url.clone(),
                 profile_url: self.github_user_profile_url.clone(),
-                http: HttpOptions::default(),
+                http,
             })?));
         }
         Ok(Providers::new(providers))

@@ -10,13 +10,12 @@ use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
-    Ed25519KeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING,
+    EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair,
 };
 use base::clock::Clock;
 use base::jwt::JwtKeys;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -29,13 +28,14 @@ const SHARED_LETTERS: usize = 64;
 const UNNAMED: &str = "unnamed";
 
 /// A kind of key that can be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum KeyType {
     Hs256,
     Hs512,
     Rs256,
     Es256,
     Es384,
+    Es512,
     Eddsa,
 }
 
@@ -47,13 +47,13 @@ impl KeyType {
             Self::Rs256 => "RS256",
             Self::Es256 => "ES256",
             Self::Es384 => "ES384",
+            Self::Es512 => "ES512",
             Self::Eddsa => "EdDSA",
         }
     }
 
     fn named(name: &str) -> Option<Self> {
-        let all = [Self::Hs256, Self::Hs512, Self::Rs256, Self::Es256, Self::Es384, Self::Eddsa];
-        all.into_iter().find(|kind| kind.name() == name)
+        Self::value_variants().iter().copied().find(|kind| kind.name() == name)
     }
 }
 
@@ -82,6 +82,7 @@ impl Entry {
             KeyType::Rs256 => (None, Some(new_rsa()?)),
             KeyType::Es256 => (None, Some(new_ec(&ECDSA_P256_SHA256_FIXED_SIGNING)?)),
             KeyType::Es384 => (None, Some(new_ec(&ECDSA_P384_SHA384_FIXED_SIGNING)?)),
+            KeyType::Es512 => (None, Some(new_ec(&ECDSA_P521_SHA512_FIXED_SIGNING)?)),
             KeyType::Eddsa => (None, Some(pem(Ed25519KeyPair::generate()?.to_pkcs8v1()?.as_ref()))),
         };
         Ok(Self {
@@ -184,14 +185,8 @@ fn new_ec(algorithm: &'static EcdsaSigningAlgorithm) -> anyhow::Result<String> {
 
 /// A private key as RFC 7468 has it.
 fn pem(der: &[u8]) -> String {
-    let text = STANDARD.encode(der);
-    let mut lines = vec!["-----BEGIN PRIVATE KEY-----".to_owned()];
-    let mut rest = text.as_str();
-    while !rest.is_empty() {
-        let (line, after) = rest.split_at(rest.len().min(64));
-        lines.push(line.to_owned());
-        rest = after;
-    }
-    lines.push("-----END PRIVATE KEY-----\n".to_owned());
-    lines.join("\n")
+    ::pem::encode_config(
+        &::pem::Pem::new("PRIVATE KEY", der),
+        ::pem::EncodeConfig::new().set_line_ending(::pem::LineEnding::LF),
+    )
 }

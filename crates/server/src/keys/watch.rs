@@ -112,7 +112,7 @@ mod tests {
         let watching = tokio::spawn(watch(keys.clone(), folder.join(JWT_FILE), end.clone()));
         let calls = Arc::new(AtomicU64::new(0));
         let clients = clients(&keys, &stop, &calls);
-        for kind in [KeyType::Es256, KeyType::Eddsa, KeyType::Hs512] {
+        for kind in [KeyType::Es512, KeyType::Eddsa, KeyType::Hs512] {
             let name = KeyFile::open(&folder).unwrap().rotate(Some(kind), 1_000).unwrap();
             let signs = || token(&keys).split('.').next().map(str::to_owned);
             let before = signs();
@@ -156,7 +156,7 @@ mod tests {
             KeyFile::open(&folder).unwrap().rotate(Some(*kind), 0).unwrap();
             assert!(now().verify_own(&token(&now())).is_ok(), "{kind:?}");
         }
-        assert_eq!(now().public_keys().len(), 4);
+        assert_eq!(now().public_keys().len(), 5);
         let mode = std::fs::metadata(folder.join(JWT_FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         std::fs::remove_dir_all(folder).unwrap();

@@ -84,7 +84,7 @@ async fn what_is_not_uploaded_or_lost_is_not_served(place: Place) {
     service.set(json!({ "isUploaded": true })).await;
     service.set(json!({ "name": "renamed.txt" })).await;
     assert_eq!(service.fetch(Method::GET, &path, Caller::User(ANNA), &[]).await.body, b"hello");
-    std::fs::remove_dir_all(service.folder.join("uploads").join(&id)).unwrap();
+    service.lose(&service.objects().await[0]).await;
     let answer = service.fetch(Method::GET, &path, Caller::User(ANNA), &[]).await;
     assert_eq!(answer.error(), (404, "file not found".to_owned()));
 }

@@ -21,6 +21,12 @@ macro_rules! everywhere {
                 Box::pin(super::$name(crate::files::service::Place::Disk)).await;
             })*
         }
+        mod in_a_bucket {
+            $(#[tokio::test]
+            async fn $name() {
+                Box::pin(super::$name(crate::files::service::Place::Bucket)).await;
+            })*
+        }
     };
 }
 pub(self) use everywhere;
@@ -59,7 +65,7 @@ async fn after_a_crash_what_was_cut_short_is_forgotten(place: Place) {
     service.unkeep().await;
     std::fs::write(service.folder.join("spool").join("half"), "x").unwrap();
     SpoolFolder::open(service.folder.join("spool"), 1).unwrap();
-    assert_eq!(service.stored_files("").len(), 1);
+    assert_eq!(service.objects().await.len(), 1);
     let path = format!("/files/{id}");
     let answer = service.fetch(Method::GET, &path, Caller::User(ANNA), &[]).await;
     assert_eq!(answer.error(), (403, "file is not uploaded".to_owned()));
@@ -80,10 +86,13 @@ async fn a_refused_upload_hears_why_over_a_real_connection(place: Place) {
     let address = listener.local_addr().unwrap();
     let router = service.router.clone();
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
-    let form = Form::new().file("big", "", &vec![b'x'; 30 << 20]).end();
-    for (caller, status) in [("user", "400 Bad Request"), ("public", "403 Forbidden")] {
+    let form = Form::new().bucket("small").file("big", "", &vec![b'x'; 30 << 20]).end();
+    for (caller, status) in [
+        ("user\r\nx-hasura-user-id: 00000000-0000-0000-0000-00000000000a", "400 Bad Request"),
+        ("public", "403 Forbidden"),
+    ] {
         let head = format!(
-            "POST /files HTTP/1.1\r\nhost: a\r\nx-hasura-admin-secret: {SECRET}\r\nx-hasura-role: {caller}\r\nx-hasura-user-id: {ANNA}\r\n\
+            "POST /files HTTP/1.1\r\nhost: a\r\nx-hasura-admin-secret: {SECRET}\r\nx-hasura-role: {caller}\r\n\
              content-type: multipart/form-data; boundary={BOUNDARY}\r\ncontent-length: {}\r\n\r\n",
             form.len()
         );

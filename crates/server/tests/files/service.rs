@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use app::files::{DiskStore, Files, Limits, Options, SpoolFolder, Store, Studio, router};
+use app::files::{DiskStore, Files, Limits, Options, S3Store, SpoolFolder, Store, Studio, router};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use base::authenticate::{Authenticator, PUBLIC_ROLE};
@@ -11,6 +11,8 @@ use base::clock::Clock;
 use base::project::{GraphqlError, GraphqlRequest, Project};
 use base::session::Session;
 use bytes::Bytes;
+use clients::s3::{Bucket, Keys};
+use clients::testing::StoreOptions;
 use db::PoolOptions;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -28,13 +30,11 @@ pub(super) const BOUNDARY: &str = "----formdata-7";
 /// Spooled bytes of all uploads together.
 const SPOOL_BYTES: u64 = 1 << 30;
 
-/// Changed pictures that are kept.
-const PICTURE_BYTES: u64 = 1 << 20;
-
 /// Where the bytes are.
 #[derive(Clone, Copy)]
 pub(super) enum Place {
     Disk,
+    Bucket,
 }
 
 /// A project of which some documents fail as if the database were away.
@@ -84,7 +84,16 @@ pub(super) struct Service {
     pub(super) clock: Clock,
     /// Where uploads are received, and what is kept on the disk.
     pub(super) folder: PathBuf,
+    /// The store that has the bucket.
+    pub(super) shop: Option<clients::testing::Store>,
     pub(super) world: World,
+}
+
+fn key_id(keys: &Keys) -> String {
+    match keys {
+        Keys::Given { access_key_id, .. } => access_key_id.clone(),
+        Keys::Machine(_) => panic!("the test store gives keys"),
+    }
 }
 
 fn now() -> i64 {
@@ -118,19 +127,26 @@ impl Service {
         let secret = Some(SECRET.to_owned().into());
         let authenticator = Authenticator::new(secret, None, Some(PUBLIC_ROLE.to_owned()));
         let spool = SpoolFolder::open(folder.join("spool"), spool_bytes).unwrap();
-        let store = match place {
-            Place::Disk => Store::Disk(DiskStore::open(&folder).await.unwrap()),
+        let (store, shop) = match place {
+            Place::Disk => (Store::Disk(DiskStore::open(&folder).await.unwrap()), None),
+            Place::Bucket => {
+                let shop = folder.join("bucket");
+                std::fs::create_dir(&shop).unwrap();
+                let shop = clients::testing::Store::start(&shop, StoreOptions::default()).await;
+                let bucket = Bucket::open(shop.settings(), shop.keys()).unwrap();
+                (Store::S3(S3Store::new(bucket)), Some(shop))
+            }
         };
         let clock = Clock::manual(now());
         let options = Options {
+            studio: Studio::open(folder.join("pictures"), 64 << 20).await.unwrap(),
             limits,
-            studio: Studio::open(folder.join("pictures"), PICTURE_BYTES).await.unwrap(),
             clock: clock.clone(),
             signing_key: "under which addresses are signed".to_owned().into(),
             public_url: Some("https://brain.example".to_owned()),
         };
         let files = Files::new(Arc::new(project.clone()), authenticator, store, spool, options);
-        Self { router: router(files.clone()), files, project, clock, folder, world }
+        Self { router: router(files.clone()), files, project, clock, folder, shop, world }
     }
 
     pub(super) async fn send(&self, request: Request<Body>) -> Answer {
@@ -166,15 +182,51 @@ impl Service {
         self.send(request.body(Body::empty()).unwrap()).await
     }
 
-    /// The files of a folder of the store, by path.
-    pub(super) fn stored_files(&self, below: &str) -> Vec<String> {
+    /// The keys of all objects, in order.
+    pub(super) async fn objects(&self) -> Vec<String> {
+        if let Some(shop) = &self.shop {
+            let bucket = Bucket::open(shop.settings(), shop.keys()).unwrap();
+            let listed = bucket.list("", None).await.unwrap();
+            return listed.into_iter().map(|listed| listed.key).collect();
+        }
         let mut found = Vec::new();
-        list(&self.folder.join(below), &mut found);
+        list(&self.folder.join("uploads"), &mut found);
         found.sort();
-        found
-            .iter()
-            .map(|path| path.strip_prefix(&self.folder).unwrap().to_str().unwrap().to_owned())
-            .collect()
+        let key = |path: &PathBuf| path.strip_prefix(&self.folder).unwrap().to_str().unwrap().to_owned();
+        found.iter().map(key).collect()
+    }
+
+    /// Removes the object at `key` behind the service's back.
+    pub(super) async fn lose(&self, key: &str) {
+        match &self.shop {
+            Some(shop) => Bucket::open(shop.settings(), shop.keys()).unwrap().delete(key).await.unwrap(),
+            None => std::fs::remove_file(self.folder.join(key)).unwrap(),
+        }
+    }
+
+    /// From now on nothing can be put into the store.
+    pub(super) fn break_store(&self) {
+        match &self.shop {
+            Some(shop) => shop.forbid(&key_id(&shop.keys())),
+            None => {
+                let uploads = self.folder.join("uploads");
+                std::fs::remove_dir(&uploads).unwrap();
+                std::fs::write(&uploads, "in the way").unwrap();
+            }
+        }
+    }
+
+    /// How many uploads are being received.
+    pub(super) fn spooled(&self) -> usize {
+        std::fs::read_dir(self.folder.join("spool")).unwrap().count()
+    }
+
+    /// How many uploads in parts are under way in the store.
+    pub(super) fn uploads_in_parts(&self) -> usize {
+        match &self.shop {
+            Some(shop) => shop.uploads(),
+            None => std::fs::read_dir(self.folder.join("parts")).unwrap().count(),
+        }
     }
 
     /// The rows of `storage.files`.
@@ -209,8 +261,8 @@ impl Service {
 
     /// Nothing of an upload is left: no row, no bytes, no line in the book.
     pub(super) async fn assert_no_trace(&self) {
-        assert_eq!(self.stored_files(""), Vec::<String>::new());
-        assert_eq!((self.rows().await, self.book().await), (Vec::new(), Vec::new()));
+        assert_eq!((self.objects().await, self.book().await), (Vec::new(), Vec::new()));
+        assert_eq!((self.rows().await, self.spooled(), self.uploads_in_parts()), (Vec::new(), 0, 0));
     }
 }
 

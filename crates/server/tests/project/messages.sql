@@ -98,7 +98,7 @@ begin
   update chats set member_count = 4 where id = team;
 
   -- forwards: what it says and carries is the first one's, and so is the name
-  insert into storage.files (bucket_id, name, uploaded_by_user_id) values ('messages', 'a.jpg', pg_temp.person(1)) returning id into file;
+  insert into storage.files (bucket_id, name, is_uploaded, uploaded_by_user_id) values ('messages', 'a.jpg', true, pg_temp.person(1)) returning id into file;
   insert into messages (chat_id, sender_id, content, file_id) values (team, pg_temp.person(1), 'look', file) returning * into a;
   insert into messages (chat_id, sender_id, content, forwarded_from_id, as_person) values (direct, pg_temp.person(2), 'forged', a.id, pg_temp.person(2)) returning * into fwd;
   assert fwd.content = 'look' and fwd.file_id = file and fwd.forwarded_sender_id = pg_temp.person(1);

@@ -37,10 +37,10 @@ declare
   news bigint := matrix.chat('channel', false, owner, admin, member, caller, role);
   open bigint := matrix.chat('group', true, owner, admin, member, caller, role);
   direct bigint; invite text; file uuid; theirs bigint; own bigint; old bigint; process uuid := gen_random_uuid();
-  pinned bigint; hers uuid; saved bigint; nuisance uuid := matrix.person('Nuisance'); wary uuid := matrix.person('Wary'); since text;
+  pinned bigint; hers uuid; loose uuid; saved bigint; nuisance uuid := matrix.person('Nuisance'); wary uuid := matrix.person('Wary'); since text;
 begin
   select c.cursor into since from public.my_changes(null, json_build_object('x-hasura-user-id', owner)) c;
-  insert into storage.files (bucket_id, name, uploaded_by_user_id) values ('messages', 'a.jpg', owner) returning id into file;
+  insert into storage.files (bucket_id, name, is_uploaded, uploaded_by_user_id) values ('messages', 'a.jpg', true, owner) returning id into file;
   insert into public.file_details (file_id, kind, name, mime_type, size) values (file, 'picture', 'a.jpg', 'image/jpeg', 1);
   theirs := matrix.message(team, member, 'findable hello', '1 hour', file);
   pinned := matrix.message(team, admin, 'first', '1 hour');
@@ -61,7 +61,8 @@ begin
   insert into public.contacts (user_id, contact_id) values (caller, other), (member, other);
   insert into public.blocks (user_id, blocked_id) values (caller, nuisance), (wary, caller);
   insert into public.user_settings (user_id, locale) values (caller, 'en'), (member, 'en');
-  insert into storage.files (bucket_id, name, uploaded_by_user_id) values ('messages', 'b.jpg', caller) returning id into hers;
+  insert into storage.files (bucket_id, name, is_uploaded, uploaded_by_user_id) values ('messages', 'b.jpg', true, caller) returning id into hers;
+  insert into storage.files (name, is_uploaded, uploaded_by_user_id) values ('d.txt', true, caller) returning id into loose;
   if role not in ('stranger', 'anonymous', 'owner') then
     insert into public.chats (type, user_id, peer_id) values ('direct', caller, owner) returning id into direct;
   elsif role = 'owner' then
@@ -78,7 +79,7 @@ begin
   end if;
   return json_build_object(
     'caller', caller, 'owner', owner, 'admin', admin, 'member', member, 'other', other, 'team', team, 'news', news,
-    'open', open, 'direct', direct, 'invite', invite, 'file', file, 'hers', hers, 'theirs', theirs, 'own', own, 'old', old,
+    'open', open, 'direct', direct, 'invite', invite, 'file', file, 'hers', hers, 'loose', loose, 'theirs', theirs, 'own', own, 'old', old,
     'pinned', pinned, 'saved', saved, 'nuisance', nuisance, 'wary', wary, 'since', since, 'others', array[other]::text,
     'email', (select u.email from auth.users u where u.id = other),
     'publicName', (select c.name from public.chats c where c.id = open)

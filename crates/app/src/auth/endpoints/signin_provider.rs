@@ -10,6 +10,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::header::{CACHE_CONTROL, COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use base::jwt::TokenError;
 use clients::identity::Returned;
 use db::tokio_postgres::types::Json;
 use secrecy::ExposeSecret;
@@ -20,6 +21,7 @@ use uuid::Uuid;
 use super::SignUpOptions;
 use crate::auth::Auth;
 use crate::auth::device::Device;
+use crate::auth::elevation;
 use crate::auth::error::{AuthError, RefusedToken};
 use crate::auth::providers::Arrival;
 use crate::auth::redirects::Destination;
@@ -161,16 +163,11 @@ async fn come_back(
     let client = auth.0.redirects.client();
     let begun = match Kept::take(auth, name, headers, &back.state).await {
         Ok(begun) => begun,
-        Err(error) => {
-            error.log();
-            return Ok(client.redirect_with(&error));
-        }
+        Err(error) => return Ok(auth.lead_on_with(&error, &client)),
     };
     let destination = auth.0.redirects.choose(begun.wanted.redirect_to.as_ref()).unwrap_or(client);
-    Ok(finish(auth, name, begun, back, (&destination, device)).await.unwrap_or_else(|error| {
-        error.log();
-        destination.redirect_with(&error)
-    }))
+    let finished = finish(auth, name, begun, back, (&destination, device)).await;
+    Ok(finished.unwrap_or_else(|error| auth.lead_on_with(&error, &destination)))
 }
 
 /// What was kept of the beginning.
@@ -228,9 +225,13 @@ async fn finish(
     })
 }
 
-/// The person who links a service to their account, by their access token.
+/// The person who links a service to their account, by their access token: as at `/link/idtoken`, with their security
+/// key where the settings ask for it.
 async fn person(auth: &Auth, token: &str) -> Result<Uuid, AuthError> {
-    let user = auth.verify_access_token(token).map_err(|error| RefusedToken::Bad(error.into()))?;
+    let claims = auth.0.jwt.verify_own(token);
+    let claims = claims.map_err(|error| RefusedToken::Bad(error.into()))?;
+    let user = claims.user_id.ok_or(RefusedToken::Bad(TokenError::Claims.into()))?;
+    elevation::check(auth, &claims).await?;
     let row = auth.0.pool.query_opt(include_str!("../sql/find_user.sql"), &[&user.0]).await?;
     Standing::from_row(&row.ok_or(RefusedToken::UnknownUser)?)?.check_known(&auth.0.options)?;
     Ok(user.0)

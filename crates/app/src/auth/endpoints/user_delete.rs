@@ -1,6 +1,6 @@
 //! `POST /user/delete`: a person deletes their account, with their password or a moment after they have signed in: an
-//! access token that somebody found is not enough. Not in Nhost Auth. What becomes of their messages is the
-//! project's to say.
+//! access token that somebody found is not enough. A letter tells their address. Not in Nhost Auth. What becomes of
+//! their messages is the project's to say.
 
 use axum::extract::State;
 use db::tokio_postgres::Row;
@@ -41,7 +41,8 @@ pub(in crate::auth) async fn handle(
         None if standing.is_anonymous() => {}
         None => check_fresh(&auth, user.0, session).await?,
     }
-    auth.0.pool.execute("delete from auth.users where id = $1", &[&user.0]).await?;
+    auth.0.pool.execute(include_str!("../sql/delete_person.sql"), &[&user.0]).await?;
+    auth.0.letters_wait.notify_one();
     tracing::info!(user.id = %user, "a person deleted their account");
     Ok(OK)
 }

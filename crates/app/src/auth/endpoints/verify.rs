@@ -35,7 +35,7 @@ pub(in crate::auth) async fn handle(
     let redirects = &auth.0.redirects;
     let destination = match redirects.choose(Some(&query.redirect_to)) {
         Ok(destination) => destination,
-        Err(error) => return Ok(redirects.client().redirect_with(&error)),
+        Err(error) => return Ok(auth.lead_on_with(&error, &redirects.client())),
     };
     let answer = match use_up(&auth, Ticket::from_text(query.ticket), &device).await {
         Ok((payload, kind)) => match (&payload.session, &payload.mfa) {
@@ -47,10 +47,7 @@ pub(in crate::auth) async fn handle(
             }
             (None, None) => destination.redirect(&[("type", &kind)]),
         },
-        Err(error) => {
-            error.log();
-            destination.redirect_with(&error)
-        }
+        Err(error) => auth.lead_on_with(&error, &destination),
     };
     Ok(answer)
 }

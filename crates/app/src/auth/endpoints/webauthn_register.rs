@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use db::tokio_postgres::Row;
 use db::tokio_postgres::error::SqlState;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 use webauthn_rs::prelude::{
     CreationChallengeResponse, CredentialID, PasskeyRegistration, RegisterPublicKeyCredential,
@@ -29,7 +29,7 @@ use crate::auth::user::Standing;
 #[serde(deny_unknown_fields)]
 pub(in crate::auth) struct SignUp {
     email: Email,
-    options: Option<Object<Value>>,
+    options: Option<Object<Map<String, Value>>>,
 }
 
 /// What is kept of a sign-up until the key has answered.
@@ -38,7 +38,7 @@ struct SignUpState {
     registration: PasskeyRegistration,
     user: Uuid,
     email: String,
-    options: Value,
+    options: Map<String, Value>,
 }
 
 pub(in crate::auth) async fn sign_up(
@@ -50,8 +50,8 @@ pub(in crate::auth) async fn sign_up(
         return Err(AuthError::SignupDisabled);
     }
     auth.0.options.address_rules.check(request.email.as_str())?;
-    let options = request.options.map_or_else(|| json!({}), |object| object.0);
-    let wanted = read(&options)?;
+    let options = request.options.map(|object| object.0).unwrap_or_default();
+    let wanted = read(&Value::Object(options.clone()))?;
     auth.0.redirects.choose(wanted.redirect_to.as_ref())?;
     Roles::choose(&auth.0.options, wanted.allowed_roles, wanted.default_role)?;
     let email = request.email.as_str();
@@ -72,8 +72,19 @@ pub(in crate::auth) async fn sign_up(
 #[serde(deny_unknown_fields)]
 pub(in crate::auth) struct VerifySignUp {
     credential: Value,
-    options: Option<Object<Value>>,
+    options: Option<Object<Map<String, Value>>>,
     nickname: Option<Nickname>,
+}
+
+impl VerifySignUp {
+    /// The options of both requests, of which the later one's count, and the key's name. `@nhost/nhost-js` 3 puts that
+    /// among the options, and says again what it has said at the beginning, but not all of it.
+    fn wanted(self, mut kept: Map<String, Value>) -> Result<(SignUpOptions, Option<Nickname>), AuthError> {
+        kept.extend(self.options.map(|object| object.0).unwrap_or_default());
+        let among = kept.remove("nickname").map(Nickname::deserialize).transpose();
+        let among = among.map_err(|error| AuthError::InvalidRequest(error.to_string()))?;
+        Ok((read(&Value::Object(kept))?, self.nickname.or(among)))
+    }
 }
 
 pub(in crate::auth) async fn verify_sign_up(
@@ -92,9 +103,9 @@ pub(in crate::auth) async fn verify_sign_up(
         .finish_passkey_registration(&credential, &kept.registration)
         .map_err(|error| refuse(&error))?;
     let key = NewKey::of(&passkey, transports(&request.credential))?;
-    let wanted = read(&request.options.map_or(kept.options, |object| object.0))?;
+    let (wanted, nickname) = request.wanted(kept.options)?;
     let destination = auth.0.redirects.choose(wanted.redirect_to.as_ref())?;
-    let user = insert_user(&auth, kept.user, &kept.email, wanted, &key, request.nickname).await?;
+    let user = insert_user(&auth, kept.user, &kept.email, wanted, &key, nickname).await?;
     tracing::info!(user.id = %user, "a person signed up");
     let options = &auth.0.options;
     if options.disable_new_users {

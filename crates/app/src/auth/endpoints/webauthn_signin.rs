@@ -5,6 +5,8 @@
 
 use axum::Json;
 use axum::extract::State;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::Value;
 use webauthn_rs::prelude::PublicKeyCredential;
@@ -50,7 +52,16 @@ pub(in crate::auth) struct Answer {
 }
 
 impl Answer {
-    fn credential(&self) -> Result<PublicKeyCredential, AuthError> {
+    /// The key's answer. `@nhost/nhost-js` 3 reads the person's id in it as text, which it is not, and sends what came of
+    /// that: it is left out, since the key's own id tells whose it is.
+    fn credential(mut self) -> Result<PublicKeyCredential, AuthError> {
+        if let Some(response) = self.credential.get_mut("response").and_then(Value::as_object_mut) {
+            let is_id =
+                |handle: &Value| handle.as_str().is_some_and(|text| URL_SAFE_NO_PAD.decode(text).is_ok());
+            if response.get("userHandle").is_some_and(|handle| handle.is_string() && !is_id(handle)) {
+                response.remove("userHandle");
+            }
+        }
         PublicKeyCredential::deserialize(&self.credential)
             .map_err(|_| AuthError::InvalidRequest("`credential` is no security key's answer".to_owned()))
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use base::clock::Clock;
-use clients::mail::{Letter, Mailer};
+use clients::mail::{Letter, Mailer, Way};
 use clients::{Again, Error as ClientError};
 use db::tokio_postgres::Row;
 use db::tokio_postgres::types::Json;
@@ -44,7 +44,8 @@ pub(in crate::auth) fn describe() {
     metrics::describe_counter!(
         LETTERS,
         "Letters by outcome: sent, failed (tried again), refused (not tried again), \
-         doubtful (perhaps sent, not tried again), late (past its deadline)."
+         doubtful (perhaps sent, not tried again), exhausted (tried as often as the settings allow), \
+         late (past its deadline); and by way: gmail, smtp, outbox, none."
     );
 }
 
@@ -144,40 +145,40 @@ impl Desk {
     async fn send_next(&self) -> Result<bool, AuthError> {
         let pool = &self.auth.0.pool;
         let late = pool.execute("delete from brain.letters where deadline <= now()", &[]).await?;
-        count("late", late);
+        count("late", "none", late);
         // What would be refused now keeps its place, and its next pause short.
-        if self.mailer.pause().is_some() {
-            return Ok(false);
-        }
-        let (mailbox, now) = (self.mailer.mailbox(), self.clock.unix_seconds());
+        let Some(way) = self.mailer.open() else { return Ok(false) };
+        let now = self.clock.unix_seconds();
         let take = include_str!("../sql/take_letter.sql");
-        let taken = pool.query_opt(take, &[&LEASE_SECONDS, &mailbox, &now]).await?;
+        let taken = pool.query_opt(take, &[&LEASE_SECONDS, &way.mailbox(), &now]).await?;
         let Some(row) = taken else { return Ok(false) };
         let waiting = Waiting::from_row(&row)?;
-        self.mailer.learn_sent(waiting.sent_today, now);
+        way.learn_sent(waiting.sent_today, now);
+        // Others may have used the day up meanwhile.
+        let way = self.mailer.open().unwrap_or(way);
         let Some(template) = Template::named(&waiting.template) else {
             // A letter to nobody: it made an unknown address cost as much as a known one.
             self.forget(waiting.id).await?;
             return Ok(true);
         };
-        let result = self.send(&waiting, template).await;
+        let result = self.send(way, &waiting, template).await;
         // Whoever counts a mailbox's letters may have counted a doubtful one, too.
         let is_counted = !result.as_ref().is_err_and(|error| error.again() != Again::Once);
         match result {
             Ok(()) => {
                 self.forget(waiting.id).await?;
-                count("sent", 1);
+                count("sent", way.name(), 1);
             }
-            Err(error) => self.postpone(&waiting, &error).await?,
+            Err(error) => self.postpone(way, &waiting, &error).await?,
         }
-        if let Some(mailbox) = mailbox.filter(|_| is_counted) {
+        if let Some(mailbox) = way.mailbox().filter(|_| is_counted) {
             let now = self.clock.unix_seconds();
             pool.execute(include_str!("../sql/count_letter.sql"), &[&mailbox, &now]).await?;
         }
         Ok(true)
     }
 
-    async fn send(&self, waiting: &Waiting, template: Template) -> Result<(), ClientError> {
+    async fn send(&self, way: &Way, waiting: &Waiting, template: Template) -> Result<(), ClientError> {
         let texts =
             templates::render(self.templates.as_deref(), template, &waiting.locale, &waiting.variables);
         let mut headers = vec![("X-Email-Template", template.name().to_owned())];
@@ -200,7 +201,7 @@ impl Desk {
             html: texts.html,
             headers,
         };
-        self.mailer.send(&letter).await
+        way.send(&letter).await
     }
 
     async fn forget(&self, id: Uuid) -> Result<(), AuthError> {
@@ -208,15 +209,20 @@ impl Desk {
         Ok(())
     }
 
-    async fn postpone(&self, waiting: &Waiting, error: &ClientError) -> Result<(), AuthError> {
+    async fn postpone(&self, way: &Way, waiting: &Waiting, error: &ClientError) -> Result<(), AuthError> {
+        let tries = u32::try_from(waiting.tries).unwrap_or(0);
+        let is_exhausted = way.tries().is_some_and(|limit| tries >= limit.get());
         let pause = match error.again() {
-            Again::Never => return self.give_up(waiting, error, "refused").await,
-            Again::Once if waiting.is_doubtful => return self.give_up(waiting, error, "doubtful").await,
+            Again::Never => return self.give_up(way, waiting, error, "refused").await,
+            Again::Once if waiting.is_doubtful => return self.give_up(way, waiting, error, "doubtful").await,
+            _ if is_exhausted => return self.give_up(way, waiting, error, "exhausted").await,
             Again::Once | Again::Later => pause_after(waiting.tries),
+            // This way asks to be left alone: another need not be.
+            Again::After(_) if self.mailer.open().is_some() => pause_after(waiting.tries),
             Again::After(pause) => pause.max(pause_after(waiting.tries)),
         };
-        tracing::warn!(letter.id = %waiting.id, letter.template = waiting.template, error.code = error.code(), pause.seconds = pause.as_secs(), %error, "a letter is tried again later");
-        count("failed", 1);
+        tracing::warn!(letter.id = %waiting.id, letter.template = waiting.template, letter.way = way.name(), error.code = error.code(), pause.seconds = pause.as_secs(), %error, "a letter is tried again later");
+        count("failed", way.name(), 1);
         let later = "update brain.letters
             set next_try_at = now() + $2::float8 * interval '1 second', is_doubtful = is_doubtful or $3::boolean
             where id = $1";
@@ -227,19 +233,20 @@ impl Desk {
 
     async fn give_up(
         &self,
+        way: &Way,
         waiting: &Waiting,
         error: &ClientError,
         outcome: &'static str,
     ) -> Result<(), AuthError> {
-        tracing::error!(letter.id = %waiting.id, letter.template = waiting.template, error.code = error.code(), %error, "a letter is given up");
-        count(outcome, 1);
+        tracing::error!(letter.id = %waiting.id, letter.template = waiting.template, letter.way = way.name(), error.code = error.code(), %error, "a letter is given up");
+        count(outcome, way.name(), 1);
         self.forget(waiting.id).await
     }
 }
 
-fn count(outcome: &'static str, letters: u64) {
+fn count(outcome: &'static str, way: &'static str, letters: u64) {
     if letters > 0 {
-        metrics::counter!(LETTERS, "outcome" => outcome).increment(letters);
+        metrics::counter!(LETTERS, "outcome" => outcome, "way" => way).increment(letters);
     }
 }
 

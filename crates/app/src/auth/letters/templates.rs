@@ -18,16 +18,20 @@ pub(in crate::auth) enum Template {
     PasswordReset,
     SigninPasswordless,
     SigninOtp,
+    MfaOtp,
+    AccountDeleted,
 }
 
 impl Template {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 8] = [
         Self::EmailVerify,
         Self::EmailConfirmChange,
         Self::EmailChanged,
         Self::PasswordReset,
         Self::SigninPasswordless,
         Self::SigninOtp,
+        Self::MfaOtp,
+        Self::AccountDeleted,
     ];
 
     /// The folder's name.
@@ -39,6 +43,8 @@ impl Template {
             Self::PasswordReset => "password-reset",
             Self::SigninPasswordless => "signin-passwordless",
             Self::SigninOtp => "signin-otp",
+            Self::MfaOtp => "mfa-otp",
+            Self::AccountDeleted => "account-deleted",
         }
     }
 
@@ -65,12 +71,16 @@ impl Template {
             ("ru", Self::PasswordReset) => texts!("ru", "password-reset"),
             ("ru", Self::SigninPasswordless) => texts!("ru", "signin-passwordless"),
             ("ru", Self::SigninOtp) => texts!("ru", "signin-otp"),
+            ("ru", Self::MfaOtp) => texts!("ru", "mfa-otp"),
+            ("ru", Self::AccountDeleted) => texts!("ru", "account-deleted"),
             (_, Self::EmailVerify) => texts!("en", "email-verify"),
             (_, Self::EmailConfirmChange) => texts!("en", "email-confirm-change"),
             (_, Self::EmailChanged) => texts!("en", "email-changed"),
             (_, Self::PasswordReset) => texts!("en", "password-reset"),
             (_, Self::SigninPasswordless) => texts!("en", "signin-passwordless"),
             (_, Self::SigninOtp) => texts!("en", "signin-otp"),
+            (_, Self::MfaOtp) => texts!("en", "mfa-otp"),
+            (_, Self::AccountDeleted) => texts!("en", "account-deleted"),
         }
     }
 }
@@ -160,6 +170,7 @@ mod tests {
         let pairs = [
             ("displayName", "<b>Ann</b>"),
             ("link", "https://x.example/v1/verify?a=1&b=2"),
+            ("email", "old@b.c"),
             ("newEmail", "new@b.c"),
             ("code", "123456"),
         ];
@@ -170,6 +181,8 @@ mod tests {
     fn every_letter_is_there_in_every_language_and_knows_its_variables() {
         for template in Template::ALL {
             assert_eq!(Template::named(template.name()), Some(template));
+            let listed = include_str!("../../../../../.env.example");
+            assert!(listed.contains(template.name()), "{template:?} is missing in .env.example");
             let [english, russian] = ["en", "ru"].map(|locale| render(None, template, locale, &variables()));
             assert_ne!(english.subject, russian.subject, "{template:?}");
             assert!(russian.text.chars().any(|letter| ('а'..='я').contains(&letter)), "{template:?}");
@@ -179,8 +192,9 @@ mod tests {
                 }
                 assert!(texts.text.contains("<b>Ann</b>") && texts.html.contains("&lt;b&gt;Ann"));
                 let proof = match template {
-                    Template::SigninOtp => "123456",
+                    Template::SigninOtp | Template::MfaOtp => "123456",
                     Template::EmailChanged => "new@b.c",
+                    Template::AccountDeleted => "old@b.c",
                     _ => "https://x.example/v1/verify?a=1&b=2",
                 };
                 assert!(texts.text.contains(proof), "{template:?}");

@@ -5,6 +5,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use clients::s3::{Bucket, Object, ObjectHeaders, Presigned, PresignedPart, UploadedPart};
 use futures::{StreamExt as _, TryStreamExt as _};
 use sha2::{Digest as _, Sha256};
@@ -142,15 +144,11 @@ impl S3Store {
                 sha256: *sha256,
             })
             .collect();
-        let joined = match self.bucket.complete_upload(&key.to_string(), upload, &sent).await {
-            // It was joined before, and the answer was lost.
-            Err(clients::Error::ObjectMissing) => {
-                self.size(key).await?;
-                None
-            }
-            joined => joined?.checksum,
-        };
-        if joined.is_some() { Ok(()) } else { self.compare(key, &hashes, part_size).await }
+        match self.bucket.complete_upload(&key.to_string(), upload, &sent).await?.checksum {
+            Some(checksum) if checksum == checksum_of(&hashes) => Ok(()),
+            Some(_) => Err(StoreError::Parts("their checksums differ".to_owned())),
+            None => self.compare(key, &hashes, part_size).await,
+        }
     }
 
     /// Reads an object and compares it with the hashes of its parts: for stores that keep no checksums.
@@ -177,6 +175,11 @@ impl S3Store {
     pub(super) async fn abort_parts(&self, key: &ObjectKey, upload: &str) -> Result<(), StoreError> {
         absent_is_fine(self.bucket.abort_upload(&key.to_string(), upload).await)
     }
+}
+
+/// The checksum of an object in parts, as S3 writes it: of the parts' hashes, and how many there are.
+fn checksum_of(hashes: &[[u8; 32]]) -> String {
+    format!("{}-{}", STANDARD.encode(Sha256::digest(hashes.concat())), hashes.len())
 }
 
 fn absent_is_fine(result: Result<(), clients::Error>) -> Result<(), StoreError> {

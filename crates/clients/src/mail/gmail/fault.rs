@@ -69,7 +69,9 @@ impl Fault {
                 return format!("Gmail answered what nobody expects (status {status})");
             }
             Self::OwnLimit(Spent::Minute(_)) => "GMAIL_UNITS_PER_MINUTE is used up for this minute",
-            Self::OwnLimit(Spent::Day(_)) => "GMAIL_LETTERS_PER_DAY is used up for today",
+            Self::OwnLimit(Spent::Day(_)) => {
+                "the mailbox's letters for today are used up: GMAIL_LETTERS_PER_DAY, or Google's own count"
+            }
             Self::OwnLimit(Spent::Held(_)) => "Gmail is left alone for a while after its last refusal",
             Self::Unauthorized => "Gmail refuses a token that Google has just given",
             Self::Forbidden => {

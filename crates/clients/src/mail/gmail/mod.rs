@@ -7,8 +7,8 @@ mod answer;
 mod fault;
 mod quota;
 
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use base::clock::Clock;
 use base64::Engine;
@@ -16,12 +16,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde::Serialize;
 
-use super::{Letter, Sender};
+use super::{Closed, Letter, Sender};
 use crate::Error;
 use crate::google::{AccessToken, Source, TokenError, TokenOptions, Tokens};
 use crate::http::{Http, HttpOptions, NoAnswer};
 use fault::Fault;
-use quota::Quota;
+use quota::{Quota, Spent};
 
 /// All that the token may do: send. It cannot read a letter.
 const SCOPE: &str = "https://www.googleapis.com/auth/gmail.send";
@@ -44,6 +44,8 @@ pub struct GmailOptions {
     pub units_per_minute: u32,
     /// How many letters the mailbox may send a day: 500, or 2,000 with Google Workspace.
     pub letters_per_day: u32,
+    /// How often a letter is tried; `None` is until its deadline.
+    pub tries: Option<NonZeroU32>,
 }
 
 /// A mailbox at Gmail. Cloning is cheap.
@@ -57,6 +59,7 @@ struct Inner {
     sender: Sender,
     url: String,
     quota: Mutex<Quota>,
+    tries: Option<NonZeroU32>,
     clock: Clock,
 }
 
@@ -74,7 +77,7 @@ impl Gmail {
         let tokens = Tokens::new(Http::new("google-token", options.http)?, token_options, clock.clone());
         let url = format!("{}/gmail/v1/users/me/messages/send", options.base_url);
         let quota = Mutex::new(Quota::new(options.units_per_minute, options.letters_per_day));
-        Ok(Self(Arc::new(Inner { http, tokens, sender, url, quota, clock })))
+        Ok(Self(Arc::new(Inner { http, tokens, sender, url, quota, tries: options.tries, clock })))
     }
 
     /// Reads the credentials, so that a wrong file is noticed at start.
@@ -96,11 +99,19 @@ impl Gmail {
         self.quota(|quota, now| quota.learn(letters, at, now));
     }
 
-    /// How long no letter can be sent, where that is known.
-    pub(super) fn pause(&self) -> Option<Duration> {
-        self.quota(|quota, now| {
+    pub(super) fn tries(&self) -> Option<NonZeroU32> {
+        self.0.tries
+    }
+
+    /// Whether and how long no letter can be sent, where that is known.
+    pub(super) fn closed(&self) -> Option<Closed> {
+        let spent = self.quota(|quota, now| {
             quota.tell(now);
-            quota.pause(now)
+            quota.spent(now)
+        });
+        spent.map(|spent| match spent {
+            Spent::Minute(pause) | Spent::Held(pause) => Closed::Awhile(pause),
+            Spent::Day(pause) => Closed::Today(pause),
         })
     }
 
@@ -115,8 +126,10 @@ impl Gmail {
                 if is_unseen(fault) {
                     quota.give_back(now);
                 }
-                if let Some(pause) = fault.hold() {
-                    quota.hold(now, pause);
+                match (fault, fault.hold()) {
+                    (Fault::DaySpent, Some(pause)) => quota.end_day(now, pause),
+                    (_, Some(pause)) => quota.hold(now, pause),
+                    (_, None) => {}
                 }
             });
         }

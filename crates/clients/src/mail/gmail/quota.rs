@@ -39,6 +39,8 @@ pub(super) struct Quota {
     day: i64,
     today: u32,
     held_until: i64,
+    /// Until when Google's own count of the day is taken for full.
+    day_ended_until: i64,
 }
 
 impl Quota {
@@ -54,7 +56,15 @@ impl Quota {
         );
         metrics::describe_gauge!(LETTERS_LEFT, "Letters that may still be sent through Gmail today.");
         let recent = VecDeque::new();
-        Self { units_per_minute, letters_per_day, recent, day: 0, today: 0, held_until: 0 }
+        Self {
+            units_per_minute,
+            letters_per_day,
+            recent,
+            day: 0,
+            today: 0,
+            held_until: 0,
+            day_ended_until: 0,
+        }
     }
 
     /// Takes a letter's share, or says how long to wait.
@@ -77,21 +87,22 @@ impl Quota {
         self.tell(now);
     }
 
-    /// How long no letter has a share.
-    pub(super) fn pause(&mut self, now: i64) -> Option<Duration> {
+    /// Why no letter has a share, and how long.
+    pub(super) fn spent(&mut self, now: i64) -> Option<Spent> {
         self.turn(now);
-        match self.check(now) {
-            Ok(()) => None,
-            Err(Spent::Minute(pause) | Spent::Day(pause) | Spent::Held(pause)) => Some(pause),
-        }
+        self.check(now).err()
     }
 
+    /// The longest wait first: what is over today need not be waited for.
     fn check(&self, now: i64) -> Result<(), Spent> {
-        if now < self.held_until {
-            return Err(Spent::Held(seconds(self.held_until - now)));
+        if now < self.day_ended_until {
+            return Err(Spent::Day(seconds(self.day_ended_until - now)));
         }
         if self.today >= self.letters_per_day {
             return Err(Spent::Day(seconds((self.day + 1) * DAY_SECONDS - now)));
+        }
+        if now < self.held_until {
+            return Err(Spent::Held(seconds(self.held_until - now)));
         }
         if let Some(oldest) = self.recent.front()
             && self.units_used() + UNITS_PER_LETTER > self.units_per_minute
@@ -110,13 +121,17 @@ impl Quota {
 
     /// Nothing is sent for so long.
     pub(super) fn hold(&mut self, now: i64, pause: Duration) {
-        let pause = i64::try_from(pause.as_secs()).unwrap_or(DAY_SECONDS).min(DAY_SECONDS);
-        self.held_until = self.held_until.max(now + pause);
+        self.held_until = self.held_until.max(now + at_most_a_day(pause));
+    }
+
+    /// Google takes no more today, and is asked again after so long.
+    pub(super) fn end_day(&mut self, now: i64, pause: Duration) {
+        self.day_ended_until = self.day_ended_until.max(now + at_most_a_day(pause));
     }
 
     /// Ends a wait: whoever mended the credentials should not have to.
     pub(super) fn release(&mut self) {
-        self.held_until = 0;
+        (self.held_until, self.day_ended_until) = (0, 0);
     }
 
     /// Shows where it stands.
@@ -143,6 +158,10 @@ impl Quota {
             (self.day, self.today) = (day, 0);
         }
     }
+}
+
+fn at_most_a_day(pause: Duration) -> i64 {
+    i64::try_from(pause.as_secs()).unwrap_or(DAY_SECONDS).min(DAY_SECONDS)
 }
 
 fn seconds(number: i64) -> Duration {
@@ -180,10 +199,24 @@ mod tests {
         assert_eq!([quota.take(NOON), quota.take(NOON)], [Ok(()), Ok(())]);
         quota.learn(3, NOON - DAY_SECONDS, NOON);
         quota.learn(1, NOON, NOON);
-        assert_eq!(quota.pause(NOON), None);
+        assert_eq!(quota.spent(NOON), None);
         quota.learn(3, NOON, NOON);
         assert_eq!(quota.take(NOON), Err(Spent::Day(Duration::from_hours(12))));
         assert_eq!(quota.take(NOON + DAY_SECONDS / 2), Ok(()));
+    }
+
+    #[test]
+    fn googles_own_count_ends_the_day_too() {
+        let mut quota = Quota::new(6000, 100);
+        quota.end_day(NOON, Duration::from_secs(900));
+        assert_eq!(quota.take(NOON + 1), Err(Spent::Day(Duration::from_secs(899))));
+        assert_eq!(quota.take(NOON + 900), Ok(()));
+        // A wait beside it is no reason to wait for what goes another way.
+        quota.hold(NOON + 900, Duration::from_secs(30));
+        quota.end_day(NOON + 900, Duration::from_secs(900));
+        assert_eq!(quota.spent(NOON + 900), Some(Spent::Day(Duration::from_secs(900))));
+        quota.release();
+        assert_eq!(quota.take(NOON + 901), Ok(()));
     }
 
     #[test]

@@ -1,0 +1,145 @@
+//! The bucket itself: what it takes to call it, and the one way that every call goes.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use base::clock::Clock;
+
+use super::fault::{Fault, Kind};
+use super::keys::KeyRing;
+use super::meters::Operation;
+use super::{Keys, Settings, meters, sdk, wire};
+use crate::Error;
+
+/// A bucket. Cloning it is cheap, and clones share connections and keys.
+#[derive(Clone)]
+pub struct Bucket(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) settings: Settings,
+    pub(super) client: Client,
+    /// Signs addresses for clients, who may know the store by another name.
+    pub(super) public: Client,
+    pub(super) keys: Arc<KeyRing>,
+    pub(super) habits: Habits,
+}
+
+/// What this store was seen not to do. It is asked once, and not again while the program runs.
+#[derive(Debug, Default)]
+pub(super) struct Habits {
+    /// The bucket takes no ACL: its owner owns all objects.
+    pub(super) refuses_acl: AtomicBool,
+    /// The store does not know `If-None-Match` for a PUT.
+    pub(super) ignores_conditions: AtomicBool,
+}
+
+impl Habits {
+    pub(super) fn has(habit: &AtomicBool) -> bool {
+        habit.load(Ordering::Relaxed)
+    }
+
+    /// Remembers a habit; whether it is news.
+    pub(super) fn note(habit: &AtomicBool, what: &str) -> bool {
+        let is_news = !habit.swap(true, Ordering::Relaxed);
+        if is_news {
+            tracing::warn!("{what}");
+        }
+        is_news
+    }
+}
+
+impl fmt::Debug for Bucket {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("Bucket").field(&self.0.settings.bucket).finish()
+    }
+}
+
+impl Bucket {
+    /// Gets ready to call a bucket; calls nobody yet.
+    pub fn open(settings: Settings, keys: Keys) -> Result<Self, Error> {
+        Self::open_with(settings, keys, Clock::system())
+    }
+
+    /// The same by another clock, which says when keys expire.
+    pub fn open_with(settings: Settings, keys: Keys, clock: Clock) -> Result<Self, Error> {
+        settings.check()?;
+        meters::describe();
+        let keys = Arc::new(KeyRing::new(keys, &settings.region, clock));
+        let endpoint = settings.endpoint.as_deref();
+        let http = wire::client();
+        let client = sdk::client(&settings, &keys, &http, endpoint);
+        let public = sdk::client(&settings, &keys, &http, settings.public_endpoint.as_deref().or(endpoint));
+        Ok(Self(Arc::new(Inner { settings, client, public, keys, habits: Habits::default() })))
+    }
+
+    /// Signs with other keys from now on; calls that are under way go on with the old ones. Keys that cannot be had
+    /// are an error, and the old ones stay.
+    pub async fn replace_keys(&self, keys: Keys) -> Result<(), Error> {
+        self.0.keys.replace(keys).await.map_err(|error| Fault::keys(&error).into())
+    }
+
+    /// Gets the keys, so that a start can say what is missing. The bucket itself is not asked.
+    pub async fn check_keys(&self) -> Result<(), Error> {
+        self.0.keys.current().await.map(drop).map_err(|error| Fault::keys(&error).into())
+    }
+
+    /// Where the bucket is, and how it is spoken to.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// Calls the store by `send`, once more if it has refused keys that were replaced since, and tells the metrics
+    /// and the log what came of it.
+    pub(super) async fn call<T, E, F>(
+        &self,
+        operation: Operation,
+        send: impl Fn(Client) -> F + Send,
+    ) -> Result<T, Fault>
+    where
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let began = Instant::now();
+        let era = self.0.keys.era();
+        let mut result = Box::pin(send(self.0.client.clone())).await.map_err(|error| Fault::read(&error));
+        if let Err(fault) = &result
+            && fault.may_be_old_keys()
+            && self.0.keys.renew(era).await
+        {
+            result = Box::pin(send(self.0.client.clone())).await.map_err(|error| Fault::read(&error));
+        }
+        let outcome = result.as_ref().map_or_else(Fault::code, |_| "ok");
+        meters::call(operation, outcome, began.elapsed());
+        if let Err(fault) = &result {
+            fault.log(operation, &self.0.settings);
+        }
+        result
+    }
+
+    /// Whether `If-None-Match` is worth sending.
+    pub(super) fn condition(&self) -> Option<&'static str> {
+        (!Habits::has(&self.0.habits.ignores_conditions)).then_some("*")
+    }
+
+    /// Whether the store has just shown a habit that was not known, so that the same call goes better now.
+    pub(super) fn learn(&self, fault: &Fault) -> bool {
+        let habits = &self.0.habits;
+        match fault.kind() {
+            Kind::AclRefused if self.0.settings.object_acl.is_some() => Habits::note(
+                &habits.refuses_acl,
+                "the bucket takes no ACLs: objects are put without (AWS_S3_OBJECT_ACL)",
+            ),
+            Kind::NotImplemented => Habits::note(
+                &habits.ignores_conditions,
+                "the store does not know If-None-Match: objects are put without",
+            ),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! How Amazon's client is set up: what it sends, how long it waits, how often it tries.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{
+    BehaviorVersion, Config, IdentityCache, ProvideCredentials, Region, RequestChecksumCalculation,
+    ResponseChecksumValidation, SharedCredentialsProvider, SharedHttpClient, StalledStreamProtectionConfig,
+};
+
+use super::Settings;
+use super::keys::KeyRing;
+
+/// The first pause before a call is tried again is as long as this at most; each further one twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// No pause is longer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// A client that asks at `endpoint`, or at Amazon's.
+pub(super) fn client(
+    settings: &Settings,
+    keys: &Arc<KeyRing>,
+    http: &SharedHttpClient,
+    endpoint: Option<&str>,
+) -> Client {
+    let retry = RetryConfig::standard()
+        .with_max_attempts(settings.attempts.max(1))
+        .with_initial_backoff(FIRST_PAUSE)
+        .with_max_backoff(LONGEST_PAUSE);
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(settings.connect_timeout)
+        .read_timeout(settings.read_timeout)
+        .build();
+    let provider: Arc<dyn ProvideCredentials> = Arc::<KeyRing>::clone(keys);
+    let mut config = Config::builder();
+    config.set_endpoint_url(endpoint.map(ToOwned::to_owned));
+    let config = config
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(settings.region.clone()))
+        .force_path_style(settings.path_style)
+        .credentials_provider(SharedCredentialsProvider::new(provider))
+        // The key ring keeps them: another cache would go on with keys that were replaced.
+        .identity_cache(IdentityCache::no_cache())
+        // A checksum of nobody's body would stand in signed addresses, and older stores keep trailers as content.
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+        .retry_config(retry)
+        .timeout_config(timeouts)
+        // The wire itself watches for silence, after the last byte of a body, too.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .http_client(http.clone())
+        .build();
+    Client::from_conf(config)
+}

@@ -1,0 +1,13 @@
+//! For tests: a store of objects in this process that checks what the real one checks ([`Store`]).
+//!
+//! Never part of the product.
+#![expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a test ends where something unexpected happens"
+)]
+
+mod shelf;
+mod store;
+
+pub use store::{Store, StoreOptions};

@@ -1,0 +1,161 @@
+//! The store: it listens on a port of this machine, knows some keys, and keeps objects in a folder.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use s3s::auth::{S3Auth, SecretKey};
+use s3s::service::S3ServiceBuilder;
+use s3s::{S3Result, s3_error};
+use tokio::net::TcpListener;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::shelf::Shelf;
+use crate::s3::{Encryption, Keys, Settings};
+
+/// The bucket that is there.
+const BUCKET: &str = "brain-test";
+
+/// What the store knows of, besides objects.
+#[derive(Debug, Default)]
+pub(super) struct Manners {
+    /// The keys that may call, with their secrets.
+    keys: HashMap<String, String>,
+    /// Whether an ACL is refused, as buckets made since 2023 do.
+    pub(super) refuses_acl: bool,
+    /// Whether `If-None-Match` is refused, as old stores do.
+    pub(super) refuses_conditions: bool,
+    /// Whether checksums of parts are neither compared nor kept, as old stores do.
+    pub(super) ignores_checksums: bool,
+}
+
+/// How a store is to behave.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StoreOptions {
+    /// It refuses ACLs, as buckets made since 2023 do.
+    pub refuses_acl: bool,
+    /// It does not know `If-None-Match`, as old stores.
+    pub refuses_conditions: bool,
+    /// It neither compares nor keeps checksums of parts, as old stores.
+    pub ignores_checksums: bool,
+}
+
+/// A store of objects with one bucket. It ends with this value.
+#[derive(Debug)]
+pub struct Store {
+    address: SocketAddr,
+    manners: Arc<Mutex<Manners>>,
+    shelf: Shelf,
+    _serving: AbortOnDropHandle<()>,
+}
+
+impl Store {
+    /// Starts one that keeps its objects in `folder`, and knows the keys `first`.
+    pub async fn start(folder: &Path, options: StoreOptions) -> Self {
+        tokio::fs::create_dir_all(folder.join(BUCKET)).await.unwrap();
+        let manners = Manners {
+            keys: HashMap::new(),
+            refuses_acl: options.refuses_acl,
+            refuses_conditions: options.refuses_conditions,
+            ignores_checksums: options.ignores_checksums,
+        };
+        let manners = Arc::new(Mutex::new(manners));
+        let shelf = Shelf::new(folder, Arc::clone(&manners));
+        let mut service = S3ServiceBuilder::new(shelf.clone());
+        service.set_auth(Guard(Arc::clone(&manners)));
+        let service = service.build();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                let service = service.clone();
+                tokio::spawn(async move {
+                    let server = auto::Builder::new(TokioExecutor::new());
+                    // A connection that breaks off is the client's matter.
+                    let _ = server.serve_connection(TokioIo::new(connection), service).await;
+                });
+            }
+        });
+        let store = Self { address, manners, shelf, _serving: AbortOnDropHandle::new(serving) };
+        store.allow("first", "first-secret");
+        store
+    }
+
+    /// Where it is: `http://127.0.0.1:PORT`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The address that it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Settings for its bucket, with short times.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            bucket: BUCKET.to_owned(),
+            region: "eu-central-1".to_owned(),
+            endpoint: Some(self.endpoint()),
+            public_endpoint: None,
+            path_style: true,
+            object_acl: None,
+            encryption: Encryption::Store,
+            connect_timeout: Duration::from_secs(2),
+            read_timeout: Duration::from_secs(5),
+            attempts: 3,
+        }
+    }
+
+    /// The keys that it knows from the start.
+    pub fn keys(&self) -> Keys {
+        Self::keys_of("first", "first-secret")
+    }
+
+    /// Keys with this id and secret.
+    pub fn keys_of(id: &str, secret: &str) -> Keys {
+        Keys::Given { access_key_id: id.to_owned(), secret_access_key: secret.into(), session_token: None }
+    }
+
+    /// Lets these keys call, too.
+    pub fn allow(&self, id: &str, secret: &str) {
+        let mut manners = self.manners.lock().unwrap_or_else(PoisonError::into_inner);
+        manners.keys.insert(id.to_owned(), secret.to_owned());
+    }
+
+    /// Lets these keys call no more.
+    pub fn forbid(&self, id: &str) {
+        self.manners.lock().unwrap_or_else(PoisonError::into_inner).keys.remove(id);
+    }
+
+    /// Moves an object to the archive.
+    pub fn archive(&self, key: &str) {
+        self.shelf.archive(key);
+    }
+
+    /// Ends the restoring of an object: it can be read.
+    pub fn finish_restoring(&self, key: &str) {
+        self.shelf.finish_restoring(key);
+    }
+
+    /// How many uploads in parts are under way.
+    pub fn uploads(&self) -> usize {
+        self.shelf.uploads()
+    }
+}
+
+/// Who may call.
+struct Guard(Arc<Mutex<Manners>>);
+
+#[async_trait::async_trait]
+impl S3Auth for Guard {
+    async fn get_secret_key(&self, id: &str) -> S3Result<SecretKey> {
+        let manners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let secret = manners.keys.get(id).ok_or_else(|| s3_error!(InvalidAccessKeyId))?;
+        Ok(SecretKey::from(secret.as_str()))
+    }
+}
