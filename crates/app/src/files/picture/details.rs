@@ -18,15 +18,13 @@ const BLUR_SIDE: u32 = 64;
 /// How many waves a blur has, across and down.
 const BLUR_COMPONENTS: (u32, u32) = (4, 3);
 
-/// A small picture.
+/// A small picture, of 320 pixels at the longer side, or less.
 #[derive(Clone, Debug)]
 pub(in crate::files) struct Thumbnail {
     /// JPEG, or WebP where something shines through.
     pub(in crate::files) format: Format,
     /// The file.
     pub(in crate::files) bytes: Vec<u8>,
-    /// Its size; 320 pixels at the longer side, or less.
-    pub(in crate::files) size: Size,
 }
 
 /// What there is to know of a picture.
@@ -67,7 +65,7 @@ pub(super) fn examine(bytes: &[u8]) -> Result<Option<Examined>, PictureError> {
 fn thumbnail(small: &DynamicImage) -> Result<Thumbnail, PictureError> {
     let format = if is_translucent(small) { Format::WebP } else { Format::Jpeg };
     let bytes = encode(small, format, DEFAULT_QUALITY)?;
-    Ok(Thumbnail { format, bytes, size: Size { width: small.width(), height: small.height() } })
+    Ok(Thumbnail { format, bytes })
 }
 
 fn blurhash(small: &DynamicImage) -> Result<String, PictureError> {
