@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::Credentials;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use base::clock::Clock;
@@ -18,6 +19,9 @@ use super::meters::Operation;
 use super::presign::Signer;
 use super::{Keys, Settings, meters, sdk, wire};
 use crate::Error;
+
+/// An object that is not there: keys are tried by asking for it.
+const NOBODYS: &str = "uploads/keys-are-tried";
 
 /// A bucket. Cloning it is cheap, and clones share connections and keys.
 #[derive(Clone)]
@@ -89,10 +93,29 @@ impl Bucket {
         })))
     }
 
-    /// Signs with other keys from now on; calls that are under way go on with the old ones. Keys that cannot be had
-    /// are an error, and the old ones stay.
+    /// Signs with other keys from now on; calls that are under way go on with the old ones. Keys that cannot be had, or
+    /// that the store refuses, are an error, and the old ones stay.
     pub async fn replace_keys(&self, keys: Keys) -> Result<(), Error> {
-        self.0.keys.replace(keys).await.map_err(|error| Fault::keys(&error).into())
+        let (prepared, credentials) = self.0.keys.prepare(keys).await.map_err(|error| Fault::keys(&error))?;
+        self.try_keys(credentials).await?;
+        self.0.keys.replace(prepared);
+        Ok(())
+    }
+
+    /// Whether the store knows these keys. What they may do is another matter, and so is a store that is not there.
+    async fn try_keys(&self, credentials: Credentials) -> Result<(), Fault> {
+        let client =
+            Client::from_conf(self.0.client.config().to_builder().credentials_provider(credentials).build());
+        // Not HEAD: its answer would not say why.
+        let asked =
+            client.get_object().bucket(&self.0.settings.bucket).key(NOBODYS).range("bytes=0-0").send();
+        match Box::pin(asked).await.map_err(|error| Fault::read(&error)) {
+            Err(fault) if matches!(fault.kind(), Kind::KeysUnknown | Kind::KeysExpired | Kind::Signature) => {
+                fault.log(Operation::Get, &self.0.settings);
+                Err(fault)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Gets the keys, so that a start can say what is missing. The bucket itself is not asked.

@@ -330,8 +330,8 @@ impl S3 for Shelf {
         req: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
         // It is done to its end, whether the client waits for that or not.
-        let shelf = self.clone();
-        tokio::spawn(async move { shelf.complete(req).await }).await.unwrap()
+        let here = self.clone();
+        tokio::spawn(async move { here.complete(req).await }).await.unwrap()
     }
 
     async fn abort_multipart_upload(
