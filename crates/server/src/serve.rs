@@ -352,6 +352,8 @@ pub(crate) fn prepare_process(filter: &str) -> anyhow::Result<()> {
     // It fails where one is installed already, which is the same one.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let filter = tracing_subscriber::EnvFilter::try_new(filter).context("BRAIN_LOG")?;
+    // Below this level Amazon's client writes down whole requests and answers: signatures, and what the store says.
+    let filter = filter.add_directive("aws=info".parse().context("the log's filter")?);
     // Colours are for people: a file or a collector gets plain text.
     let colours = std::io::stderr().is_terminal();
     let log =

@@ -111,6 +111,21 @@ async fn a_download_never_goes_on_with_another_object() {
 }
 
 #[tokio::test]
+async fn a_store_that_does_not_know_ranges_spoils_nothing() {
+    let (folder, _store, network, bucket) = behind().await;
+    bucket.put(KEY, folder.file(2 * MIB), &headers()).await.unwrap();
+    let whole = Mishap::Answer { status: 200, code: "", region: None };
+    network.fail(1, "GET", whole);
+    let error = bucket.get(KEY, Some((10, 19))).await.map(drop).unwrap_err();
+    assert_eq!(error.code(), "s3-unexpected");
+    network.fail(1, "GET", Mishap::BreakAnswer(MIB));
+    network.fail(1, "GET", whole);
+    let object = bucket.get(KEY, None).await.unwrap();
+    let error = object.stream.try_collect::<Vec<_>>().await.unwrap_err();
+    assert_eq!(error.code(), "s3-unexpected");
+}
+
+#[tokio::test]
 async fn a_burst_of_slow_down_passes_and_a_long_one_is_told() {
     let (_folder, _store, network, bucket) = behind().await;
     let slow_down = Mishap::Answer { status: 503, code: "SlowDown", region: None };
