@@ -55,6 +55,7 @@ struct Kept {
 impl KeyRing {
     pub(super) fn new(keys: Keys, region: &str, clock: Clock) -> Self {
         let source = ArcSwap::from_pointee(Source::of(keys));
+        meters::keys_expire(None);
         Self { source, era: AtomicU64::new(0), region: region.to_owned(), clock }
     }
 
@@ -67,6 +68,9 @@ impl KeyRing {
 
     /// Puts other keys in the place of these.
     pub(super) fn replace(&self, prepared: Prepared) {
+        if matches!(*prepared.0, Source::Given(_)) {
+            meters::keys_expire(None);
+        }
         self.source.store(prepared.0);
         self.era.fetch_add(1, Ordering::AcqRel);
     }
@@ -156,13 +160,11 @@ impl Kept {
 impl Source {
     fn of(keys: Keys) -> Self {
         match keys {
-            Keys::Given { access_key_id, secret_access_key, session_token } => Self::Given(Credentials::new(
-                access_key_id,
-                secret_access_key.expose_secret(),
-                session_token.map(|token| token.expose_secret().to_owned()),
-                None,
-                "settings",
-            )),
+            Keys::Given { access_key_id, secret_access_key, session_token } => {
+                let token = session_token.map(|token| token.expose_secret().to_owned());
+                let secret = secret_access_key.expose_secret();
+                Self::Given(Credentials::new(access_key_id, secret, token, None, "settings"))
+            }
             Keys::Machine(machine) => Self::Machine { machine: Box::new(machine), kept: Mutex::default() },
         }
     }

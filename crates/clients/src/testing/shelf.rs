@@ -14,7 +14,8 @@ use s3s::dto::{
     DeleteObjectInput, DeleteObjectOutput, ETag, ETagCondition, GetObjectInput, GetObjectOutput,
     HeadObjectInput, HeadObjectOutput, ListObjectsV2Input, ListObjectsV2Output, ListPartsInput,
     ListPartsOutput, ObjectCannedACL, Part, PutObjectInput, PutObjectOutput, RestoreObjectInput,
-    RestoreObjectOutput, StorageClass, StreamingBlob, UploadPartInput, UploadPartOutput,
+    RestoreObjectOutput, ServerSideEncryption, StorageClass, StreamingBlob, UploadPartInput,
+    UploadPartOutput,
 };
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
@@ -90,6 +91,11 @@ impl Shelf {
         self.manners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What a bucket's owner may have asked for by a policy: every object says how it is encrypted.
+    fn check_encryption(encryption: Option<&ServerSideEncryption>) -> S3Result<()> {
+        encryption.map(drop).ok_or_else(|| s3_error!(AccessDenied))
+    }
+
     fn check(&self, acl: Option<&ObjectCannedACL>, has_condition: bool) -> S3Result<()> {
         let manners = self.manners();
         if manners.refuses_acl && acl.is_some_and(|acl| acl.as_str() != "bucket-owner-full-control") {
@@ -158,6 +164,7 @@ impl Shelf {
 impl S3 for Shelf {
     async fn put_object(&self, req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
         self.check(req.input.acl.as_ref(), req.input.if_none_match.is_some())?;
+        Self::check_encryption(req.input.server_side_encryption.as_ref())?;
         let _turn = self.turn.lock().await;
         let (bucket, key) = (req.input.bucket.clone(), req.input.key.clone());
         let encryption = req.input.server_side_encryption.clone();
@@ -256,6 +263,7 @@ impl S3 for Shelf {
         mut req: S3Request<CreateMultipartUploadInput>,
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
         self.check(req.input.acl.as_ref(), false)?;
+        Self::check_encryption(req.input.server_side_encryption.as_ref())?;
         let has_checksums = req.input.checksum_algorithm.is_some() && !self.manners().ignores_checksums;
         let key = req.input.key.clone();
         // An upload belongs to the bucket's owner, not to the keys that began it.
