@@ -44,6 +44,9 @@ pub enum FilesError {
     /// The database, asked as the administrator, failed.
     #[error("asked as the administrator: {0}")]
     AsAdmin(#[source] GraphqlError),
+    /// A rule of the project says no, because of the uploader's plan.
+    #[error("{}", .0.message)]
+    OverPlan(GraphqlError),
     /// There is no such file, or not for this caller.
     #[error("file not found")]
     FileNotFound,
@@ -170,6 +173,7 @@ impl FilesError {
             | Self::TooBig { .. }
             | Self::TooSmall { .. } => StatusCode::BAD_REQUEST,
             Self::Caller(_) => StatusCode::UNAUTHORIZED,
+            Self::OverPlan(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Stalled => StatusCode::REQUEST_TIMEOUT,
             Self::TooManyUploads => StatusCode::TOO_MANY_REQUESTS,
             Self::Store(error) => store_status(error),
@@ -213,6 +217,7 @@ impl FilesError {
             Self::TooBig { filename, size, max_size } => {
                 json!({ "filename": filename, "size": size, "maxSize": max_size })
             }
+            Self::OverPlan(error) => json!({ "code": error.code }),
             Self::TooSmall { filename, size, min_size } => {
                 json!({ "filename": filename, "size": size, "minSize": min_size })
             }

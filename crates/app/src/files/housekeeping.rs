@@ -23,6 +23,9 @@ const UNFINISHED_SECONDS: i64 = 60 * 60;
 /// For how long whoever finished an upload is left to check it.
 const CHECKING_SECONDS: i64 = 2 * 60;
 
+/// For how long an attachment stays to which nothing refers: it may be on its way into a message.
+const UNREFERENCED_SECONDS: i64 = 24 * 60 * 60;
+
 /// What a round did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -32,6 +35,8 @@ pub struct Swept {
     pub objects: usize,
     /// Uploads in parts that were checked.
     pub checked: usize,
+    /// Attachments to which nothing refers, deleted.
+    pub unreferenced: usize,
 }
 
 impl Files {
@@ -41,8 +46,8 @@ impl Files {
             loop {
                 match self.sweep().await {
                     Ok(swept) if swept == Swept::default() => {}
-                    Ok(Swept { unfinished, objects, checked }) => {
-                        tracing::info!(unfinished, objects, checked, "files were tidied up");
+                    Ok(Swept { unfinished, objects, checked, unreferenced }) => {
+                        tracing::info!(unfinished, objects, checked, unreferenced, "files were tidied up");
                     }
                     Err(error) => {
                         tracing::warn!(error.code = error.code(), %error, "files are not tidied up")
@@ -62,6 +67,7 @@ impl Files {
         let now = self.now();
         let mut swept = Swept { checked: self.check_finished(now).await?, ..Swept::default() };
         swept.unfinished = self.forget_unfinished(now).await?;
+        swept.unreferenced = self.remove_unreferenced(now).await?;
         swept.objects = self.remove_garbage(now).await?;
         Ok(swept)
     }
@@ -92,6 +98,20 @@ impl Files {
             forgotten += usize::from(rows.forget(id).await);
         }
         Ok(forgotten)
+    }
+
+    async fn remove_unreferenced(&self, now: i64) -> Result<usize, FilesError> {
+        let mut removed = 0;
+        loop {
+            let batch = self.0.rows.remove_unreferenced(now - UNREFERENCED_SECONDS, BATCH).await?;
+            for id in &batch {
+                self.0.studio.forget(*id).await;
+            }
+            removed += batch.len();
+            if batch.len() < BATCH {
+                return Ok(removed);
+            }
+        }
     }
 
     async fn remove_garbage(&self, now: i64) -> Result<usize, FilesError> {

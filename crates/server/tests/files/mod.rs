@@ -2,7 +2,10 @@
 //! a bucket.
 
 mod download;
+mod in_parts;
 mod pictures;
+mod presigned;
+mod replace;
 mod service;
 mod upload;
 

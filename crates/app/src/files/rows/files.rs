@@ -66,6 +66,10 @@ const DELETE_ALL: &str = "mutation deleteAll($ids: [uuid!]!) {
   deleteFiles(where: { id: { _in: $ids } }) { affected_rows }
 }";
 
+const REMOVE_UNREFERENCED: &str = "mutation removeUnreferenced($before: timestamptz!, $limit: Int!) {
+  remove_unreferenced_files(args: { before: $before, at_most: $limit }) { id }
+}";
+
 /// Does not even validate for a role that has no mutations.
 const MUTATIONS: &str = "mutation mutations { __typename }";
 
@@ -122,8 +126,6 @@ pub(in crate::files) struct ReadableFile {
     pub(in crate::files) is_uploaded: Option<bool>,
     /// What its content is.
     pub(in crate::files) mime_type: Option<String>,
-    /// How many bytes it has.
-    pub(in crate::files) size: Option<u64>,
     updated_at: String,
 }
 
@@ -313,6 +315,21 @@ impl Rows {
         let data: Data =
             self.as_service(UNFINISHED, json!({ "before": timestamp(before), "limit": at_most })).await?;
         Ok(data.files.into_iter().map(|key| key.id).collect())
+    }
+
+    /// Deletes some of the attachments to which nothing has referred since `before`, and says which.
+    pub(in crate::files) async fn remove_unreferenced(
+        &self,
+        before: i64,
+        at_most: usize,
+    ) -> Result<Vec<FileId>, FilesError> {
+        #[derive(Deserialize)]
+        struct Data {
+            remove_unreferenced_files: Vec<Key>,
+        }
+        let variables = json!({ "before": timestamp(before), "limit": at_most });
+        let data: Data = self.as_service(REMOVE_UNREFERENCED, variables).await?;
+        Ok(data.remove_unreferenced_files.into_iter().map(|key| key.id).collect())
     }
 
     /// The files `ids`, as the administrator's lists show them.

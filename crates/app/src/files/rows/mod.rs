@@ -7,7 +7,7 @@ mod uploads;
 
 use std::sync::Arc;
 
-use base::project::{GraphqlRequest, Project, fetch};
+use base::project::{GraphqlError, GraphqlRequest, Project, fetch};
 use base::session::Session;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -40,7 +40,7 @@ impl Rows {
     ) -> Result<T, FilesError> {
         fetch(&*self.project, caller, GraphqlRequest::new(document, variables))
             .await
-            .map_err(FilesError::AsCaller)
+            .map_err(|error| refused(error, FilesError::AsCaller))
     }
 
     async fn as_service<T: DeserializeOwned>(
@@ -50,8 +50,15 @@ impl Rows {
     ) -> Result<T, FilesError> {
         fetch(&*self.project, &self.service, GraphqlRequest::new(document, variables))
             .await
-            .map_err(FilesError::AsAdmin)
+            .map_err(|error| refused(error, FilesError::AsAdmin))
     }
+}
+
+/// The rules of the project that say no to a file because of its uploader's plan, whoever writes the row.
+const PLAN_RULES: [&str; 2] = ["file-too-large", "storage-full"];
+
+fn refused(error: GraphqlError, otherwise: impl FnOnce(GraphqlError) -> FilesError) -> FilesError {
+    if PLAN_RULES.contains(&&*error.code) { FilesError::OverPlan(error) } else { otherwise(error) }
 }
 
 /// `unix_seconds` as the database reads it.
