@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::body::BodyError;
-use super::rows::FileRow;
+use super::rows::{BeyondPlan, FileRow};
 use super::store::StoreError;
 
 /// When to try again what failed for a while.
@@ -86,6 +86,9 @@ pub enum FilesError {
         /// The bucket's maximum.
         max_size: u64,
     },
+    /// More than the uploader's plan has room for.
+    #[error("{}", .0.message())]
+    BeyondPlan(Box<BeyondPlan>),
     /// Less than the bucket takes.
     #[error("file too small")]
     TooSmall {
@@ -152,6 +155,7 @@ impl FilesError {
             }
             Self::FileNotFound | Self::BucketNotFound | Self::UploadNotFound => StatusCode::NOT_FOUND,
             Self::Archived => StatusCode::CONFLICT,
+            Self::BeyondPlan(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Caller(RefusedCaller::TooManyVariables)
             | Self::InvalidId(_)
             | Self::Form(_)
@@ -213,6 +217,7 @@ impl FilesError {
             Self::TooBig { filename, size, max_size } => {
                 json!({ "filename": filename, "size": size, "maxSize": max_size })
             }
+            Self::BeyondPlan(beyond) => beyond.data(),
             Self::TooSmall { filename, size, min_size } => {
                 json!({ "filename": filename, "size": size, "minSize": min_size })
             }

@@ -2,6 +2,7 @@
 //! a bucket.
 
 mod download;
+mod plan;
 mod service;
 mod upload;
 
