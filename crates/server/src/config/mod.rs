@@ -13,6 +13,7 @@ mod mail;
 mod postgres;
 mod providers;
 mod s3;
+mod storage;
 mod unbuilt;
 mod webauthn;
 
@@ -33,10 +34,12 @@ pub(crate) use mail::MailConfig;
 pub(crate) use postgres::PostgresConfig;
 pub(crate) use providers::ProvidersConfig;
 pub(crate) use s3::S3Config;
+pub(crate) use storage::StorageConfig;
 pub(crate) use webauthn::WebauthnConfig;
 
 use crate::keys::KeysCommand;
 use crate::people::PeopleCommand;
+use crate::storage::StorageCommand;
 
 /// BrainMessenger: a complete messenger server with a web client inside.
 ///
@@ -66,6 +69,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: PeopleCommand,
     },
+    /// Set up and check where files are kept
+    Storage {
+        #[command(subcommand)]
+        command: StorageCommand,
+    },
     /// Print the database's schema as one SQL file: what `database/schema.sql` holds
     Schema,
 }
@@ -93,6 +101,8 @@ pub(crate) struct Config {
     pub(crate) mail: MailConfig,
     #[command(flatten)]
     pub(crate) s3: S3Config,
+    #[command(flatten)]
+    pub(crate) storage: StorageConfig,
     /// The search path, by which PostgreSQL's programs are found.
     #[arg(skip)]
     pub(crate) path: Option<OsString>,
@@ -121,6 +131,10 @@ pub(crate) struct ServerConfig {
     /// call it
     #[arg(long, env = "BRAIN_PUBLIC_URL", value_name = "URL")]
     pub(crate) public_url: Option<String>,
+    /// How much room changed pictures (`?w=320`) may take on the disk, in MiB; they are made anew when they are missing
+    #[arg(long, env = "BRAIN_PICTURE_CACHE", value_name = "MIB", default_value_t = 1024,
+          value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+    pub(crate) picture_cache: u64,
     /// Folder for everything that is kept: the database, files, generated keys
     #[arg(long, env = "BRAIN_DATA_DIR", value_name = "FOLDER", default_value = "./data")]
     pub(crate) data_dir: PathBuf,
@@ -182,8 +196,11 @@ impl CommandLine {
             line.config.limits.check()?;
             line.config.providers.check()?;
             line.config.relying_party()?;
-            line.config.s3.check()?;
             line.config.mail.check(line.config.server.env == Environment::Production)?;
+        }
+        if matches!(line.command, None | Some(Command::Serve | Command::Storage { .. })) {
+            line.config.s3.check()?;
+            line.config.storage.check()?;
         }
         Ok(line)
     }
