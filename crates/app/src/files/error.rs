@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::body::BodyError;
 use super::picture::PictureError;
-use super::rows::FileRow;
+use super::rows::{BeyondPlan, FileRow};
 use super::store::StoreError;
 
 /// When to try again what failed for a while.
@@ -44,9 +44,6 @@ pub enum FilesError {
     /// The database, asked as the administrator, failed.
     #[error("asked as the administrator: {0}")]
     AsAdmin(#[source] GraphqlError),
-    /// A rule of the project says no, because of the uploader's plan.
-    #[error("{}", .0.message)]
-    OverPlan(GraphqlError),
     /// There is no such file, or not for this caller.
     #[error("file not found")]
     FileNotFound,
@@ -90,6 +87,9 @@ pub enum FilesError {
         /// The bucket's maximum.
         max_size: u64,
     },
+    /// More than the uploader's plan has room for.
+    #[error("{}", .0.message())]
+    BeyondPlan(Box<BeyondPlan>),
     /// Less than the bucket takes.
     #[error("file too small")]
     TooSmall {
@@ -159,6 +159,7 @@ impl FilesError {
             }
             Self::FileNotFound | Self::BucketNotFound | Self::UploadNotFound => StatusCode::NOT_FOUND,
             Self::Archived => StatusCode::CONFLICT,
+            Self::BeyondPlan(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Caller(RefusedCaller::TooManyVariables)
             | Self::InvalidId(_)
             | Self::Form(_)
@@ -173,7 +174,6 @@ impl FilesError {
             | Self::TooBig { .. }
             | Self::TooSmall { .. } => StatusCode::BAD_REQUEST,
             Self::Caller(_) => StatusCode::UNAUTHORIZED,
-            Self::OverPlan(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Stalled => StatusCode::REQUEST_TIMEOUT,
             Self::TooManyUploads => StatusCode::TOO_MANY_REQUESTS,
             Self::Store(error) => store_status(error),
@@ -217,7 +217,7 @@ impl FilesError {
             Self::TooBig { filename, size, max_size } => {
                 json!({ "filename": filename, "size": size, "maxSize": max_size })
             }
-            Self::OverPlan(error) => json!({ "code": error.code }),
+            Self::BeyondPlan(beyond) => beyond.data(),
             Self::TooSmall { filename, size, min_size } => {
                 json!({ "filename": filename, "size": size, "minSize": min_size })
             }

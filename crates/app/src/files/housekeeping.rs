@@ -23,8 +23,11 @@ const UNFINISHED_SECONDS: i64 = 60 * 60;
 /// For how long whoever finished an upload is left to check it.
 const CHECKING_SECONDS: i64 = 2 * 60;
 
-/// For how long an attachment stays to which nothing refers: it may be on its way into a message.
+/// For how long nothing must have referred to an attachment before it is removed.
 const UNREFERENCED_SECONDS: i64 = 24 * 60 * 60;
+
+/// Attachments that a round looks at.
+const ATTACHMENTS: usize = 1000;
 
 /// What a round did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,7 +38,7 @@ pub struct Swept {
     pub objects: usize,
     /// Uploads in parts that were checked.
     pub checked: usize,
-    /// Attachments to which nothing refers, deleted.
+    /// Attachments to which nothing referred, removed.
     pub unreferenced: usize,
 }
 
@@ -101,17 +104,11 @@ impl Files {
     }
 
     async fn remove_unreferenced(&self, now: i64) -> Result<usize, FilesError> {
-        let mut removed = 0;
-        loop {
-            let batch = self.0.rows.remove_unreferenced(now - UNREFERENCED_SECONDS, BATCH).await?;
-            for id in &batch {
-                self.0.studio.forget(*id).await;
-            }
-            removed += batch.len();
-            if batch.len() < BATCH {
-                return Ok(removed);
-            }
+        let removed = self.0.rows.remove_unreferenced(now - UNREFERENCED_SECONDS, ATTACHMENTS).await?;
+        for id in &removed {
+            self.0.studio.forget(*id).await;
         }
+        Ok(removed.len())
     }
 
     async fn remove_garbage(&self, now: i64) -> Result<usize, FilesError> {

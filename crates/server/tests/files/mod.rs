@@ -4,6 +4,7 @@
 mod download;
 mod in_parts;
 mod pictures;
+mod plan;
 mod presigned;
 mod replace;
 mod service;

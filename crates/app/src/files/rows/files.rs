@@ -44,6 +44,11 @@ const FORGET_FILE: &str = "mutation forgetFile($id: uuid!) {
   deleteFiles(where: { id: { _eq: $id }, isUploaded: { _eq: false } }) { affected_rows }
 }";
 
+/// Files for messages to which nothing has referred since a time; it looks at so many at most.
+const REMOVE_UNREFERENCED: &str = "mutation removeUnreferenced($before: timestamptz!, $atMost: Int!) {
+  removed: remove_unreferenced_files(args: { before: $before, at_most: $atMost }) { id }
+}";
+
 /// Rows without a line in the book: an upload was cut short between the two.
 const UNFINISHED: &str = "query unfinished($before: timestamptz!, $limit: Int!) {
   files(
@@ -64,10 +69,6 @@ const SUMMARIES: &str = "query summaries($ids: [uuid!]!) {
 
 const DELETE_ALL: &str = "mutation deleteAll($ids: [uuid!]!) {
   deleteFiles(where: { id: { _in: $ids } }) { affected_rows }
-}";
-
-const REMOVE_UNREFERENCED: &str = "mutation removeUnreferenced($before: timestamptz!, $limit: Int!) {
-  remove_unreferenced_files(args: { before: $before, at_most: $limit }) { id }
 }";
 
 /// Does not even validate for a role that has no mutations.
@@ -288,6 +289,22 @@ impl Rows {
         }
     }
 
+    /// Deletes files for messages to which nothing has referred since `before` (unix seconds), and says which. It looks at
+    /// `at_most` of those that may be such.
+    pub(in crate::files) async fn remove_unreferenced(
+        &self,
+        before: i64,
+        at_most: usize,
+    ) -> Result<Vec<FileId>, FilesError> {
+        #[derive(Deserialize)]
+        struct Data {
+            removed: Vec<Key>,
+        }
+        let variables = json!({ "before": timestamp(before), "atMost": at_most });
+        let data: Data = self.as_service(REMOVE_UNREFERENCED, variables).await?;
+        Ok(data.removed.into_iter().map(|key| key.id).collect())
+    }
+
     /// Files that are not uploaded, those after `after` in the order of their ids.
     pub(in crate::files) async fn not_uploaded(
         &self,
@@ -315,21 +332,6 @@ impl Rows {
         let data: Data =
             self.as_service(UNFINISHED, json!({ "before": timestamp(before), "limit": at_most })).await?;
         Ok(data.files.into_iter().map(|key| key.id).collect())
-    }
-
-    /// Deletes some of the attachments to which nothing has referred since `before`, and says which.
-    pub(in crate::files) async fn remove_unreferenced(
-        &self,
-        before: i64,
-        at_most: usize,
-    ) -> Result<Vec<FileId>, FilesError> {
-        #[derive(Deserialize)]
-        struct Data {
-            remove_unreferenced_files: Vec<Key>,
-        }
-        let variables = json!({ "before": timestamp(before), "limit": at_most });
-        let data: Data = self.as_service(REMOVE_UNREFERENCED, variables).await?;
-        Ok(data.remove_unreferenced_files.into_iter().map(|key| key.id).collect())
     }
 
     /// The files `ids`, as the administrator's lists show them.

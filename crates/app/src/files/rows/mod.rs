@@ -3,11 +3,12 @@
 
 mod book;
 mod files;
+mod plan;
 mod uploads;
 
 use std::sync::Arc;
 
-use base::project::{GraphqlError, GraphqlRequest, Project, fetch};
+use base::project::{GraphqlRequest, Project, fetch};
 use base::session::Session;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -18,6 +19,7 @@ use super::error::FilesError;
 
 pub(super) use self::book::{Completion, Expected, FileDetails, Kind, Line, Role, Stored};
 pub(super) use self::files::{Bucket, FileRow, FileSummary, NewFile, ReadableFile};
+pub(super) use self::plan::BeyondPlan;
 pub(super) use self::uploads::{Upload, UploadUnderWay};
 
 /// The rows, behind the project's GraphQL.
@@ -40,7 +42,7 @@ impl Rows {
     ) -> Result<T, FilesError> {
         fetch(&*self.project, caller, GraphqlRequest::new(document, variables))
             .await
-            .map_err(|error| refused(error, FilesError::AsCaller))
+            .map_err(FilesError::AsCaller)
     }
 
     async fn as_service<T: DeserializeOwned>(
@@ -50,15 +52,8 @@ impl Rows {
     ) -> Result<T, FilesError> {
         fetch(&*self.project, &self.service, GraphqlRequest::new(document, variables))
             .await
-            .map_err(|error| refused(error, FilesError::AsAdmin))
+            .map_err(FilesError::AsAdmin)
     }
-}
-
-/// The rules of the project that say no to a file because of its uploader's plan, whoever writes the row.
-const PLAN_RULES: [&str; 2] = ["file-too-large", "storage-full"];
-
-fn refused(error: GraphqlError, otherwise: impl FnOnce(GraphqlError) -> FilesError) -> FilesError {
-    if PLAN_RULES.contains(&&*error.code) { FilesError::OverPlan(error) } else { otherwise(error) }
 }
 
 /// `unix_seconds` as the database reads it.
