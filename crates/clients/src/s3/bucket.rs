@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use arc_swap::ArcSwapOption;
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::Credentials;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use base::clock::Clock;
@@ -14,8 +16,12 @@ use base::clock::Clock;
 use super::fault::{Fault, Kind};
 use super::keys::KeyRing;
 use super::meters::Operation;
+use super::presign::Signer;
 use super::{Keys, Settings, meters, sdk, wire};
 use crate::Error;
+
+/// An object that is not there: keys are tried by asking for it.
+const NOBODYS: &str = "uploads/keys-are-tried";
 
 /// A bucket. Cloning it is cheap, and clones share connections and keys.
 #[derive(Clone)]
@@ -26,6 +32,8 @@ pub(super) struct Inner {
     pub(super) client: Client,
     /// Signs addresses for clients, who may know the store by another name.
     pub(super) public: Client,
+    /// The client that signed last.
+    pub(super) signer: ArcSwapOption<Signer>,
     pub(super) keys: Arc<KeyRing>,
     pub(super) habits: Habits,
 }
@@ -75,13 +83,39 @@ impl Bucket {
         let http = wire::client();
         let client = sdk::client(&settings, &keys, &http, endpoint);
         let public = sdk::client(&settings, &keys, &http, settings.public_endpoint.as_deref().or(endpoint));
-        Ok(Self(Arc::new(Inner { settings, client, public, keys, habits: Habits::default() })))
+        Ok(Self(Arc::new(Inner {
+            settings,
+            client,
+            public,
+            signer: ArcSwapOption::empty(),
+            keys,
+            habits: Habits::default(),
+        })))
     }
 
-    /// Signs with other keys from now on; calls that are under way go on with the old ones. Keys that cannot be had
-    /// are an error, and the old ones stay.
+    /// Signs with other keys from now on; calls that are under way go on with the old ones. Keys that cannot be had, or
+    /// that the store refuses, are an error, and the old ones stay.
     pub async fn replace_keys(&self, keys: Keys) -> Result<(), Error> {
-        self.0.keys.replace(keys).await.map_err(|error| Fault::keys(&error).into())
+        let (prepared, credentials) = self.0.keys.prepare(keys).await.map_err(|error| Fault::keys(&error))?;
+        self.try_keys(credentials).await?;
+        self.0.keys.replace(prepared);
+        Ok(())
+    }
+
+    /// Whether the store knows these keys. What they may do is another matter, and so is a store that is not there.
+    async fn try_keys(&self, credentials: Credentials) -> Result<(), Fault> {
+        let client =
+            Client::from_conf(self.0.client.config().to_builder().credentials_provider(credentials).build());
+        // Not HEAD: its answer would not say why.
+        let asked =
+            client.get_object().bucket(&self.0.settings.bucket).key(NOBODYS).range("bytes=0-0").send();
+        match Box::pin(asked).await.map_err(|error| Fault::read(&error)) {
+            Err(fault) if matches!(fault.kind(), Kind::KeysUnknown | Kind::KeysExpired | Kind::Signature) => {
+                fault.log(Operation::Get, &self.0.settings);
+                Err(fault)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Gets the keys, so that a start can say what is missing. The bucket itself is not asked.

@@ -34,6 +34,10 @@ pub(super) struct KeyRing {
     clock: Clock,
 }
 
+/// Keys that are not used yet.
+#[derive(Debug)]
+pub(super) struct Prepared(Arc<Source>);
+
 #[derive(Debug)]
 enum Source {
     Given(Credentials),
@@ -54,14 +58,17 @@ impl KeyRing {
         Self { source, era: AtomicU64::new(0), region: region.to_owned(), clock }
     }
 
-    /// Puts other keys in the place of these.
-    pub(super) async fn replace(&self, keys: Keys) -> Result<(), CredentialsError> {
+    /// Other keys, as they are now: they have to be had before they take the place of keys that work.
+    pub(super) async fn prepare(&self, keys: Keys) -> Result<(Prepared, Credentials), CredentialsError> {
         let source = Arc::new(Source::of(keys));
-        // Keys that cannot be had must not take the place of keys that work.
-        self.read(&source).await?;
-        self.source.store(source);
+        let credentials = self.read(&source).await?;
+        Ok((Prepared(source), credentials))
+    }
+
+    /// Puts other keys in the place of these.
+    pub(super) fn replace(&self, prepared: Prepared) {
+        self.source.store(prepared.0);
         self.era.fetch_add(1, Ordering::AcqRel);
-        Ok(())
     }
 
     /// A number that is another one when the keys are.

@@ -1,5 +1,7 @@
 //! Uploads in parts: our own of large objects, and those that a client makes by itself with signed addresses.
 
+use std::collections::HashMap;
+
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::complete_multipart_upload::CompleteMultipartUploadOutput;
 use aws_sdk_s3::primitives::ByteStream;
@@ -204,6 +206,7 @@ impl Bucket {
         length: u64,
     ) -> Result<CompletedPart, Fault> {
         let number = i32::try_from(index + 1).unwrap_or(i32::MAX);
+        let checksum = STANDARD.encode(content.hash_of(index * PART, length).await?);
         let body = content.body(index * PART, length).await?;
         let send = |client: Client| {
             client
@@ -213,11 +216,13 @@ impl Bucket {
                 .upload_id(upload_id)
                 .part_number(number)
                 .content_length(i64::try_from(length).unwrap_or(i64::MAX))
+                .checksum_sha256(&checksum)
                 .body(body.try_clone().map_or_else(ByteStream::default, ByteStream::new))
                 .send()
         };
         let put = self.call(Operation::PutPart, send).await?;
-        Ok(CompletedPart::builder().part_number(number).set_e_tag(put.e_tag).build())
+        let part = CompletedPart::builder().part_number(number).checksum_sha256(checksum);
+        Ok(part.set_e_tag(put.e_tag).build())
     }
 
     async fn begin(
@@ -229,21 +234,19 @@ impl Bucket {
         loop {
             let send = |client: Client| {
                 let (encryption, kms_key) = self.encryption();
-                let request = client
+                client
                     .create_multipart_upload()
                     .bucket(&self.0.settings.bucket)
                     .key(key)
                     .content_type(&headers.content_type)
                     .content_disposition(&headers.content_disposition)
                     .set_cache_control(headers.cache_control.clone())
+                    .checksum_algorithm(ChecksumAlgorithm::Sha256)
+                    .set_metadata(hash.map(|hash| HashMap::from([(HASH.to_owned(), hex(&hash))])))
                     .server_side_encryption(encryption)
                     .set_ssekms_key_id(kms_key)
-                    .set_acl(self.acl());
-                match &hash {
-                    Some(hash) => request.metadata(HASH, hex(hash)),
-                    None => request.checksum_algorithm(ChecksumAlgorithm::Sha256),
-                }
-                .send()
+                    .set_acl(self.acl())
+                    .send()
             };
             match self.call(Operation::BeginUpload, send).await {
                 Ok(begun) => return begun.upload_id.ok_or_else(|| Fault::new(Kind::Unexpected)),

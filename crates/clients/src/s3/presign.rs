@@ -1,6 +1,7 @@
 //! Addresses that are good for one thing and for a while: whoever has one reads an object, or puts one part of an
 //! upload, without keys. They never outlive the keys that they were signed with.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::Client;
@@ -37,6 +38,13 @@ pub struct PresignedPart {
     pub headers: Vec<(String, String)>,
     /// How long it is good, from `now`: whole seconds.
     pub life: Duration,
+}
+
+/// A client that signs with these keys, whatever becomes of the key ring.
+#[derive(Debug)]
+pub(super) struct Signer {
+    keys: Credentials,
+    client: Client,
 }
 
 impl Bucket {
@@ -89,16 +97,22 @@ impl Bucket {
         Ok(PresignedPart { url: signed.uri().to_owned(), headers: headers(&signed), life })
     }
 
-    /// A client that signs, and for how long it can: it holds the keys of this moment, so that the life fits them.
+    /// A client that signs, and for how long it can: it holds the keys that the life fits.
     async fn signer(&self, life: Duration, now: SystemTime) -> Result<(Client, Duration), Fault> {
-        let keys: Credentials = self.0.keys.current().await.map_err(|error| Fault::keys(&error))?;
+        let keys = self.0.keys.current().await.map_err(|error| Fault::keys(&error))?;
         let life = KeyRing::life(&keys, now).map_or(life, |left| left.min(life)).min(LONGEST_LIFE);
         let life = Duration::from_secs(life.as_secs());
         if life.is_zero() {
             return Err(Fault::new(Kind::KeysExpired));
         }
-        let config = self.0.public.config().to_builder().credentials_provider(keys).build();
-        Ok((Client::from_conf(config), life))
+        let known = self.0.signer.load();
+        if let Some(signer) = known.as_ref().filter(|signer| signer.keys == keys) {
+            return Ok((signer.client.clone(), life));
+        }
+        let config = self.0.public.config().to_builder().credentials_provider(keys.clone()).build();
+        let client = Client::from_conf(config);
+        self.0.signer.store(Some(Arc::new(Signer { keys, client: client.clone() })));
+        Ok((client, life))
     }
 }
 

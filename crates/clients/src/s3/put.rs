@@ -1,7 +1,10 @@
 //! Objects go into the bucket: small ones by one request, large ones in parts. What the store keeps is what was to
 //! be sent, or there is an error; an object that is there already is never written over.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
@@ -70,6 +73,16 @@ impl Content {
         }
     }
 
+    /// The hash of some of it.
+    pub(super) async fn hash_of(&self, offset: u64, length: u64) -> Result<[u8; 32], Fault> {
+        let path = match self {
+            Self::File { path, .. } => path.clone(),
+            Self::Bytes(bytes) => return Ok(Sha256::digest(&bytes[within(bytes, offset, length)]).into()),
+        };
+        let hashed = tokio::task::spawn_blocking(move || hash_file(&path, offset, length)).await;
+        hashed.ok().and_then(Result::ok).ok_or_else(|| Fault::new(Kind::ContentUnreadable))
+    }
+
     /// Some of it as a body, which is read from its beginning at every try.
     pub(super) async fn body(&self, offset: u64, length: u64) -> Result<SdkBody, Fault> {
         match self {
@@ -83,11 +96,7 @@ impl Content {
                     .await;
                 stream.map(ByteStream::into_inner).map_err(|_| Fault::new(Kind::ContentUnreadable))
             }
-            Self::Bytes(bytes) => {
-                let from = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
-                let to = usize::try_from(offset + length).unwrap_or(usize::MAX).min(bytes.len());
-                Ok(SdkBody::from(bytes.slice(from..to)))
-            }
+            Self::Bytes(bytes) => Ok(SdkBody::from(bytes.slice(within(bytes, offset, length)))),
         }
     }
 }
@@ -160,6 +169,24 @@ impl Bucket {
     pub(super) fn acl(&self) -> Option<ObjectCannedAcl> {
         let acl = self.0.settings.object_acl.as_deref()?;
         (!Habits::has(&self.0.habits.refuses_acl)).then(|| ObjectCannedAcl::from(acl))
+    }
+}
+
+fn within(bytes: &Bytes, offset: u64, length: u64) -> Range<usize> {
+    let end = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+    end(offset)..end(offset + length)
+}
+
+fn hash_file(path: &Path, offset: u64, length: u64) -> std::io::Result<[u8; 32]> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(offset))?;
+    let mut some = file.take(length);
+    let (mut hash, mut piece) = (Sha256::new(), vec![0; PIECE]);
+    loop {
+        match some.read(&mut piece)? {
+            0 => return Ok(hash.finalize().into()),
+            length => hash.update(&piece[..length]),
+        }
     }
 }
 

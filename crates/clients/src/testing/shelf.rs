@@ -122,6 +122,36 @@ impl Shelf {
         }
         Ok((upload.has_checksums, parts))
     }
+
+    /// Makes an object of an upload's parts.
+    async fn complete(
+        &self,
+        mut req: S3Request<CompleteMultipartUploadInput>,
+    ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+        self.check(None, req.input.if_none_match.is_some())?;
+        let _turn = self.turn.lock().await;
+        let (key, id) = (req.input.key.clone(), req.input.upload_id.clone());
+        let named = req.input.multipart_upload.as_ref().and_then(|upload| upload.parts.clone());
+        let (has_checksums, parts) = self.parts(&id, &named.unwrap_or_default())?;
+        req.credentials = None;
+        let mut done = self.files.complete_multipart_upload(req).await?;
+        let mut book = self.book();
+        book.uploads.remove(&id);
+        if has_checksums {
+            let all = parts.iter().fold(Sha256::new(), |all, part| all.chain_update(part.sha256));
+            let checksum = format!("{}-{}", STANDARD.encode(all.finalize()), parts.len());
+            book.checksums.insert(key, checksum.clone());
+            let answer = done.output.future.take();
+            done.output.future = answer.map(|answer| {
+                let told = answer.map_ok(|output| CompleteMultipartUploadOutput {
+                    checksum_sha256: Some(checksum),
+                    ..output
+                });
+                told.boxed()
+            });
+        }
+        Ok(done)
+    }
 }
 
 #[async_trait::async_trait]
@@ -297,31 +327,11 @@ impl S3 for Shelf {
 
     async fn complete_multipart_upload(
         &self,
-        mut req: S3Request<CompleteMultipartUploadInput>,
+        req: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
-        self.check(None, req.input.if_none_match.is_some())?;
-        let _turn = self.turn.lock().await;
-        let (key, id) = (req.input.key.clone(), req.input.upload_id.clone());
-        let named = req.input.multipart_upload.as_ref().and_then(|upload| upload.parts.clone());
-        let (has_checksums, parts) = self.parts(&id, &named.unwrap_or_default())?;
-        req.credentials = None;
-        let mut done = self.files.complete_multipart_upload(req).await?;
-        let mut book = self.book();
-        book.uploads.remove(&id);
-        if has_checksums {
-            let all = parts.iter().fold(Sha256::new(), |all, part| all.chain_update(part.sha256));
-            let checksum = format!("{}-{}", STANDARD.encode(all.finalize()), parts.len());
-            book.checksums.insert(key, checksum.clone());
-            let answer = done.output.future.take();
-            done.output.future = answer.map(|answer| {
-                let told = answer.map_ok(|output| CompleteMultipartUploadOutput {
-                    checksum_sha256: Some(checksum),
-                    ..output
-                });
-                told.boxed()
-            });
-        }
-        Ok(done)
+        // It is done to its end, whether the client waits for that or not.
+        let here = self.clone();
+        tokio::spawn(async move { here.complete(req).await }).await.unwrap()
     }
 
     async fn abort_multipart_upload(

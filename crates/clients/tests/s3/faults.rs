@@ -203,39 +203,3 @@ async fn an_error_under_a_status_of_success_makes_no_object() {
     assert_eq!(store.uploads(), 0);
     assert!(matches!(bucket.head(KEY).await, Err(Error::ObjectMissing)));
 }
-
-#[tokio::test]
-async fn a_store_that_is_not_there_or_not_to_be_trusted_is_told_apart() {
-    let (_folder, store, _network, _) = behind().await;
-    let mut settings = store.settings();
-    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    settings.endpoint = Some(format!("http://{nobody}"));
-    let bucket = Bucket::open(settings.clone(), store.keys()).unwrap();
-    assert_eq!(bucket.head(KEY).await.unwrap_err().code(), "s3-unreachable");
-    let strange = strange_tls_server().await;
-    settings.endpoint = Some(format!("https://{strange}"));
-    let bucket = Bucket::open(settings, store.keys()).unwrap();
-    assert_eq!(bucket.head(KEY).await.unwrap_err().code(), "s3-tls");
-}
-
-/// A server whose certificate nobody has signed.
-async fn strange_tls_server() -> std::net::SocketAddr {
-    let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(own.signing_key.serialize_der());
-    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![own.cert.der().clone()], key.into())
-        .unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((connection, _)) = listener.accept().await {
-            let _ = acceptor.accept(connection).await;
-        }
-    });
-    address
-}

@@ -3,6 +3,7 @@
 mod faults;
 mod objects;
 mod rotation;
+mod trust;
 mod uploads;
 
 use std::path::{Path, PathBuf};

@@ -1,10 +1,13 @@
 //! Objects are put, read, described, listed, archived and removed.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use clients::Error;
 use clients::s3::{Archive, Bucket, Content};
 use clients::testing::{Store, StoreOptions};
 use futures::TryStreamExt;
+use sha2::{Digest, Sha256};
 
 use super::{headers, noise, open, read};
 
@@ -49,6 +52,20 @@ async fn another_object_is_never_written_over_and_the_same_one_is_a_success() {
     let other = bucket.put(KEY, Content::Bytes(Bytes::from_static(b"other")), &headers()).await;
     assert!(matches!(other, Err(Error::ObjectExists)));
     assert_eq!(read(&bucket, KEY).await, b"first");
+}
+
+#[tokio::test]
+async fn content_that_is_not_what_was_said_makes_no_object() {
+    let (folder, _store, bucket) = open(StoreOptions::default()).await;
+    let Content::File { path, size, .. } = folder.file(1000) else { panic!("no file") };
+    let wrong = Content::File { path: path.clone(), size, sha256: [7; 32] };
+    let error = bucket.put(KEY, wrong, &headers()).await.unwrap_err();
+    assert_eq!(error.code(), "s3-content-refused");
+    std::fs::remove_file(&path).unwrap();
+    let gone = Content::File { path, size, sha256: [7; 32] };
+    let error = bucket.put(KEY, gone, &headers()).await.unwrap_err();
+    assert_eq!(error.code(), "s3-content-unreadable");
+    assert!(matches!(bucket.head(KEY).await, Err(Error::ObjectMissing)));
 }
 
 #[tokio::test]
@@ -101,4 +118,41 @@ async fn an_archived_object_is_told_asked_for_and_read_when_it_is_back() {
     store.finish_restoring(KEY);
     assert_eq!(bucket.head(KEY).await.unwrap().archive, Archive::Ready);
     assert_eq!(read(&bucket, KEY).await, noise(10));
+}
+
+/// What the process has taken most of, in MiB.
+fn peak_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "it takes minutes: run it alone"]
+async fn memory_does_not_grow_with_the_object() {
+    let (folder, store, _) = open(StoreOptions::default()).await;
+    let mut settings = store.settings();
+    // The store hashes, unoptimised, before it answers.
+    settings.read_timeout = Duration::from_mins(2);
+    let bucket = Bucket::open(settings, store.keys()).unwrap();
+    let path = folder.store().join("large");
+    let put = async |key: &str, size: u64| {
+        std::fs::File::create(&path).unwrap().set_len(size).unwrap();
+        let mut hash = Sha256::new();
+        (0..size / 1024).for_each(|_| hash.update([0; 1024]));
+        let content = Content::File { path: path.clone(), size, sha256: hash.finalize().into() };
+        bucket.put(key, content, &headers()).await.unwrap();
+        let mut stream = bucket.get(key, None).await.unwrap().stream;
+        let mut read = 0;
+        while let Some(piece) = stream.try_next().await.unwrap() {
+            read += piece.len() as u64;
+        }
+        assert_eq!(read, size);
+        peak_memory()
+    };
+    let mib = 1024 * 1024;
+    let small = put("uploads/small", 128 * mib).await;
+    let large = put("uploads/large", 1024 * mib).await;
+    eprintln!("peak of client and store together: {small} MiB with 128 MiB, {large} MiB with 1 GiB");
+    assert!(large < small + 32, "{small} MiB, then {large} MiB");
 }

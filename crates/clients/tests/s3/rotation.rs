@@ -55,6 +55,16 @@ async fn no_upload_fails_while_keys_are_replaced() {
 }
 
 #[tokio::test]
+async fn keys_that_the_store_refuses_do_not_take_the_place_of_others() {
+    let (_folder, _store, bucket) = open(StoreOptions::default()).await;
+    for (id, secret, code) in [("nobody", "x", "s3-keys-unknown"), ("first", "wrong", "s3-signature")] {
+        let error = bucket.replace_keys(Store::keys_of(id, secret)).await.unwrap_err();
+        assert_eq!(error.code(), code);
+        bucket.put(&format!("uploads/{id}-{secret}"), small(), &headers()).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_profile_is_read_again_where_the_store_refuses_its_keys() {
     let (folder, store, _) = open(StoreOptions::default()).await;
     let file = folder.store().join("credentials");

@@ -208,13 +208,13 @@ mod tests {
     #[test]
     fn googles_own_count_ends_the_day_too() {
         let mut quota = Quota::new(6000, 100);
-        quota.end_day(NOON, Duration::from_secs(900));
+        quota.end_day(NOON, Duration::from_mins(15));
         assert_eq!(quota.take(NOON + 1), Err(Spent::Day(Duration::from_secs(899))));
         assert_eq!(quota.take(NOON + 900), Ok(()));
         // A wait beside it is no reason to wait for what goes another way.
         quota.hold(NOON + 900, Duration::from_secs(30));
-        quota.end_day(NOON + 900, Duration::from_secs(900));
-        assert_eq!(quota.spent(NOON + 900), Some(Spent::Day(Duration::from_secs(900))));
+        quota.end_day(NOON + 900, Duration::from_mins(15));
+        assert_eq!(quota.spent(NOON + 900), Some(Spent::Day(Duration::from_mins(15))));
         quota.release();
         assert_eq!(quota.take(NOON + 901), Ok(()));
     }
