@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use app::files::{DiskStore, Files, Limits, Options, SpoolFolder, Store};
+use app::files::{DiskStore, Files, Limits, Options, S3Store, SpoolFolder, Store, Studio};
 use base::authenticate::Authenticator;
 use base::clock::Clock;
 use base::project::Project;
+use clients::s3::Bucket;
 use secrecy::SecretString;
 
 use crate::config::Config;
@@ -14,21 +15,30 @@ use crate::config::Config;
 /// Bytes of uploads that are being received, of all together.
 const SPOOL_BYTES: u64 = 8 << 30;
 
-/// Starts it over the rows of `project`.
+/// Starts it over the rows of `project`, with the files in `bucket`, or on the disk where there is none.
 pub(crate) async fn start(
     config: &Config,
     project: Arc<dyn Project>,
     authenticator: Authenticator,
     clock: &Clock,
     signing_key: &SecretString,
+    bucket: Option<Bucket>,
 ) -> anyhow::Result<Files> {
     let folder = config.server.data_dir.join("files");
-    let store = Store::Disk(DiskStore::open(&folder).await?);
+    let store = match bucket {
+        Some(bucket) => Store::S3(S3Store::new(bucket)),
+        None => Store::Disk(DiskStore::open(&folder).await?),
+    };
     // In the same file system: what is kept on the disk is moved there.
     let path = folder.join("spool");
     let spool = SpoolFolder::open(path.clone(), SPOOL_BYTES)
         .with_context(|| format!("the folder {} cannot be used", path.display()))?;
+    let path = folder.join("pictures");
+    let studio = Studio::open(path.clone(), config.server.picture_cache << 20)
+        .await
+        .with_context(|| format!("the folder {} cannot be used", path.display()))?;
     let options = Options {
+        studio,
         limits: Limits::default(),
         clock: clock.clone(),
         signing_key: signing_key.clone(),

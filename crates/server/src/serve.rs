@@ -13,6 +13,7 @@ use base::clock::Clock;
 use base::project::Project;
 use changes::Feed;
 use clients::mail::Mailer;
+use clients::s3::Bucket;
 use db::local::{LocalOptions, LocalPostgres};
 use db::{Address, Pool, PoolOptions};
 use graphql::Engine;
@@ -22,7 +23,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::config::{Config, S3Config};
 use crate::keys::{self, Keys};
 use crate::listener::Listener;
 use crate::routes::AdminRoutes;
@@ -148,11 +149,13 @@ impl Parts {
         options.providers = config.providers.providers(&clock).context("a sign-in service")?;
         let auth = Auth::start(pool.clone(), jwt, Some(Arc::clone(&project)), options).await?;
         let mailer = config.mail.mailer(data_dir, &clock).await.context("letters cannot be sent")?;
-        let hangups = reload_at_hangup(mailer.clone(), stop.clone())?;
+        let bucket = config.s3.bucket()?;
+        let hangups = reload_at_hangup(config, mailer.clone(), bucket.clone(), stop.clone())?;
         let letters = start_letters(config, mailer, &auth, &clock, &stop);
         let endings = start_endings(&project, &stop);
         let revocations = SessionRows::new(Arc::clone(&project));
-        let files = files::start(config, project, authenticator.clone(), &clock, &codes).await?;
+        let files =
+            files::start(config, project, authenticator.clone(), &clock, &codes, bucket.clone()).await?;
         let housekeeping = start_housekeeping(&files, &stop);
         tell_what_is_off(config);
         let endpoint = Endpoint::new(engine.clone(), authenticator, clock, stop);
@@ -194,11 +197,20 @@ fn start_endings(project: &Arc<dyn Project>, stop: &CancellationToken) -> JoinHa
 }
 
 /// Reads credentials anew at each SIGHUP, until `stop`.
-fn reload_at_hangup(mailer: Mailer, stop: CancellationToken) -> anyhow::Result<JoinHandle<()>> {
+fn reload_at_hangup(
+    config: &Config,
+    mailer: Mailer,
+    bucket: Option<Bucket>,
+    stop: CancellationToken,
+) -> anyhow::Result<JoinHandle<()>> {
     let mut hangup = signal(SignalKind::hangup())?;
+    let s3 = config.s3.clone();
     let reloading = async move {
         while hangup.recv().await.is_some() {
             mailer.reload().await;
+            if let Some(bucket) = &bucket {
+                reload_keys(&s3, bucket).await;
+            }
             tracing::info!("the credentials of outside services are read anew");
         }
     };
@@ -208,6 +220,27 @@ fn reload_at_hangup(mailer: Mailer, stop: CancellationToken) -> anyhow::Result<J
             () = stop.cancelled() => {}
         }
     }))
+}
+
+/// Takes the bucket's keys as they are configured now. Where those cannot be used, the old ones stay.
+async fn reload_keys(s3: &S3Config, bucket: &Bucket) {
+    let keys = match s3.keys_now() {
+        Ok(keys) => keys,
+        Err(exit) => {
+            tracing::error!(
+                error.code = "s3-settings",
+                "the bucket's keys stay as they were: {}",
+                exit.message()
+            );
+            return;
+        }
+    };
+    match bucket.replace_keys(keys).await {
+        Ok(()) => tracing::info!("the bucket's keys are read anew"),
+        Err(error) => {
+            tracing::error!(error.code = error.code(), %error, "the bucket's keys stay as they were");
+        }
+    }
 }
 
 /// A line for each service that is not configured.
@@ -228,7 +261,10 @@ fn tell_what_is_off(config: &Config) {
         };
         tracing::info!("mail: on, through Gmail{second}");
     }
-    tracing::info!("files: kept in {}", data_dir.join("files").display());
+    match &config.s3.aws_s3_bucket {
+        Some(bucket) => tracing::info!("files: kept in the bucket {bucket}"),
+        None => tracing::info!("files: kept in {}", data_dir.join("files").display()),
+    }
     tracing::info!("push: off; subscriptions: off");
 }
 

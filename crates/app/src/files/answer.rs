@@ -73,17 +73,12 @@ impl Shown {
         headers: &HeaderMap,
         method: Method,
     ) -> Result<Response, FilesError> {
-        let validators = Validators { etag: &self.etag, changed_at: self.changed_at };
-        match validators.judge(headers) {
-            Verdict::Send => {}
-            Verdict::NotModified => {
-                return Ok((StatusCode::NOT_MODIFIED, self.cache_headers()).into_response());
-            }
-            Verdict::Failed => return Err(FilesError::Precondition),
+        if let Some(unchanged) = self.unchanged(headers)? {
+            return Ok(unchanged);
         }
         // A range is defined for GET alone (RFC 9110, section 14.2).
         let range = headers.get(RANGE).and_then(|value| value.to_str().ok());
-        let range = range.filter(|_| method == Method::Get && validators.range_counts(headers));
+        let range = range.filter(|_| method == Method::Get && self.validators().range_counts(headers));
         let asked = span(range, self.size);
         if method == Method::Head {
             return Ok((self.content_headers(asked), Body::empty()).into_response());
@@ -95,6 +90,21 @@ impl Shown {
         };
         let bytes = files.read(&self.key, range).await?;
         Ok((status, self.content_headers(asked), Body::from_stream(bytes)).into_response())
+    }
+
+    /// The answer that the client has it already, where its conditions say so.
+    pub(super) fn unchanged(&self, headers: &HeaderMap) -> Result<Option<Response>, FilesError> {
+        match self.validators().judge(headers) {
+            Verdict::Send => Ok(None),
+            Verdict::NotModified => {
+                Ok(Some((StatusCode::NOT_MODIFIED, self.cache_headers()).into_response()))
+            }
+            Verdict::Failed => Err(FilesError::Precondition),
+        }
+    }
+
+    fn validators(&self) -> Validators<'_> {
+        Validators { etag: &self.etag, changed_at: self.changed_at }
     }
 
     /// What a cache needs to know; all that 304 says.
@@ -113,7 +123,7 @@ impl Shown {
     }
 
     /// The headers of an answer with content.
-    fn content_headers(&self, asked: Span) -> HeaderMap {
+    pub(super) fn content_headers(&self, asked: Span) -> HeaderMap {
         let mut headers = self.cache_headers();
         let media_type =
             if media_type::is_type(&self.media_type) { &self.media_type } else { media_type::UNKNOWN };

@@ -2,7 +2,7 @@
 
 use std::slice;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use base::ids::FileId;
 use base::session::Session;
@@ -18,24 +18,35 @@ use super::rows::{ReadableFile, Role, Stored};
 const UNSAID: &str = "no-cache";
 
 /// Answers `GET /files/{id}`.
-pub(super) async fn get(State(files): State<Files>, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    answered(respond(&files, &id, &headers, Method::Get).await)
+pub(super) async fn get(
+    State(files): State<Files>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    answered(respond(&files, &id, query.as_deref(), &headers, Method::Get).await)
 }
 
 /// Answers `HEAD /files/{id}`.
-pub(super) async fn head(State(files): State<Files>, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    answered(respond(&files, &id, &headers, Method::Head).await)
+pub(super) async fn head(
+    State(files): State<Files>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    answered(respond(&files, &id, query.as_deref(), &headers, Method::Head).await)
 }
 
 async fn respond(
     files: &Files,
     id: &str,
+    query: Option<&str>,
     headers: &HeaderMap,
     method: Method,
 ) -> Result<Response, FilesError> {
     let caller = files.session(headers)?;
     let (file, stored) = files.find(&caller, parse_id(id)?).await?;
-    shown(file, &stored)?.respond(files, headers, method).await
+    shown(file, &stored)?.respond_as_asked(files, query, headers, method).await
 }
 
 /// The file's content, as it is shown.

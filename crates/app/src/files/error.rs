@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::body::BodyError;
+use super::picture::PictureError;
 use super::rows::FileRow;
 use super::store::StoreError;
 
@@ -132,6 +133,9 @@ pub enum FilesError {
     /// The parts of an upload do not make the file that was announced.
     #[error("{0}")]
     Parts(String),
+    /// A picture is not made.
+    #[error("{0}")]
+    Picture(#[source] PictureError),
     /// A task of ours ended before its time.
     #[error("a task was cut short: {0}")]
     Interrupted(#[from] tokio::task::JoinError),
@@ -168,12 +172,9 @@ impl FilesError {
             Self::Caller(_) => StatusCode::UNAUTHORIZED,
             Self::Stalled => StatusCode::REQUEST_TIMEOUT,
             Self::TooManyUploads => StatusCode::TOO_MANY_REQUESTS,
-            Self::Store(StoreError::Full) => StatusCode::INSUFFICIENT_STORAGE,
-            Self::Store(StoreError::Busy) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Store(StoreError::Remote(error)) if error.again() != Again::Never => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-            Self::AsAdmin(_) | Self::Store(_) | Self::Interrupted(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Store(error) => store_status(error),
+            Self::Picture(error) => picture_status(error),
+            Self::AsAdmin(_) | Self::Interrupted(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Precondition => StatusCode::PRECONDITION_FAILED,
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
         }
@@ -182,11 +183,10 @@ impl FilesError {
     /// What the operator finds it by in `docs/errors.md`.
     pub(super) fn code(&self) -> &'static str {
         match self {
-            Self::Store(StoreError::Remote(error)) => error.code(),
-            Self::Store(StoreError::Full) => "disk-full",
-            Self::Store(StoreError::Busy) => "spool-full",
-            Self::Store(StoreError::Io { .. }) => "disk",
-            Self::Store(StoreError::Missing) => "object-missing",
+            Self::Store(error) => store_code(error),
+            Self::Picture(PictureError::Source(error)) => store_code(&error.0),
+            Self::Picture(PictureError::Busy | PictureError::TooSlow) => "pictures-busy",
+            Self::Picture(PictureError::Failed(_)) => "picture-failed",
             Self::AsAdmin(_) | Self::AsCaller(_) => "database",
             _ => "files",
         }
@@ -268,6 +268,16 @@ impl From<StoreError> for FilesError {
     }
 }
 
+impl From<PictureError> for FilesError {
+    fn from(error: PictureError) -> Self {
+        match error {
+            PictureError::Source(source) if matches!(*source.0, StoreError::Archived) => Self::Archived,
+            PictureError::Source(source) if matches!(*source.0, StoreError::Missing) => Self::FileNotFound,
+            error => Self::Picture(error),
+        }
+    }
+}
+
 impl From<BodyError> for FilesError {
     fn from(error: BodyError) -> Self {
         match error {
@@ -281,6 +291,38 @@ impl From<BodyError> for FilesError {
 /// Reads a file's id as a client wrote it.
 pub(super) fn parse_id(text: &str) -> Result<FileId, FilesError> {
     text.parse().map_err(|_| FilesError::InvalidId(text.chars().take(100).collect()))
+}
+
+fn store_status(error: &StoreError) -> StatusCode {
+    match error {
+        StoreError::Full => StatusCode::INSUFFICIENT_STORAGE,
+        StoreError::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        StoreError::Remote(error) if error.again() != Again::Never => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn picture_status(error: &PictureError) -> StatusCode {
+    match error {
+        PictureError::NotAnImage
+        | PictureError::Options(_)
+        | PictureError::Malformed(_)
+        | PictureError::TooLarge => StatusCode::BAD_REQUEST,
+        PictureError::Busy | PictureError::TooSlow => StatusCode::SERVICE_UNAVAILABLE,
+        PictureError::Source(error) => store_status(&error.0),
+        PictureError::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn store_code(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Remote(error) => error.code(),
+        StoreError::Full => "disk-full",
+        StoreError::Busy => "spool-full",
+        StoreError::Io { .. } => "disk",
+        StoreError::Missing => "object-missing",
+        StoreError::Archived | StoreError::Parts(_) => "files",
+    }
 }
 
 /// A document of ours that does not validate asks for what the caller's role does not have.

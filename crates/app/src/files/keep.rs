@@ -190,6 +190,7 @@ impl Files {
                 service.store.abort_parts(key, upload).await?;
             }
             service.store.remove(key).await?;
+            service.studio.forget(key.file_id()).await;
             service.rows.strike_out(key).await
         };
         let error = match removed.await {

@@ -1,5 +1,9 @@
-//! What a file is: the type that a client names, or the one that the content shows; and which types a
-//! browser may show in place instead of saving them.
+//! What a file is: what its bytes show; or what the client says, where the bytes do not tell otherwise. And which
+//! types a browser may show in place instead of saving them.
+//!
+//! A type that is shown in place is never taken on trust: it comes from the bytes alone.
+
+use super::picture::Format;
 
 /// The type of what cannot be told.
 pub(super) const UNKNOWN: &str = "application/octet-stream";
@@ -27,11 +31,110 @@ const SHOWN_IN_PLACE: [&str; 15] = [
     "audio/flac",
 ];
 
+/// Types of one container: what is in it decides between them, and that does not show at the beginning. A recorder
+/// in a browser says `audio/webm` of what looks like any other WebM.
+const CONTAINERS: [&[&str]; 3] = [
+    &["video/webm", "audio/webm", "video/x-matroska", "audio/x-matroska"],
+    &["video/mp4", "audio/mp4", "video/quicktime", "video/x-m4v", "audio/x-m4a", "video/3gpp", "audio/3gpp"],
+    &["audio/ogg", "video/ogg", "application/ogg", "audio/opus"],
+];
+
+/// What the beginning of a file shows.
+enum Shown {
+    /// A picture, a film, a sound or a PDF.
+    Media(&'static str),
+    /// Something else with a mark of its own: an archive, a program …
+    Marked(&'static str),
+    /// Text; markup has a type of its own.
+    Text(&'static str),
+    /// Nothing that is known.
+    Unknown,
+}
+
 /// The type of a file that was declared as `declared` and begins with `head`.
 pub(super) fn of_upload(declared: Option<&str>, head: &[u8]) -> String {
-    match declared.map(str::trim).filter(|declared| is_type(declared)) {
-        Some(declared) if essence(declared) != UNKNOWN => declared.to_owned(),
-        _ => of_content(head).to_owned(),
+    let shown = Shown::by(head);
+    let declared =
+        declared.map(str::trim).filter(|declared| is_type(declared) && essence(declared) != UNKNOWN);
+    match declared {
+        Some(declared) if shown.agrees_with(&essence(declared)) => declared.to_owned(),
+        _ => shown.media_type().to_owned(),
+    }
+}
+
+impl Shown {
+    fn by(head: &[u8]) -> Self {
+        if let Some(format) = Format::of(head) {
+            return Self::Media(format.media_type());
+        }
+        // Some marks are words ("BM" is a bitmap's), and text may begin with them.
+        let found = infer::get(head).map(|kind| kind.mime_type());
+        if is_text(head) {
+            return match found {
+                Some(pdf @ "application/pdf") => Self::Media(pdf),
+                Some(markup) if markup.starts_with("text/") => Self::Text(markup),
+                _ => Self::Text("text/plain; charset=utf-8"),
+            };
+        }
+        match (film(head), found.map(with_common_name)) {
+            (Some(media), _) => Self::Media(media),
+            (None, Some(media)) if is_media(media) => Self::Media(media),
+            (None, Some(marked)) => Self::Marked(marked),
+            (None, None) => Self::Unknown,
+        }
+    }
+
+    fn media_type(&self) -> &'static str {
+        match self {
+            Self::Media(shown) | Self::Marked(shown) | Self::Text(shown) => shown,
+            Self::Unknown => UNKNOWN,
+        }
+    }
+
+    /// Whether a client may be right who says that it is `declared`.
+    fn agrees_with(&self, declared: &str) -> bool {
+        match self {
+            Self::Media(shown) => {
+                let both = |types: &&&[&str]| types.contains(shown) && types.contains(&declared);
+                declared == *shown || CONTAINERS.iter().any(|types| both(&types))
+            }
+            Self::Text(_) => declared == "text/plain" || !is_told_by_bytes(declared),
+            // The text of other alphabets has no mark, and is not always UTF-8.
+            Self::Unknown => !is_told_by_bytes(declared),
+            Self::Marked(_) => !is_told_by_bytes(declared) && !declared.starts_with("text/"),
+        }
+    }
+}
+
+/// Whether the bytes of such a file would have shown it.
+fn is_told_by_bytes(media_type: &str) -> bool {
+    SHOWN_IN_PLACE.contains(&media_type) || media_type == "application/pdf"
+}
+
+fn is_media(media_type: &str) -> bool {
+    let kind = media_type.split('/').next().unwrap_or_default();
+    matches!(kind, "image" | "video" | "audio") || media_type == "application/pdf"
+}
+
+/// The type of an MP4 and its relatives, by the brand (ISO/IEC 14496-12, 4.3).
+fn film(head: &[u8]) -> Option<&'static str> {
+    match (head.get(4..8)?, head.get(8..12)?) {
+        (b"ftyp", b"qt  ") => Some("video/quicktime"),
+        (b"ftyp", b"M4A " | b"M4B ") => Some("audio/mp4"),
+        // A raw photo of a camera.
+        (b"ftyp", b"crx ") => Some("image/x-canon-cr3"),
+        (b"ftyp", _) => Some("video/mp4"),
+        _ => None,
+    }
+}
+
+/// The name that browsers know.
+fn with_common_name(media_type: &'static str) -> &'static str {
+    match media_type {
+        "audio/x-wav" => "audio/wav",
+        "audio/x-flac" => "audio/flac",
+        "audio/opus" => "audio/ogg",
+        other => other,
     }
 }
 
@@ -57,13 +160,6 @@ fn essence(media_type: &str) -> String {
     media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-fn of_content(head: &[u8]) -> &'static str {
-    if let Some(kind) = infer::get(head) {
-        return kind.mime_type();
-    }
-    if is_text(head) { "text/plain; charset=utf-8" } else { UNKNOWN }
-}
-
 /// Whether it is UTF-8 without control characters. The last character may be cut.
 fn is_text(head: &[u8]) -> bool {
     let text = match std::str::from_utf8(head) {
@@ -83,10 +179,21 @@ mod tests {
 
     const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
 
+    const HTML: &[u8] = b"<html><script>alert(1)</script>";
+    const MP4: &[u8] = b"\0\0\0\x18ftypisom\0\0\x02\0isomiso2";
+    const WEBM: &[u8] = &{
+        let mut head = [0_u8; 300];
+        let (mark, _) = head.split_at_mut(24);
+        mark.copy_from_slice(
+            b"\x1a\x45\xdf\xa3\x93\x42\x86\x81\x01\x42\x82\x84webm\x42\x87\x81\x04\x42\x85\x81\x02",
+        );
+        head
+    };
+    const ZIP: &[u8] = b"PK\x03\x04\x14\0\0\0";
+    const BINARY: &[u8] = b"\0\x01\x02\xff";
+
     #[test]
-    fn the_declared_type_counts_unless_it_says_nothing() {
-        assert_eq!(of_upload(Some("image/x-own"), PNG), "image/x-own");
-        assert_eq!(of_upload(Some("text/plain; charset=utf-8"), PNG), "text/plain; charset=utf-8");
+    fn a_declared_type_that_says_nothing_does_not_count() {
         for nothing in
             [None, Some(""), Some("application/octet-stream"), Some("Application/Octet-Stream; x=1")]
         {
@@ -94,6 +201,51 @@ mod tests {
         }
         for malformed in ["text", "text/", "/plain", "a b/c", "text/plain\u{7f}", "texт/plain"] {
             assert_eq!(of_upload(Some(malformed), PNG), "image/png", "{malformed}");
+        }
+    }
+
+    #[test]
+    fn the_declared_type_counts_where_the_content_may_be_that() {
+        for (declared, head) in [
+            ("text/markdown; charset=utf-8", b"# Title".as_slice()),
+            ("text/csv", b"a,b\n1,2\n"),
+            ("text/csv", b"\xcf\xf0\xe8\xe2\xe5\xf2;1"),
+            ("application/json", b"{}"),
+            ("text/html", HTML),
+            ("text/plain", HTML),
+            ("image/svg+xml", b"<?xml version='1.0'?><svg/>"),
+            ("text/plain", b"BMW is no bitmap"),
+            ("application/vnd.android.package-archive", ZIP),
+            ("application/x-own", BINARY),
+            ("image/x-tga", BINARY),
+            ("video/mp2t", BINARY),
+            ("audio/webm;codecs=opus", WEBM),
+            ("AUDIO/MP4", MP4),
+            ("video/quicktime", MP4),
+        ] {
+            assert_eq!(of_upload(Some(declared), head), declared);
+        }
+    }
+
+    #[test]
+    fn the_content_counts_where_it_is_something_else() {
+        for (declared, head, media_type) in [
+            ("image/png", HTML, "text/html"),
+            ("image/png", b"<svg onload='x'/>", "text/plain; charset=utf-8"),
+            ("image/png", BINARY, UNKNOWN),
+            ("image/png", b"\xff\xd8\xff\xe0\0\x10JFIF", "image/jpeg"),
+            ("video/mp4", ZIP, "application/zip"),
+            ("application/pdf", BINARY, UNKNOWN),
+            ("application/pdf", HTML, "text/html"),
+            ("text/plain; charset=utf-8", PNG, "image/png"),
+            ("text/html", PNG, "image/png"),
+            ("image/x-own", PNG, "image/png"),
+            ("image/svg+xml", PNG, "image/png"),
+            ("text/csv", ZIP, "application/zip"),
+            ("text/plain", BINARY, UNKNOWN),
+            ("audio/webm", MP4, "video/mp4"),
+        ] {
+            assert_eq!(of_upload(Some(declared), head), media_type, "{declared}");
         }
     }
 
@@ -107,6 +259,13 @@ mod tests {
         assert_eq!(shown(b"<html><script>"), "text/html");
         assert_eq!(shown(b"\0\x01\x02"), UNKNOWN);
         assert_eq!(shown(b""), UNKNOWN);
+        assert_eq!(shown(b"BMW is no bitmap"), "text/plain; charset=utf-8");
+        assert_eq!((shown(MP4), shown(WEBM)), ("video/mp4".to_owned(), "video/webm".to_owned()));
+        assert_eq!(shown(b"\0\0\0\x18ftypM4A \0\0\0\0"), "audio/mp4");
+        assert_eq!(shown(b"\0\0\0\x14ftypheic\0\0\0\0mif1"), "image/heic");
+        assert_eq!(shown(b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif"), "image/avif");
+        assert_eq!(shown(b"RIFF\x24\0\0\0WAVEfmt "), "audio/wav");
+        assert_eq!(shown(b"OggS\0\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x13OpusHead"), "audio/ogg");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 
 mod answer;
 mod body;
+mod changed;
 mod compare;
 mod content;
 mod delete;
@@ -23,6 +24,7 @@ mod limits;
 mod media_type;
 mod meters;
 mod operations;
+mod picture;
 mod precondition;
 mod prepare;
 mod presigned;
@@ -63,6 +65,7 @@ use self::signature::Signer;
 
 pub use self::housekeeping::Swept;
 pub use self::limits::Limits;
+pub use self::picture::Studio;
 pub use self::spool::SpoolFolder;
 pub use self::store::{DiskStore, Listed, NoKey, ObjectKey, S3Store, Store, StoreError};
 
@@ -78,6 +81,7 @@ struct Service {
     authenticator: Authenticator,
     store: Store,
     spool: SpoolFolder,
+    studio: Studio,
     limits: Limits,
     clock: Clock,
     signer: Signer,
@@ -91,6 +95,8 @@ struct Service {
 pub struct Options {
     /// How much may be asked of it.
     pub limits: Limits,
+    /// Where pictures are worked on.
+    pub studio: Studio,
     /// What time it is.
     pub clock: Clock,
     /// Under which presigned addresses of files on the disk are signed.
@@ -109,12 +115,13 @@ impl Files {
         options: Options,
     ) -> Self {
         meters::describe();
-        let Options { limits, clock, signing_key, public_url } = options;
+        let Options { limits, studio, clock, signing_key, public_url } = options;
         Self(Arc::new(Service {
             rows: Rows::new(project),
             authenticator,
             store,
             spool,
+            studio,
             uploads: Semaphore::new(limits.concurrent_uploads),
             limits,
             clock,

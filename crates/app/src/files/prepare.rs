@@ -1,4 +1,7 @@
-//! What a content is, judged by its bytes, and what is made of it before it is kept.
+//! What a content is, judged by its bytes, and what is made of it before it is kept: a picture loses what it says of
+//! the place where it was taken.
+//!
+//! What looks like a picture and cannot be rewritten is kept as bytes that nobody shows.
 
 use bytes::Bytes;
 
@@ -6,8 +9,10 @@ use super::Files;
 use super::content::Content;
 use super::error::FilesError;
 use super::media_type;
+use super::picture::{Examined, Format, MAX_SOURCE_BYTES, PictureError};
 use super::rows::Kind;
 use super::spool::Spooled;
+use super::store::StoreError;
 
 /// A small picture.
 pub(super) struct Thumbnail {
@@ -50,12 +55,16 @@ pub(super) enum Judged {
 
 impl Files {
     /// What a file of `size` bytes is that begins with `head`, and which the client says is `declared`.
-    pub(super) fn judge(&self, head: &[u8], _size: u64, declared: Option<&str>) -> Judged {
-        let mime_type = media_type::of_upload(declared, head);
-        let kind = kind_of(&mime_type);
-        match kind {
-            Kind::Picture => Judged::Rewritten,
-            kind => Judged::AsItIs { mime_type, kind },
+    pub(super) fn judge(&self, head: &[u8], size: u64, declared: Option<&str>) -> Judged {
+        match Format::of(head) {
+            Some(_) if size <= MAX_SOURCE_BYTES => Judged::Rewritten,
+            // Nobody can say what else is in it.
+            Some(_) => Judged::AsItIs { mime_type: media_type::UNKNOWN.to_owned(), kind: Kind::Document },
+            None => {
+                let mime_type = media_type::of_upload(declared, head);
+                let kind = kind_of(&mime_type);
+                Judged::AsItIs { mime_type, kind }
+            }
         }
     }
 
@@ -65,23 +74,61 @@ impl Files {
         received: Spooled,
         declared: Option<&str>,
     ) -> Result<Prepared, FilesError> {
-        let mime_type = media_type::of_upload(declared, received.head());
-        let kind = kind_of(&mime_type);
+        match self.judge(received.head(), received.size(), declared) {
+            Judged::AsItIs { mime_type, kind } => {
+                Ok(Prepared::plain(Content::Received(received), mime_type, kind))
+            }
+            Judged::Rewritten => self.rewrite(received).await,
+        }
+    }
+
+    async fn rewrite(&self, received: Spooled) -> Result<Prepared, FilesError> {
+        let turn = self.0.studio.turn().await?;
+        let bytes = tokio::fs::read(received.path()).await.map_err(StoreError::at("read a spool file"))?;
+        let examined = match turn.examine(bytes.into()).await {
+            Ok(Some(examined)) => examined,
+            Ok(None) => return Ok(Prepared::opaque(received)),
+            Err(error @ PictureError::Busy) => return Err(error.into()),
+            Err(error) => {
+                tracing::info!(%error, "a picture is kept as bytes that nobody shows");
+                return Ok(Prepared::opaque(received));
+            }
+        };
+        let Examined { format, bytes, size, blurhash, thumbnail } = examined;
+        // On the disk again: many may wait for the store at the same time.
+        let mut spool = self.0.spool.create().await?;
+        spool.write(&bytes).await?;
         Ok(Prepared {
-            content: Content::Received(received),
-            mime_type,
-            kind,
-            extent: None,
-            blurhash: None,
-            thumbnail: None,
+            content: Content::Received(spool.finish().await?),
+            mime_type: format.media_type().to_owned(),
+            kind: Kind::Picture,
+            extent: Some((size.width, size.height)),
+            blurhash,
+            thumbnail: thumbnail.map(|small| Thumbnail {
+                bytes: small.bytes.into(),
+                mime_type: small.format.media_type(),
+                extension: small.format.extension(),
+            }),
         })
     }
 }
 
-/// What a type is for people.
-pub(super) fn kind_of(mime_type: &str) -> Kind {
+impl Prepared {
+    /// A content of which nothing else is known.
+    fn plain(content: Content, mime_type: String, kind: Kind) -> Self {
+        Self { content, mime_type, kind, extent: None, blurhash: None, thumbnail: None }
+    }
+
+    /// A content that is not what it looks like.
+    fn opaque(received: Spooled) -> Self {
+        Self::plain(Content::Received(received), media_type::UNKNOWN.to_owned(), Kind::Document)
+    }
+}
+
+/// What a type is for people. An image of a format that is not taken apart is a document to them: it is saved, not
+/// shown.
+fn kind_of(mime_type: &str) -> Kind {
     match mime_type.split('/').next() {
-        Some("image") => Kind::Picture,
         Some("video") => Kind::Video,
         Some("audio") => Kind::Audio,
         _ => Kind::Document,

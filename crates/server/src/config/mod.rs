@@ -131,6 +131,10 @@ pub(crate) struct ServerConfig {
     /// call it
     #[arg(long, env = "BRAIN_PUBLIC_URL", value_name = "URL")]
     pub(crate) public_url: Option<String>,
+    /// How much room changed pictures (`?w=320`) may take on the disk, in MiB; they are made anew when they are missing
+    #[arg(long, env = "BRAIN_PICTURE_CACHE", value_name = "MIB", default_value_t = 1024,
+          value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+    pub(crate) picture_cache: u64,
     /// Folder for everything that is kept: the database, files, generated keys
     #[arg(long, env = "BRAIN_DATA_DIR", value_name = "FOLDER", default_value = "./data")]
     pub(crate) data_dir: PathBuf,

@@ -24,7 +24,7 @@ pub(super) const KEY_VARIABLES: &[&str] = &[KEY_ID, SECRET, TOKEN];
 const KMS: &str = "aws:kms";
 
 /// A bucket for files.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Files in S3")]
 pub(crate) struct S3Config {
     /// The bucket that files are kept in; without one they are in `BRAIN_DATA_DIR`

@@ -9,7 +9,6 @@ const UNBUILT: &[(&str, &str)] = &[
         "NHOST_SUBDOMAIN",
         "this version runs alone and serves Nhost's APIs itself; it cannot run on an Nhost project yet",
     ),
-    ("AWS_S3_BUCKET", "this version keeps files in BRAIN_DATA_DIR; it cannot keep them in S3 yet"),
     ("FIREBASE_CREDENTIALS_PATH", "this version cannot send push notifications yet"),
     ("STRIPE_SECRET_KEY", "this version has no subscriptions yet"),
 ];

@@ -2,6 +2,7 @@
 //! a bucket.
 
 mod download;
+mod pictures;
 mod service;
 mod upload;
 

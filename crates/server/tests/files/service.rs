@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use app::files::{DiskStore, Files, Limits, Options, S3Store, SpoolFolder, Store, router};
+use app::files::{DiskStore, Files, Limits, Options, S3Store, SpoolFolder, Store, Studio, router};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use base::authenticate::{Authenticator, PUBLIC_ROLE};
@@ -139,6 +139,7 @@ impl Service {
         };
         let clock = Clock::manual(now());
         let options = Options {
+            studio: Studio::open(folder.join("pictures"), 64 << 20).await.unwrap(),
             limits,
             clock: clock.clone(),
             signing_key: "under which addresses are signed".to_owned().into(),

@@ -13,9 +13,9 @@ use http::{Method, StatusCode};
 use serde_json::json;
 
 use super::everywhere;
+use super::pictures;
 use super::service::{ANNA, BORIS, BOUNDARY, Caller, Form, Place, Service, upload_request};
 
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
 const ID: &str = "0b7a7d3c-5d6e-4f70-8a91-b2c3d4e5f601";
 
 everywhere! {
@@ -36,8 +36,9 @@ everywhere! {
 
 async fn one_file_is_stored_and_described(place: Place) {
     let service = Service::start(place).await;
+    let png = pictures::png(3, 2);
     let answer =
-        service.upload_as(Caller::User(ANNA), Form::new().file("Cat 1.png", "image/png", PNG).end()).await;
+        service.upload_as(Caller::User(ANNA), Form::new().file("Cat 1.png", "image/png", &png).end()).await;
     assert_eq!(answer.status, StatusCode::CREATED);
     let mut file = answer.json()["processedFiles"][0].clone();
     let id = file["id"].take();
@@ -49,12 +50,14 @@ async fn one_file_is_stored_and_described(place: Place) {
     assert_eq!(
         file,
         json!({
-            "id": null, "name": "Cat 1.png", "size": PNG.len(), "bucketId": "default", "etag": null,
+            "id": null, "name": "Cat 1.png", "size": png.len(), "bucketId": "default", "etag": null,
             "createdAt": null, "updatedAt": null, "isUploaded": true, "mimeType": "image/png",
             "uploadedByUserId": ANNA,
         })
     );
-    assert_eq!(service.objects().await, [format!("uploads/{id}/Cat_1.png")]);
+    let [small, content] = <[String; 2]>::try_from(service.objects().await).unwrap();
+    assert!(small.starts_with(&format!("uploads/{id}/.thumbnail-")), "{small}");
+    assert_eq!(content, format!("uploads/{id}/Cat_1.png"));
 }
 
 async fn fields_come_in_the_order_of_either_sdk(place: Place) {

@@ -7,7 +7,7 @@ use std::slice;
 use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query, RawQuery, State};
 use axum::response::Response;
 use http::HeaderMap;
 use serde::Deserialize;
@@ -54,9 +54,10 @@ pub(in crate::files) async fn get(
     State(files): State<Files>,
     Path(id): Path<String>,
     signed: Result<Query<Signed>, QueryRejection>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    answered(respond(&files, &id, signed, &headers, Method::Get).await)
+    answered(respond(&files, &id, signed, query.as_deref(), &headers, Method::Get).await)
 }
 
 /// Answers `HEAD /files/{id}/presignedurl/contents`.
@@ -64,15 +65,17 @@ pub(in crate::files) async fn head(
     State(files): State<Files>,
     Path(id): Path<String>,
     signed: Result<Query<Signed>, QueryRejection>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    answered(respond(&files, &id, signed, &headers, Method::Head).await)
+    answered(respond(&files, &id, signed, query.as_deref(), &headers, Method::Head).await)
 }
 
 async fn respond(
     files: &Files,
     id: &str,
     signed: Result<Query<Signed>, QueryRejection>,
+    query: Option<&str>,
     headers: &HeaderMap,
     method: Method,
 ) -> Result<Response, FilesError> {
@@ -97,7 +100,7 @@ async fn respond(
         return Err(FilesError::FileNotFound);
     };
     shown.cache_control = format!("private, max-age={left}");
-    shown.respond(files, headers, method).await
+    shown.respond_as_asked(files, query, headers, method).await
 }
 
 /// For how many seconds the address is still good.

@@ -1,0 +1,134 @@
+//! From a file's bytes to pixels: upright, in sRGB, eight bits a channel. Sizes are looked at before anything is
+//! decoded, for a few bytes can claim any size.
+
+use std::io::Cursor;
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage, RgbaImage};
+use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
+
+use super::geometry::Plan;
+use super::orientation::swaps_sides;
+use super::{Format, MAX_PIXELS, PictureError, Size};
+
+/// The most memory that decoding may take, in bytes: the most pixels with four channels, and some more.
+const MAX_DECODED_BYTES: u64 = 256 << 20;
+
+/// A file that can be decoded, and what its header says.
+pub(super) struct Source<'a> {
+    decoder: Box<dyn ImageDecoder + 'a>,
+    orientation: Orientation,
+}
+
+impl<'a> Source<'a> {
+    /// Reads the header of `bytes`, which are of `format` and were stripped: what is left is what decoders need,
+    /// and has bounds that they do not set.
+    pub(super) fn open(format: Format, bytes: &'a [u8]) -> Result<Self, PictureError> {
+        let format = match format {
+            Format::Jpeg => ImageFormat::Jpeg,
+            Format::Png => ImageFormat::Png,
+            Format::Gif => ImageFormat::Gif,
+            Format::WebP => ImageFormat::WebP,
+            Format::Avif | Format::Heic => return Err(PictureError::NotAnImage),
+        };
+        let mut limits = Limits::default();
+        limits.max_alloc = Some(MAX_DECODED_BYTES);
+        let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+        reader.limits(limits);
+        let mut decoder = reader.into_decoder()?;
+        let (width, height) = decoder.dimensions();
+        if (Size { width, height }).pixels() > MAX_PIXELS || decoder.total_bytes() > MAX_DECODED_BYTES {
+            return Err(PictureError::TooLarge);
+        }
+        if width == 0 || height == 0 {
+            return Err(PictureError::Malformed("it has no pixels".to_owned()));
+        }
+        let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+        Ok(Self { decoder: Box::new(decoder), orientation })
+    }
+
+    /// How large the picture is shown.
+    pub(super) fn size(&self) -> Size {
+        let (width, height) = self.decoder.dimensions();
+        let stored = Size { width, height };
+        if swaps_sides(self.orientation) { stored.turned() } else { stored }
+    }
+
+    /// Decodes the (first) picture, and makes of it what `plan` says, upright and in sRGB.
+    pub(super) fn make(mut self, plan: Plan) -> Result<DynamicImage, PictureError> {
+        let profile = self.decoder.icc_profile().ok().flatten();
+        let pixels = in_eight_bits(DynamicImage::from_decoder(self.decoder)?);
+        // Turned and coloured is the small one, which is cheaper.
+        let stored_plan = if swaps_sides(self.orientation) { plan.turned() } else { plan };
+        let mut made = resized(pixels, stored_plan)?;
+        if let Some(profile) = profile {
+            made = in_srgb(made, &profile);
+        }
+        made.apply_orientation(self.orientation);
+        Ok(made)
+    }
+}
+
+/// One of the two layouts that everything after this works on.
+fn in_eight_bits(image: DynamicImage) -> DynamicImage {
+    match image {
+        DynamicImage::ImageRgb8(_) | DynamicImage::ImageRgba8(_) => image,
+        other if other.color().has_alpha() => DynamicImage::ImageRgba8(other.into_rgba8()),
+        other => DynamicImage::ImageRgb8(other.into_rgb8()),
+    }
+}
+
+fn resized(image: DynamicImage, plan: Plan) -> Result<DynamicImage, PictureError> {
+    let (width, height) = (image.width(), image.height());
+    if (plan.size == Size { width, height }) && plan.left <= 0.0 && plan.top <= 0.0 {
+        return Ok(image);
+    }
+    let failed = |error: &dyn std::fmt::Display| PictureError::Failed(error.to_string());
+    let pixel_type = if image.color().has_alpha() { PixelType::U8x4 } else { PixelType::U8x3 };
+    let source =
+        ImageRef::new(width, height, image.as_bytes(), pixel_type).map_err(|error| failed(&error))?;
+    let mut target = Image::new(plan.size.width, plan.size.height, pixel_type);
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3)).crop(
+        plan.left,
+        plan.top,
+        f64::from(width) - 2.0 * plan.left,
+        f64::from(height) - 2.0 * plan.top,
+    );
+    Resizer::new().resize(&source, &mut target, &options).map_err(|error| failed(&error))?;
+    let pixels = target.into_vec();
+    let Size { width, height } = plan.size;
+    let image = match pixel_type {
+        PixelType::U8x4 => RgbaImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgba8),
+        _ => RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8),
+    };
+    image.ok_or_else(|| failed(&"the resized picture has another size"))
+}
+
+/// The picture's colours as a screen without a profile shows them. A profile that cannot be read, or is not for
+/// these channels, is passed over, as browsers do.
+fn in_srgb(image: DynamicImage, profile: &[u8]) -> DynamicImage {
+    let Some(profile) = ColorProfile::new_from_slice(profile)
+        .ok()
+        .filter(|profile| profile.color_space == DataColorSpace::Rgb)
+    else {
+        return image;
+    };
+    let layout = if image.color().has_alpha() { Layout::Rgba } else { Layout::Rgb };
+    let srgb = ColorProfile::new_srgb();
+    let Ok(transform) = profile.create_transform_8bit(layout, &srgb, layout, TransformOptions::default())
+    else {
+        return image;
+    };
+    let mut converted = vec![0; image.as_bytes().len()];
+    if transform.transform(image.as_bytes(), &mut converted).is_err() {
+        return image;
+    }
+    let (width, height) = (image.width(), image.height());
+    let converted = match layout {
+        Layout::Rgba => RgbaImage::from_raw(width, height, converted).map(DynamicImage::ImageRgba8),
+        _ => RgbImage::from_raw(width, height, converted).map(DynamicImage::ImageRgb8),
+    };
+    converted.unwrap_or(image)
+}

@@ -1,0 +1,61 @@
+//! Pictures: what they are, how large they are shown, a small one and a blur of them, changed ones for who asks
+//! for `?w=320`, and all of them without what tells where they were taken. Bytes in, bytes out.
+//!
+//! Everything here works on bytes that strangers sent: each step has a bound in bytes, pixels and rounds. What
+//! costs time can be had from a turn of the [`Studio`] alone, which works on threads that no request runs on.
+
+mod cache;
+mod cursor;
+mod decode;
+mod details;
+mod encode;
+mod error;
+mod format;
+mod geometry;
+mod isobmff;
+mod meters;
+mod options;
+mod orientation;
+mod pool;
+mod strip;
+mod studio;
+mod transform;
+
+#[cfg(test)]
+mod testing;
+
+use self::error::{Malformed, malformed};
+
+pub(super) use self::details::Examined;
+pub(super) use self::error::PictureError;
+pub(super) use self::format::Format;
+pub(super) use self::options::Options;
+pub use self::studio::Studio;
+pub(super) use self::studio::{ReadyContent, Variant};
+
+/// The largest file that is worked on, in bytes.
+pub(super) const MAX_SOURCE_BYTES: u64 = 25 << 20;
+
+/// The most pixels that are decoded.
+const MAX_PIXELS: u64 = 50_000_000;
+
+/// How large a picture is, in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Size {
+    /// From left to right.
+    pub(super) width: u32,
+    /// From top to bottom.
+    pub(super) height: u32,
+}
+
+impl Size {
+    /// How many pixels it has.
+    fn pixels(self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
+
+    /// The size of the picture lying on its side.
+    fn turned(self) -> Self {
+        Self { width: self.height, height: self.width }
+    }
+}
