@@ -53,28 +53,28 @@ pub(super) enum Judged {
     },
 }
 
-impl Files {
-    /// What a file of `size` bytes is that begins with `head`, and which the client says is `declared`.
-    pub(super) fn judge(&self, head: &[u8], size: u64, declared: Option<&str>) -> Judged {
-        match Format::of(head) {
-            Some(_) if size <= MAX_SOURCE_BYTES => Judged::Rewritten,
-            // Nobody can say what else is in it.
-            Some(_) => Judged::AsItIs { mime_type: media_type::UNKNOWN.to_owned(), kind: Kind::Document },
-            None => {
-                let mime_type = media_type::of_upload(declared, head);
-                let kind = kind_of(&mime_type);
-                Judged::AsItIs { mime_type, kind }
-            }
+/// What a file of `size` bytes is that begins with `head`, and which the client says is `declared`.
+pub(super) fn judge(head: &[u8], size: u64, declared: Option<&str>) -> Judged {
+    match Format::of(head) {
+        Some(_) if size <= MAX_SOURCE_BYTES => Judged::Rewritten,
+        // Nobody can say what else is in it.
+        Some(_) => Judged::AsItIs { mime_type: media_type::UNKNOWN.to_owned(), kind: Kind::Document },
+        None => {
+            let mime_type = media_type::of_upload(declared, head);
+            let kind = kind_of(&mime_type);
+            Judged::AsItIs { mime_type, kind }
         }
     }
+}
 
+impl Files {
     /// Judges what was received, which the client says is `declared`.
     pub(super) async fn prepare(
         &self,
         received: Spooled,
         declared: Option<&str>,
     ) -> Result<Prepared, FilesError> {
-        match self.judge(received.head(), received.size(), declared) {
+        match judge(received.head(), received.size(), declared) {
             Judged::AsItIs { mime_type, kind } => {
                 Ok(Prepared::plain(Content::Received(received), mime_type, kind))
             }

@@ -196,6 +196,13 @@ impl Service {
         found.iter().map(key).collect()
     }
 
+    /// How many changed pictures are kept.
+    pub(super) fn changed_pictures(&self) -> usize {
+        let mut found = Vec::new();
+        list(&self.folder.join("pictures"), &mut found);
+        found.len()
+    }
+
     /// Removes the object at `key` behind the service's back.
     pub(super) async fn lose(&self, key: &str) {
         match &self.shop {

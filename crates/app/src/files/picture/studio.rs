@@ -118,13 +118,12 @@ impl Studio {
         let key = variant.key();
         let making = {
             let mut makings = self.0.making();
-            match makings.get(&key) {
-                Some(making) => making.clone(),
-                None => {
-                    let making = self.begin(key.clone(), variant.options, source);
-                    makings.insert(key, making.clone());
-                    making
-                }
+            if let Some(making) = makings.get(&key) {
+                making.clone()
+            } else {
+                let making = self.begin(key.clone(), variant.options, source);
+                makings.insert(key, making.clone());
+                making
             }
         };
         let Made { format, bytes } = making.await?;
@@ -239,7 +238,7 @@ mod tests {
     }
 
     fn pool() -> Pool {
-        Pool::with(1, 1, Duration::from_secs(60), Duration::from_secs(60))
+        Pool::with(1, 1, Duration::from_mins(1), Duration::from_mins(1))
     }
 
     fn variant(etag: &str, query: &str) -> Variant {
