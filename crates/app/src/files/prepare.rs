@@ -14,6 +14,9 @@ use super::rows::Kind;
 use super::spool::Spooled;
 use super::store::StoreError;
 
+/// How much is written to the disk at once.
+const PIECE_BYTES: usize = 128 << 10;
+
 /// A small picture.
 pub(super) struct Thumbnail {
     /// The picture.
@@ -97,7 +100,10 @@ impl Files {
         let Examined { format, bytes, size, blurhash, thumbnail } = examined;
         // On the disk again: many may wait for the store at the same time.
         let mut spool = self.0.spool.create().await?;
-        spool.write(&bytes).await?;
+        // Each piece is hashed at once, on a thread on which requests run.
+        for piece in bytes.chunks(PIECE_BYTES) {
+            spool.write(piece).await?;
+        }
         Ok(Prepared {
             content: Content::Received(spool.finish().await?),
             mime_type: format.media_type().to_owned(),
