@@ -44,6 +44,7 @@ find_missing() {
     test)
       need postgresql has_postgres
       need chromium has_browser
+      need python3-venv python3 -c 'import ensurepip, venv'
       ;;
     bench)
       need postgresql has_postgres

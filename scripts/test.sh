@@ -41,6 +41,7 @@ use_node
 mkdir -p "$logs"
 web_client
 npm_packages tests
+scripts/moto.sh >/dev/null
 
 # With the tests and in one go, so that nothing is compiled twice for them.
 cargo build "${locked[@]}" --workspace --bins --tests

@@ -1,4 +1,5 @@
-//! For tests: a store of objects in this process that checks what the real one checks ([`Store`]).
+//! For tests: a store of objects in this process that checks what the real one checks ([`Store`]), and a
+//! network before it that fails ([`Network`]).
 //!
 //! Never part of the product.
 #![expect(
@@ -7,7 +8,9 @@
     reason = "a test ends where something unexpected happens"
 )]
 
+mod network;
 mod shelf;
 mod store;
 
+pub use network::{Mishap, Network};
 pub use store::{Store, StoreOptions};

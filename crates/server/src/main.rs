@@ -3,6 +3,7 @@
 //! `config` alone reads the environment; `start` alone knows all parts; everything else is a route or a command.
 
 mod assets;
+mod beside;
 mod config;
 mod cors;
 mod engine_alone;
@@ -17,6 +18,7 @@ mod project_files;
 mod routes;
 mod schema_file;
 mod serve;
+mod storage;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -54,6 +56,10 @@ fn run(command_line: CommandLine) -> anyhow::Result<()> {
         Command::People { command } => {
             serve::prepare_process(&command_line.config.server.log)?;
             runtime()?.block_on(Box::pin(people::run(&command_line.config, &command)))
+        }
+        Command::Storage { command } => {
+            serve::prepare_process(&command_line.config.server.log)?;
+            runtime()?.block_on(Box::pin(storage::run(&command_line.config, &command)))
         }
         Command::Schema => Ok(std::io::stdout().write_all(schema_file::text()?.as_bytes())?),
     }

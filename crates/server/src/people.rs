@@ -1,19 +1,13 @@
 //! `brainmessenger people …`: accounts from the command line, beside a running server or without one.
 
 use std::io::Write;
-use std::time::Duration;
 
 use anyhow::{bail, ensure};
 use app::auth::{Deed, People, Person};
 use clap::Subcommand;
-use db::local::{find_running, is_made};
-use db::{Pool, PoolOptions};
 
+use crate::beside::with_database;
 use crate::config::Config;
-use crate::serve::Database;
-
-/// How long the database may take to answer a person at a terminal.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is done with accounts. WHO is an id or an e-mail address.
 #[derive(Debug, Subcommand)]
@@ -54,32 +48,7 @@ pub(crate) async fn run(config: &Config, command: &PeopleCommand) -> anyhow::Res
     if let PeopleCommand::Delete { yes, .. } = command {
         ensure!(*yes, "deleting cannot be undone; say --yes");
     }
-    let running = match config.postgres.database_url {
-        Some(_) => None,
-        None => find_running(&config.server.data_dir).await,
-    };
-    // Where no server runs there is no database: it is started for as long as this takes.
-    let (address, own) = if let Some(address) = running {
-        (address, None)
-    } else {
-        let (data_dir, is_elsewhere) = (&config.server.data_dir, config.postgres.database_url.is_some());
-        ensure!(
-            is_elsewhere || is_made(data_dir),
-            "BRAIN_DATA_DIR: {} has no accounts; the server makes its database at its first start",
-            data_dir.display()
-        );
-        let database = Database::open(config).await?;
-        (database.address().clone(), Some(database))
-    };
-    let options = PoolOptions { lanes: 1, open_timeout: OPEN_TIMEOUT, ..PoolOptions::default() };
-    let done = match Pool::open(address, options).await {
-        Ok(pool) => run_on(&People::new(pool), command).await,
-        Err(error) => Err(error.into()),
-    };
-    match own {
-        Some(database) => done.and(database.close().await),
-        None => done,
-    }
+    with_database(config, async |pool| run_on(&People::new(pool), command).await).await
 }
 
 async fn run_on(people: &People, command: &PeopleCommand) -> anyhow::Result<()> {

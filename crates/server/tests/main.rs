@@ -8,3 +8,4 @@ mod boundaries;
 mod engine;
 mod files;
 mod project;
+mod storage;

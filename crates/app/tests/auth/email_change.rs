@@ -40,6 +40,36 @@ async fn an_address_that_is_taken_is_refused_then_and_later() {
 }
 
 #[tokio::test]
+async fn links_that_went_to_the_old_address_end_with_it() {
+    let service = Service::start().await;
+    let session = service.sign_up("old@b.c").await;
+    let body = json!({ "email": "old@b.c" });
+    for path in [
+        "/user/password/reset",
+        "/signin/passwordless/email",
+        "/user/email/send-verification-email",
+        "/signin/otp/email",
+    ] {
+        service.post(path, body.clone()).await.assert_ok();
+    }
+    let mut letters = Vec::new();
+    for kind in ["password-reset", "signin-passwordless", "email-verify"] {
+        letters.push(service.letter(kind, "old@b.c").await);
+    }
+    let code = service.letter("signin-otp", "old@b.c").await["code"].clone();
+    change(&service, &session, "new@b.c").await.assert_ok();
+    let confirmed = service.visit(&service.letter("email-confirm-change", "new@b.c").await).await;
+    assert!(confirmed.contains("refreshToken="), "{confirmed}");
+    for letter in &letters {
+        assert!(service.visit(letter).await.contains("error=invalid%2Dticket"), "{letter}");
+    }
+    for email in ["old@b.c", "new@b.c"] {
+        let answer = service.post("/signin/otp/email/verify", json!({ "email": email, "otp": code })).await;
+        answer.assert_error(401, "invalid-ticket", "Invalid ticket");
+    }
+}
+
+#[tokio::test]
 async fn it_is_asked_for_once_a_minute() {
     let service = Service::start().await;
     let session = service.sign_up("old@b.c").await;

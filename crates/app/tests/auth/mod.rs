@@ -8,6 +8,7 @@ mod email_change;
 mod email_factor;
 mod gmail;
 mod google;
+mod id_tokens;
 mod letters;
 mod limits;
 mod load;

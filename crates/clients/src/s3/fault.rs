@@ -47,6 +47,7 @@ pub(super) enum Kind {
     AclRefused,
     NotImplemented,
     SlowDown,
+    Conflict,
     Unavailable(u16),
     Tls,
     Unreachable,
@@ -128,6 +129,7 @@ impl Fault {
             Kind::AclRefused => "s3-acl-refused",
             Kind::NotImplemented => "s3-not-implemented",
             Kind::SlowDown => "s3-slow-down",
+            Kind::Conflict => "s3-conflict",
             Kind::Unavailable(_) => "s3-unavailable",
             Kind::Tls => "s3-tls",
             Kind::Unreachable => "s3-unreachable",
@@ -179,6 +181,7 @@ impl Fault {
             Kind::BucketMissing => "the bucket does not exist: check bucket and path",
             Kind::AclRefused => "the bucket takes no ACLs: unset AWS_S3_OBJECT_ACL",
             Kind::NotImplemented => "the store does not know what it was asked",
+            Kind::Conflict => "the store is at work on the same object",
             Kind::SlowDown => "the store is asked too often: reduce requests",
             Kind::Tls => "the connection to the store cannot be trusted: check its certificate",
             Kind::Unreachable => "the store cannot be reached: check its address and the network",
@@ -214,6 +217,7 @@ impl Fault {
             | Kind::Unexpected => Again::After(OPERATORS_PAUSE),
             Kind::ContentRefused
             | Kind::SlowDown
+            | Kind::Conflict
             | Kind::Unavailable(_)
             | Kind::Unreachable
             | Kind::Silent
@@ -242,6 +246,43 @@ impl Fault {
         } else {
             tracing::warn!(operation, bucket, error.code = code, request_id, host_id, "{sentence}");
         }
+    }
+}
+
+impl Kind {
+    /// One of each, for the test that holds the documentation.
+    #[cfg(test)]
+    fn all() -> Vec<Self> {
+        vec![
+            Self::ObjectMissing,
+            Self::ObjectExists,
+            Self::ObjectArchived { restoring: false },
+            Self::Restoring,
+            Self::ObjectChanged,
+            Self::UploadMissing,
+            Self::PartsRefused,
+            Self::ContentRefused,
+            Self::ContentUnreadable,
+            Self::KeysMissing(String::new()),
+            Self::KeysExpired,
+            Self::KeysUnknown,
+            Self::Signature,
+            Self::Forbidden { is_nameless: false },
+            Self::Clock,
+            Self::Region(None),
+            Self::BucketMissing,
+            Self::AclRefused,
+            Self::NotImplemented,
+            Self::SlowDown,
+            Self::Conflict,
+            Self::Unavailable(503),
+            Self::Tls,
+            Self::Unreachable,
+            Self::Silent,
+            Self::Broken,
+            Self::Refused(400),
+            Self::Unexpected,
+        ]
     }
 }
 
@@ -282,6 +323,7 @@ fn answered(status: u16, code: Option<&str>, region: Option<String>) -> Kind {
             "SlowDown" | "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "TooManyRequests",
         )
         | (429, _) => Kind::SlowDown,
+        (_, "ConditionalRequestConflict" | "OperationAborted") => Kind::Conflict,
         (_, "RequestTimeout") => Kind::Silent,
         // An upload that is being completed answers its failure under a status of success.
         (_, "InternalError") => Kind::Unavailable(500),
@@ -335,6 +377,41 @@ impl From<Fault> for Error {
             Kind::ObjectExists => Self::ObjectExists,
             Kind::ObjectArchived { restoring } => Self::ObjectArchived { restoring },
             _ => Self::Store { code: fault.code(), reason: fault.sentence(), again: fault.again() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_stands_in_the_list_of_errors() {
+        let list = include_str!("../../../../docs/errors.md");
+        let section = list.split("\n## ").find(|section| section.starts_with("Files in S3\n")).unwrap();
+        let row = |code: &str| {
+            let mut rows = section.lines().filter(|line| line.starts_with(&format!("| `{code}` |")));
+            let row = rows.next().unwrap_or_else(|| panic!("{code} has no row in docs/errors.md"));
+            assert!(rows.next().is_none(), "{code} stands twice in docs/errors.md");
+            row
+        };
+        let settings = Error::ConfigureStore(String::new());
+        let mut codes = vec![settings.code()];
+        row(settings.code());
+        for fault in Kind::all().into_iter().map(Fault::new) {
+            codes.push(fault.code());
+            let expected = match fault.again() {
+                Again::Never => "never".to_owned(),
+                Again::Once => "once".to_owned(),
+                Again::Later => "soon".to_owned(),
+                Again::After(pause) => format!("{} min", pause.as_secs() / 60),
+            };
+            assert_eq!(row(fault.code()).split('|').nth(3).unwrap().trim(), expected, "{}", fault.code());
+            let error = Error::from(fault.clone());
+            assert_eq!((error.code(), error.again()), (fault.code(), fault.again()), "{error:?}");
+        }
+        for line in section.lines().filter(|line| line.starts_with("| `s3-")) {
+            assert!(codes.iter().any(|code| line.starts_with(&format!("| `{code}` |"))), "{line}");
         }
     }
 }

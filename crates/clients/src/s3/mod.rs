@@ -1,10 +1,11 @@
 //! A bucket at AWS S3 or at a store that speaks its protocol: objects are put, read, removed, restored and
-//! signed for; `setup` makes the bucket right.
+//! signed for; `setup` makes the bucket right, `check` tries it.
 //!
 //! Knows no file of the messenger's: a key is a text, and what an object is called and what it is, the caller
 //! says. No key of an account, no signed address and no answer of the store's reaches a log line or an error.
 
 mod bucket;
+pub mod check;
 mod fault;
 mod get;
 mod keys;
@@ -12,10 +13,12 @@ mod machine;
 mod meters;
 mod multipart;
 mod objects;
+pub mod policy;
 mod presign;
 mod put;
 mod sdk;
 mod settings;
+pub mod setup;
 mod wire;
 
 pub use bucket::Bucket;
@@ -25,3 +28,6 @@ pub use objects::{Archive, Listed, ObjectState};
 pub use presign::{Presigned, PresignedPart};
 pub use put::{Content, ObjectHeaders};
 pub use settings::{Encryption, Keys, Machine, Settings, WebIdentity};
+
+/// What the keys of all files begin with; setting up gives rights and rules for what is below it alone.
+pub const PREFIX: &str = "uploads/";

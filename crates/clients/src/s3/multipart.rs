@@ -9,6 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use futures::{StreamExt, TryStreamExt};
 
 use super::Bucket;
+use tokio::runtime::Handle;
+
 use super::fault::{Fault, Kind};
 use super::meters::Operation;
 use super::put::{Content, HASH, ObjectHeaders, hex};
@@ -47,6 +49,25 @@ pub struct UploadedPart {
 pub struct Completed {
     /// The SHA-256 of the parts' SHA-256, in base64, `-` and their number, where the store keeps one.
     pub checksum: Option<String>,
+}
+
+/// An upload that is given up where whoever made it is gone.
+struct Unfinished(Option<(Bucket, String, String)>);
+
+impl Unfinished {
+    fn settle(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        let Some((bucket, key, upload_id)) = self.0.take() else { return };
+        if let Ok(runtime) = Handle::try_current() {
+            // What cannot be removed now, the bucket's own rule removes after a week.
+            runtime.spawn(async move { bucket.abort_upload(&key, &upload_id).await });
+        }
+    }
 }
 
 impl Bucket {
@@ -127,7 +148,7 @@ impl Bucket {
         }
     }
 
-    /// Puts a large object in parts, some at once; nothing is left of them if one fails.
+    /// Puts a large object in parts, some at once; nothing is left of them if one fails, or if nobody waits any more.
     pub(super) async fn put_parts(
         &self,
         key: &str,
@@ -135,14 +156,16 @@ impl Bucket {
         headers: &ObjectHeaders,
     ) -> Result<(), Fault> {
         let upload_id = self.begin(key, headers, Some(content.hash())).await?;
-        let put = self.send_parts(key, &upload_id, content).await;
-        let put = match put {
+        let unfinished = Unfinished(Some((self.clone(), key.to_owned(), upload_id.clone())));
+        let parts = self.send_parts(key, &upload_id, content).await;
+        let put = match parts {
             Ok(parts) => {
                 let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
                 self.complete(key, &upload_id, parts).await.map(drop)
             }
             Err(fault) => Err(fault),
         };
+        unfinished.settle();
         match put {
             Ok(()) => Ok(()),
             // The upload is gone: an earlier try's answer was lost, and the object tells.

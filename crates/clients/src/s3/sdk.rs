@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::interceptors::InterceptorContext;
+use aws_sdk_s3::config::retry::{ClassifyRetry, RetryAction, RetryConfig};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
     BehaviorVersion, Config, IdentityCache, ProvideCredentials, Region, RequestChecksumCalculation,
@@ -19,6 +20,23 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// No pause is longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// A store that is not Amazon's may say 429 where Amazon's says `SlowDown`.
+#[derive(Debug)]
+struct TooManyRequests;
+
+impl ClassifyRetry for TooManyRequests {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        match context.response() {
+            Some(answer) if answer.status().as_u16() == 429 => RetryAction::throttling_error(),
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "TooManyRequests"
+    }
+}
 
 /// A client that asks at `endpoint`, or at Amazon's.
 pub(super) fn client(
@@ -49,6 +67,7 @@ pub(super) fn client(
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
         .retry_config(retry)
+        .retry_classifier(TooManyRequests)
         .timeout_config(timeouts)
         // The wire itself watches for silence, after the last byte of a body, too.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())

@@ -29,6 +29,11 @@ const PIECE: usize = 256 * 1024;
 /// A silence is looked at so often before it is too long.
 const LOOKS: u32 = 4;
 
+/// So many bytes of a request may be in the buffers of the system, on their way at so many a second or more: the
+/// store is not silent while they are.
+const BUFFERS: u64 = 4 * 1024 * 1024;
+const LEAST_RATE: u64 = 256 * 1024;
+
 /// The other side said nothing for too long.
 #[derive(Debug, thiserror::Error)]
 #[error("silent for too long")]
@@ -92,15 +97,17 @@ async fn heard<T>(
     silence: Duration,
 ) -> Result<T, ConnectorError> {
     let mut answer = std::pin::pin!(answer);
-    let (mut before, mut looks) = (0, 0);
+    let (mut sent, mut quiet) = (0, Duration::ZERO);
+    let look = silence / LOOKS;
     loop {
-        if let Ok(answer) = tokio::time::timeout(silence / LOOKS, &mut answer).await {
+        if let Ok(answer) = tokio::time::timeout(look, &mut answer).await {
             return answer;
         }
         let now = progress.load(Ordering::Relaxed);
-        looks = if now == before { looks + 1 } else { 0 };
-        before = now;
-        if looks == LOOKS {
+        quiet = if now == sent { quiet + look } else { Duration::ZERO };
+        sent = now;
+        let on_its_way = Duration::from_millis(1000 * sent.min(BUFFERS) / LEAST_RATE);
+        if quiet >= silence + on_its_way {
             return Err(ConnectorError::timeout(Box::new(Silence)));
         }
     }
@@ -144,7 +151,7 @@ impl Body for Sent {
         }
         let length = self.rest.len().min(PIECE);
         let piece = self.rest.split_to(length);
-        self.progress.fetch_add(1, Ordering::Relaxed);
+        self.progress.fetch_add(length as u64, Ordering::Relaxed);
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 

@@ -1,6 +1,8 @@
 //! The bucket over a store that checks signatures, conditions and checksums.
 
+mod faults;
 mod objects;
+mod rotation;
 mod uploads;
 
 use std::path::{Path, PathBuf};

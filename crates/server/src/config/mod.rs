@@ -13,6 +13,7 @@ mod mail;
 mod postgres;
 mod providers;
 mod s3;
+mod storage;
 mod unbuilt;
 mod webauthn;
 
@@ -33,10 +34,12 @@ pub(crate) use mail::MailConfig;
 pub(crate) use postgres::PostgresConfig;
 pub(crate) use providers::ProvidersConfig;
 pub(crate) use s3::S3Config;
+pub(crate) use storage::StorageConfig;
 pub(crate) use webauthn::WebauthnConfig;
 
 use crate::keys::KeysCommand;
 use crate::people::PeopleCommand;
+use crate::storage::StorageCommand;
 
 /// BrainMessenger: a complete messenger server with a web client inside.
 ///
@@ -66,6 +69,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: PeopleCommand,
     },
+    /// Set up and check where files are kept
+    Storage {
+        #[command(subcommand)]
+        command: StorageCommand,
+    },
     /// Print the database's schema as one SQL file: what `database/schema.sql` holds
     Schema,
 }
@@ -93,6 +101,8 @@ pub(crate) struct Config {
     pub(crate) mail: MailConfig,
     #[command(flatten)]
     pub(crate) s3: S3Config,
+    #[command(flatten)]
+    pub(crate) storage: StorageConfig,
     /// The search path, by which PostgreSQL's programs are found.
     #[arg(skip)]
     pub(crate) path: Option<OsString>,
@@ -186,8 +196,11 @@ impl CommandLine {
             line.config.limits.check()?;
             line.config.providers.check()?;
             line.config.relying_party()?;
-            line.config.s3.check()?;
             line.config.mail.check(line.config.server.env == Environment::Production)?;
+        }
+        if matches!(line.command, None | Some(Command::Serve | Command::Storage { .. })) {
+            line.config.s3.check()?;
+            line.config.storage.check()?;
         }
         Ok(line)
     }

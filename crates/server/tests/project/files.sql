@@ -76,12 +76,15 @@ begin
   assert pg_temp.used(4) = 390 and (select count(*) = 2 from stored_objects where user_id = pg_temp.person(4) and file_id is null);
   delete from stored_objects where user_id = pg_temp.person(4) and file_id is null;
   assert pg_temp.used(4) = 390, 'once';
+  update plans set max_upload_bytes = 10 where is_default;
+  perform pg_temp.refuses('select pg_temp.upload(4, 11)', 'file-too-large');
+  update plans set max_upload_bytes = 100000000 where is_default;
   -- the permission to add a file asks the same
   assert file_fits_plan(row(gen_random_uuid(), now(), now(), 'messages', 'a', 710, null, null, false, pg_temp.person(4), null));
   perform pg_temp.refuses(format('select file_fits_plan(f) from storage.files f where id = %L', pg_temp.upload(null, 1101)), 'storage-full');
   update plans set max_upload_bytes = 10 where is_default;
   perform pg_temp.refuses(format('select file_fits_plan(f) from storage.files f where id = %L', pg_temp.upload(null, 1101)), 'file-too-large');
-  update plans set max_upload_bytes = 100000000, storage_bytes = null where is_default;
+  update plans set max_upload_bytes = 2000000000, storage_bytes = null where is_default;
   perform pg_temp.upload(4, 2000000000);
   assert file_fits_plan(row(gen_random_uuid(), now(), now(), 'messages', 'a', 1, null, null, false, pg_temp.person(4), null)), 'without a limit';
   -- an account that goes takes its count along, its files stay with the messages

@@ -2,6 +2,8 @@
 -- A link to sign in that verifies the address: whoever made the account need not be the one who has the
 -- address, so their password and sessions end. So do, there and where a forgotten password is replaced, their security
 -- keys and links to other services.
+-- A changed address ends the links that are out: whoever reads the old one's letters has nothing to do with the account
+-- any more.
 -- No row: it is unknown, used, expired, or its person is shut out.
 with used as (
   delete from brain.tickets
@@ -41,6 +43,12 @@ their_services as (
   using used, auth.users u
   where used.kind in ('passwordlessEmail', 'passwordReset') and u.id = used.user_id and p.user_id = u.id
     and not u.email_verified
+),
+void as (
+  delete from brain.tickets t
+  using person p
+  where p.kind = 'emailConfirmChange' and t.user_id = p.id and t.ticket_hash <> $1::text
+    and t.kind = any ($2::text[])
 ),
 told as (
   insert into brain.letters (template, locale, recipient, variables, deadline)

@@ -1,0 +1,131 @@
+//! What `brainmessenger storage setup` makes of a bucket beside what the server's own settings say.
+
+use clap::Args;
+use clients::s3::setup::{Archive, ArchiveClass, Wanted};
+
+use super::{Config, Exit};
+
+/// How the bucket is set up.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Setting up S3 (`brainmessenger storage setup`)")]
+pub(crate) struct StorageConfig {
+    /// After how many days files go to an archive; when it is not set: never
+    #[arg(long, env = "AWS_S3_ARCHIVE_AFTER_DAYS", value_name = "DAYS",
+          value_parser = clap::value_parser!(u16).range(1..=3650))]
+    pub(crate) s3_archive_after_days: Option<u16>,
+    /// Which archive: GLACIER_IR (read at once), or GLACIER (restored within hours before it can be read); when it is
+    /// not set: GLACIER_IR
+    #[arg(long, env = "AWS_S3_ARCHIVE_CLASS", value_name = "CLASS", value_parser = ["GLACIER_IR", "GLACIER"])]
+    pub(crate) s3_archive_class: Option<String>,
+    /// Pages that may send and fetch files from browsers, beside those of AUTH_CLIENT_URL, AUTH_SERVER_URL and
+    /// AUTH_WEBAUTHN_RP_ORIGINS: origins such as https://chat.example.com
+    #[arg(long, env = "AWS_S3_ORIGINS", value_name = "URLS", value_delimiter = ',')]
+    pub(crate) s3_origins: Vec<String>,
+    /// Whether the bucket's policy is made to refuse calls that are not encrypted
+    #[arg(long, env = "AWS_S3_REFUSE_PLAIN_HTTP", value_name = "BOOL", default_value_t = false,
+          action = clap::ArgAction::Set)]
+    pub(crate) s3_refuse_plain_http: bool,
+}
+
+impl StorageConfig {
+    /// Refuses settings that contradict each other, or mean nothing.
+    pub(crate) fn check(&self) -> Result<(), Exit> {
+        if self.s3_archive_class.is_some() && self.s3_archive_after_days.is_none() {
+            let what = "is needed where AWS_S3_ARCHIVE_CLASS is set";
+            return Err(Exit::wrong("AWS_S3_ARCHIVE_AFTER_DAYS", what));
+        }
+        match self.s3_origins.iter().find(|origin| origin_of(origin).as_deref() != Some(*origin)) {
+            Some(wrong) => {
+                let what =
+                    format!("{wrong} is no origin: https://host or https://host:port, without a path or *");
+                Err(Exit::wrong("AWS_S3_ORIGINS", &what))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// When files go to an archive, and to which.
+    pub(crate) fn archive(&self) -> Option<Archive> {
+        let class = match self.s3_archive_class.as_deref() {
+            Some("GLACIER") => ArchiveClass::Flexible,
+            _ => ArchiveClass::Instant,
+        };
+        self.s3_archive_after_days.map(|after_days| Archive { after_days, class })
+    }
+}
+
+impl Config {
+    /// What the bucket must have.
+    pub(crate) fn wanted_of_bucket(&self) -> Wanted {
+        let client = self.auth.client_url(self.server.listen);
+        let pages = [Some(&client), self.auth.auth_server_url.as_ref()].into_iter().flatten();
+        let mut origins: Vec<String> = pages
+            .chain(&self.webauthn.webauthn_rp_origins)
+            .chain(&self.storage.s3_origins)
+            .filter_map(|page| origin_of(page))
+            .collect();
+        origins.sort_unstable();
+        origins.dedup();
+        Wanted {
+            origins,
+            archive: self.storage.archive(),
+            refuse_plain_http: self.storage.s3_refuse_plain_http,
+        }
+    }
+}
+
+/// The origin of a page as browsers send it: scheme, host and a port that is not the scheme's own.
+fn origin_of(page: &str) -> Option<String> {
+    let uri: http::Uri = page.parse().ok()?;
+    let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"))?;
+    let host = uri.host().filter(|host| !host.is_empty() && !host.contains('*'))?.to_ascii_lowercase();
+    let own_port = if scheme == "https" { 443 } else { 80 };
+    Some(match uri.port_u16().filter(|port| *port != own_port) {
+        Some(port) => format!("{scheme}://{host}:{port}"),
+        None => format!("{scheme}://{host}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::CommandLine;
+    use super::*;
+
+    fn read(arguments: &[&str]) -> Config {
+        CommandLine::try_parse_from([&["brainmessenger"], arguments].concat()).unwrap().config
+    }
+
+    fn refusal(arguments: &[&str]) -> String {
+        read(arguments).storage.check().err().map(|exit| exit.message().to_owned()).unwrap_or_default()
+    }
+
+    #[test]
+    fn an_archive_has_a_time() {
+        let class = ["--s3-archive-class", "GLACIER"];
+        assert!(refusal(&class).starts_with("AWS_S3_ARCHIVE_AFTER_DAYS: "));
+        let days = ["--s3-archive-after-days", "30"];
+        let instant = Archive { after_days: 30, class: ArchiveClass::Instant };
+        assert_eq!(read(&days).storage.archive(), Some(instant));
+        let both = read(&[days, class].concat());
+        assert!(both.storage.check().is_ok());
+        assert_eq!(both.storage.archive().unwrap().class, ArchiveClass::Flexible);
+        assert_eq!(read(&[]).storage.archive(), None);
+    }
+
+    #[test]
+    fn pages_are_known_by_their_origins() {
+        let origins = |arguments: &[&str]| read(arguments).wanted_of_bucket().origins;
+        assert_eq!(origins(&[]), ["http://127.0.0.1:3000"]);
+        let elsewhere = ["--auth-client-url", "https://Chat.example.com:443/app?x=1", "--auth-server-url"];
+        let elsewhere = [elsewhere.as_slice(), &["https://api.example.com/v1"]].concat();
+        assert_eq!(origins(&elsewhere), ["https://api.example.com", "https://chat.example.com"]);
+        let more =
+            [elsewhere.as_slice(), &["--s3-origins", "https://chat.example.com,http://localhost:5173"]];
+        assert_eq!(origins(&more.concat()).len(), 3);
+        for wrong in ["*", "https://*.example.com", "https://a.example/", "a.example", "ftp://a.example"] {
+            assert!(refusal(&["--s3-origins", wrong]).starts_with("AWS_S3_ORIGINS: "), "{wrong}");
+        }
+    }
+}
