@@ -4745,6 +4745,7 @@ declare
   added bigint :=
     coalesce(case when new.file_id is not null and new.role = 'content' then new.size end, 0)
     - coalesce(case when old.file_id is not null and old.role = 'content' then old.size end, 0);
+  plan public.plans;
   used bigint;
 begin
   if added < 0 then
@@ -4755,7 +4756,12 @@ begin
     select u.id, added from auth.users u where u.id = owner_id
     on conflict (user_id) do update set bytes = s.bytes + excluded.bytes
     returning s.bytes into used;
-    if used > (public.plan_of(owner_id)).storage_bytes then
+    plan := public.plan_of(owner_id);
+    -- What takes the place of another content adds no row, whose permission would have said so.
+    if new.size > plan.max_upload_bytes and owner_id is not null then
+      perform public.refuse('file-too-large');
+    end if;
+    if used > plan.storage_bytes then
       perform public.refuse('storage-full');
     end if;
   end if;

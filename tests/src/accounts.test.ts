@@ -221,7 +221,7 @@ describe("accounts", () => {
   test("where there is no installation, none is made for a question", async () => {
     const folder = join(tmpdir(), `brain-nowhere-${randomUUID()}`);
     const asked = server.command("--data-dir", folder, "people", "list");
-    await assert.rejects(asked, /has no accounts; the server makes its database/);
+    await assert.rejects(asked, /has no database; the server makes it/);
     assert.equal(existsSync(folder), false);
   });
 

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::body::BodyError;
 use super::picture::PictureError;
-use super::rows::FileRow;
+use super::rows::{BeyondPlan, FileRow};
 use super::store::StoreError;
 
 /// When to try again what failed for a while.
@@ -87,6 +87,9 @@ pub enum FilesError {
         /// The bucket's maximum.
         max_size: u64,
     },
+    /// More than the uploader's plan has room for.
+    #[error("{}", .0.message())]
+    BeyondPlan(Box<BeyondPlan>),
     /// Less than the bucket takes.
     #[error("file too small")]
     TooSmall {
@@ -156,6 +159,7 @@ impl FilesError {
             }
             Self::FileNotFound | Self::BucketNotFound | Self::UploadNotFound => StatusCode::NOT_FOUND,
             Self::Archived => StatusCode::CONFLICT,
+            Self::BeyondPlan(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Caller(RefusedCaller::TooManyVariables)
             | Self::InvalidId(_)
             | Self::Form(_)
@@ -213,6 +217,7 @@ impl FilesError {
             Self::TooBig { filename, size, max_size } => {
                 json!({ "filename": filename, "size": size, "maxSize": max_size })
             }
+            Self::BeyondPlan(beyond) => beyond.data(),
             Self::TooSmall { filename, size, min_size } => {
                 json!({ "filename": filename, "size": size, "minSize": min_size })
             }

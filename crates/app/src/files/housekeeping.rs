@@ -23,6 +23,12 @@ const UNFINISHED_SECONDS: i64 = 60 * 60;
 /// For how long whoever finished an upload is left to check it.
 const CHECKING_SECONDS: i64 = 2 * 60;
 
+/// For how long nothing must have referred to an attachment before it is removed.
+const UNREFERENCED_SECONDS: i64 = 24 * 60 * 60;
+
+/// Attachments that a round looks at.
+const ATTACHMENTS: usize = 1000;
+
 /// What a round did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -32,6 +38,8 @@ pub struct Swept {
     pub objects: usize,
     /// Uploads in parts that were checked.
     pub checked: usize,
+    /// Attachments to which nothing referred, removed.
+    pub unreferenced: usize,
 }
 
 impl Files {
@@ -41,8 +49,8 @@ impl Files {
             loop {
                 match self.sweep().await {
                     Ok(swept) if swept == Swept::default() => {}
-                    Ok(Swept { unfinished, objects, checked }) => {
-                        tracing::info!(unfinished, objects, checked, "files were tidied up");
+                    Ok(Swept { unfinished, objects, checked, unreferenced }) => {
+                        tracing::info!(unfinished, objects, checked, unreferenced, "files were tidied up");
                     }
                     Err(error) => {
                         tracing::warn!(error.code = error.code(), %error, "files are not tidied up")
@@ -62,6 +70,7 @@ impl Files {
         let now = self.now();
         let mut swept = Swept { checked: self.check_finished(now).await?, ..Swept::default() };
         swept.unfinished = self.forget_unfinished(now).await?;
+        swept.unreferenced = self.remove_unreferenced(now).await?;
         swept.objects = self.remove_garbage(now).await?;
         Ok(swept)
     }
@@ -92,6 +101,14 @@ impl Files {
             forgotten += usize::from(rows.forget(id).await);
         }
         Ok(forgotten)
+    }
+
+    async fn remove_unreferenced(&self, now: i64) -> Result<usize, FilesError> {
+        let removed = self.0.rows.remove_unreferenced(now - UNREFERENCED_SECONDS, ATTACHMENTS).await?;
+        for id in &removed {
+            self.0.studio.forget(*id).await;
+        }
+        Ok(removed.len())
     }
 
     async fn remove_garbage(&self, now: i64) -> Result<usize, FilesError> {

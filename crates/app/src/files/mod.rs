@@ -67,7 +67,7 @@ pub use self::housekeeping::Swept;
 pub use self::limits::Limits;
 pub use self::picture::Studio;
 pub use self::spool::SpoolFolder;
-pub use self::store::{DiskStore, S3Store, Store, StoreError};
+pub use self::store::{DiskStore, Listed, NoKey, ObjectKey, S3Store, Store, StoreError};
 
 /// How long a browser may remember the answer to a preflight.
 const PREFLIGHT_LIFE: Duration = Duration::from_hours(12);

@@ -52,7 +52,10 @@ async fn receive_and_replace(
     let form = reader.read_replacement(headers, &bucket).await?;
     // Storing it runs to its end even when the client goes away.
     let storing = service.unfinished.spawn(store(files.clone(), file, bucket, form));
-    storing.await?
+    match storing.await? {
+        Ok(file) => Ok(file),
+        Err(error) => Err(service.rows.why_refused(&caller, error).await),
+    }
 }
 
 /// The file, if the caller may see it and change what is in it.

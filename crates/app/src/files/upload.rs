@@ -79,7 +79,10 @@ async fn store_all(files: Files, caller: Session, form: UploadForm) -> Result<Ve
     for file in form.files {
         match store_one(&files, &caller, &form.bucket, file).await {
             Ok(row) => processed.push(row),
-            Err(error) => return Err(Failure { error, processed: Some(processed) }),
+            Err(error) => {
+                let error = files.0.rows.why_refused(&caller, error).await;
+                return Err(Failure { error, processed: Some(processed) });
+            }
         }
     }
     Ok(processed)

@@ -120,8 +120,17 @@ impl Trial<'_> {
             let now = UNIX_EPOCH + Duration::from_secs(clock.unix_seconds().unsigned_abs());
             let signed = self.bucket.presign_get(self.key, &headers(), LIFE, now).await?;
             let options = HttpOptions { max_answer_bytes: 64 * 1024, ..HttpOptions::default() };
-            let answer = Http::new("s3-address", options)?.get(&signed.url, HeaderMap::new()).await?;
-            same(answer.body())
+            let http = Http::new("s3-address", options)?;
+            match http.get(&signed.url, HeaderMap::new()).await {
+                Ok(answer) => same(answer.body()),
+                Err(Error::Call { service, reason, again }) => {
+                    let host =
+                        signed.url.parse::<http::Uri>().ok().and_then(|url| url.host().map(str::to_owned));
+                    let reason = format!("{}: {reason}", host.unwrap_or_default());
+                    Err(Error::Call { service, reason, again })
+                }
+                Err(error) => Err(error),
+            }
         };
         Tried(read.await)
     }

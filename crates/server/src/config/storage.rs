@@ -17,8 +17,8 @@ pub(crate) struct StorageConfig {
     /// not set: GLACIER_IR
     #[arg(long, env = "AWS_S3_ARCHIVE_CLASS", value_name = "CLASS", value_parser = ["GLACIER_IR", "GLACIER"])]
     pub(crate) s3_archive_class: Option<String>,
-    /// Pages that may send and fetch files from browsers, beside those of AUTH_CLIENT_URL, AUTH_SERVER_URL and
-    /// AUTH_WEBAUTHN_RP_ORIGINS: origins such as https://chat.example.com
+    /// Pages that may send and fetch files from browsers, beside those of BRAIN_PUBLIC_URL,
+    /// AUTH_CLIENT_URL, AUTH_SERVER_URL and AUTH_WEBAUTHN_RP_ORIGINS: origins such as https://chat.example.com
     #[arg(long, env = "AWS_S3_ORIGINS", value_name = "URLS", value_delimiter = ',')]
     pub(crate) s3_origins: Vec<String>,
     /// Whether the bucket's policy is made to refuse calls that are not encrypted
@@ -58,7 +58,8 @@ impl Config {
     /// What the bucket must have.
     pub(crate) fn wanted_of_bucket(&self) -> Wanted {
         let client = self.auth.client_url(self.server.listen);
-        let pages = [Some(&client), self.auth.auth_server_url.as_ref()].into_iter().flatten();
+        let pages = [Some(&client), self.auth.auth_server_url.as_ref(), self.server.public_url.as_ref()];
+        let pages = pages.into_iter().flatten();
         let mut origins: Vec<String> = pages
             .chain(&self.webauthn.webauthn_rp_origins)
             .chain(&self.storage.s3_origins)

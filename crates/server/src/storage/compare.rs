@@ -6,10 +6,11 @@ use std::fmt;
 use std::io::Write;
 
 use anyhow::{bail, ensure};
+use app::files::{Listed, ObjectKey, Store, StoreError};
 use uuid::Uuid;
 
 use super::book::{Book, Entered, Line, Lines};
-use super::place::{Object, Objects, Place};
+use super::objects::Objects;
 
 /// What is done about what differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub(super) enum Repair {
 
 /// What is compared.
 pub(super) struct Comparison<'a> {
-    pub(super) place: &'a Place,
+    pub(super) store: &'a Store,
     pub(super) book: &'a Book,
     pub(super) repair: Repair,
 }
@@ -42,6 +43,8 @@ struct Findings {
     unknown: u64,
     /// Files that are said to be there, without a line.
     unlisted: u64,
+    /// Objects that are called as no file is: they are somebody else's.
+    foreign: u64,
 }
 
 impl Findings {
@@ -52,11 +55,11 @@ impl Findings {
 
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { agreed, missing, resized, unknown, unlisted } = self;
+        let Self { agreed, missing, resized, unknown, unlisted, foreign } = self;
         write!(
             f,
             "{agreed} objects agree, {missing} are missing, {unlisted} files have none, {unknown} are unknown, \
-             {resized} have another size"
+             {resized} have another size, {foreign} are foreign"
         )
     }
 }
@@ -95,7 +98,7 @@ impl Comparison<'_> {
     /// Goes through both. With `repairs`, what differs is repaired; else it is told.
     async fn walk(&self, repairs: bool) -> anyhow::Result<Findings> {
         let mut found = Findings::default();
-        let (mut objects, mut lines) = (Objects::of(self.place), Lines::of(self.book));
+        let (mut objects, mut lines) = (Objects::of(self.store), Lines::of(self.book));
         loop {
             let step = match (objects.peek().await?, lines.peek().await?) {
                 (None, None) => break,
@@ -120,22 +123,19 @@ impl Comparison<'_> {
         Ok(found)
     }
 
-    async fn see_unknown(&self, object: &Object, repairs: bool, found: &mut Findings) -> anyhow::Result<()> {
-        let Object { key, .. } = object;
+    async fn see_unknown(&self, object: &Listed, repairs: bool, found: &mut Findings) -> anyhow::Result<()> {
+        let key = &object.key;
+        let Some(own) = own_key(key) else {
+            found.foreign += 1;
+            return if repairs { Ok(()) } else { tell("foreign", key, "no file is called so; it is left") };
+        };
         if self.book.line(key).await?.is_some() {
             return Ok(());
         }
-        let Some(size) = self.place.size(key).await? else { return Ok(()) };
+        let Some(size) = self.size(&own).await? else { return Ok(()) };
         found.unknown += 1;
         if !repairs {
-            return tell(
-                "unknown",
-                key,
-                &format!("the store has it, {size} bytes; the database does not know it"),
-            );
-        }
-        if !is_ours(key) {
-            return tell("left", key, "it is not called as the server calls files");
+            return tell("unknown", key, "the store has it, and the database does not know it");
         }
         match self.book.enter(key, size).await? {
             Entered::Kept => tell("kept", key, "it is the content of a file that had none"),
@@ -145,20 +145,31 @@ impl Comparison<'_> {
     }
 
     async fn see_missing(&self, line: &Line, repairs: bool, found: &mut Findings) -> anyhow::Result<()> {
-        let Line { key, .. } = line;
+        let key = &line.key;
         // What is not shown is on its way there, or out of it.
         if !line.is_kept || !self.book.line(key).await?.is_some_and(|line| line.is_kept) {
             return Ok(());
         }
-        if self.place.size(key).await?.is_some() {
+        if let Some(own) = own_key(key)
+            && self.size(&own).await?.is_some()
+        {
             return Ok(());
         }
         found.missing += 1;
         if !repairs {
-            return tell("missing", key, "a file shows it; the store does not have it");
+            return tell("missing", key, "a file shows it, and the store does not have it");
         }
         self.book.strike_out(key).await?;
-        tell("struck", key, "the file is no longer said to be there")
+        tell("struck", key, "its file is no longer said to be there")
+    }
+
+    /// How large an object is; `None` where there is none.
+    async fn size(&self, key: &ObjectKey) -> anyhow::Result<Option<u64>> {
+        match self.store.size(key).await {
+            Ok(size) => Ok(Some(size)),
+            Err(StoreError::Missing) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn see_unlisted(&self, repairs: bool, found: &mut Findings) -> anyhow::Result<()> {
@@ -181,8 +192,11 @@ impl Comparison<'_> {
     }
 }
 
-fn see_both(object: &Object, line: &Line, repairs: bool, found: &mut Findings) -> anyhow::Result<()> {
-    if object.size == line.size || !line.is_kept {
+fn see_both(object: &Listed, line: &Line, repairs: bool, found: &mut Findings) -> anyhow::Result<()> {
+    if !line.is_kept {
+        return Ok(());
+    }
+    if object.size == line.size {
         found.agreed += 1;
         return Ok(());
     }
@@ -194,12 +208,9 @@ fn see_both(object: &Object, line: &Line, repairs: bool, found: &mut Findings) -
     tell("resized", &object.key, &sizes)
 }
 
-/// Whether the book could have the key: `uploads/<file id>/<name>`.
-fn is_ours(key: &str) -> bool {
-    let mut parts = key.split('/');
-    let is_first = parts.next() == Some("uploads");
-    let has_id = parts.next().is_some_and(|id| id.parse::<Uuid>().is_ok());
-    is_first && has_id && parts.next().is_some_and(|name| !name.is_empty()) && key.len() <= 512
+/// The key as the server has it, if it is one of the server's.
+fn own_key(key: &str) -> Option<ObjectKey> {
+    ObjectKey::try_from(key.to_owned()).ok().filter(|own| own.to_string() == key)
 }
 
 /// A line about an object or a file.

@@ -3,22 +3,22 @@
 
 mod book;
 mod compare;
-mod folder;
-mod place;
+mod objects;
 
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::{bail, ensure};
+use app::files::{DiskStore, S3Store, Store};
 use base::clock::Clock;
 use clap::{Subcommand, ValueEnum};
-use clients::s3::Bucket;
 use clients::s3::check::check;
 use clients::s3::policy;
 use clients::s3::setup::{Outcome, Step, setup};
+use clients::s3::{Bucket, PREFIX};
 
 use self::book::Book;
 use self::compare::{Comparison, Repair};
-use self::place::Place;
 use crate::beside::with_database;
 use crate::config::Config;
 
@@ -95,22 +95,23 @@ async fn set_up(config: &Config) -> anyhow::Result<()> {
 
 async fn check_store(config: &Config, repair: Repair) -> anyhow::Result<()> {
     let mut tally = Tally::default();
-    let key = format!("uploads/{}/check", uuid::Uuid::new_v4());
-    let place = match config.s3.bucket()? {
+    let store = match config.s3.bucket()? {
         Some(bucket) => {
             let (wanted, clock) = (config.wanted_of_bucket(), Clock::system());
+            let key = format!("{PREFIX}{}/check", uuid::Uuid::new_v4());
             check(&bucket, &wanted, &key, &clock, |step| tally.tell(step)).await;
-            Place::Bucket(bucket)
+            Store::S3(S3Store::new(bucket))
         }
         None => {
-            let folder = folder::Folder::new(config.server.data_dir.join("files"));
-            tally.tell(&folder.check(&key).await);
-            Place::Folder(folder)
+            let folder = config.server.data_dir.join("files");
+            let (store, outcome) = try_folder(&folder).await?;
+            tally.tell(&Step { subject: "folder", outcome });
+            store
         }
     };
     let compared = with_database(config, async |pool| {
         let book = Book::open(pool).await?;
-        Comparison { place: &place, book: &book, repair }.run().await
+        Comparison { store: &store, book: &book, repair }.run().await
     });
     let outcome = match Box::pin(compared).await {
         Ok(summary) => Outcome::Right(summary),
@@ -118,6 +119,16 @@ async fn check_store(config: &Config, repair: Repair) -> anyhow::Result<()> {
     };
     tally.tell(&Step { subject: "store and database", outcome });
     tally.end()
+}
+
+/// The store in a folder, and whether files can be kept there.
+async fn try_folder(folder: &Path) -> anyhow::Result<(Store, Outcome)> {
+    let store = Store::Disk(DiskStore::open(folder).await?);
+    let outcome = match store.try_out().await {
+        Ok(()) => Outcome::Right(format!("files are put, read and removed in {}", folder.display())),
+        Err(error) => Outcome::Failed(format!("{}: {error}", folder.display())),
+    };
+    Ok((store, outcome))
 }
 
 /// Tells of steps, and counts those that failed.

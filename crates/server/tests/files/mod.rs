@@ -2,7 +2,11 @@
 //! a bucket.
 
 mod download;
+mod in_parts;
 mod pictures;
+mod plan;
+mod presigned;
+mod replace;
 mod service;
 mod upload;
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use app::files::{DiskStore, Files, Limits, Options, S3Store, SpoolFolder, Store, Studio, router};
+use app::files::{DiskStore, Files, Limits, Options, S3Store, SpoolFolder, Store, Studio, Swept, router};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use base::authenticate::{Authenticator, PUBLIC_ROLE};
@@ -168,6 +168,59 @@ impl Service {
         answer.json()["processedFiles"][0]["id"].as_str().unwrap().to_owned()
     }
 
+    /// Replaces the content of a file.
+    pub(super) async fn replace_as(&self, caller: Caller<'_>, id: &str, form: Vec<u8>) -> Answer {
+        let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
+        let request = caller.request(Method::PUT, &format!("/files/{id}"));
+        self.send(request.header("content-type", content_type).body(Body::from(form)).unwrap()).await
+    }
+
+    /// Posts JSON.
+    pub(super) async fn post(&self, path: &str, caller: Caller<'_>, json: &Value) -> Answer {
+        let request = caller.request(Method::POST, path).header("content-type", "application/json");
+        self.send(request.body(Body::from(json.to_string())).unwrap()).await
+    }
+
+    /// Sends a part of an upload to its place: the status and the entity tag.
+    pub(super) async fn put_part(&self, place: &Value, content: &[u8]) -> (u16, String) {
+        let url = place["url"].as_str().unwrap();
+        let headers = place["headers"].as_object().unwrap();
+        let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap()));
+        if let Some(path) = url.strip_prefix("https://brain.example/v1") {
+            let mut request = Request::builder().method(Method::PUT).uri(path);
+            for (name, value) in headers {
+                request = request.header(name, value);
+            }
+            let answer = self.send(request.body(Body::from(content.to_vec())).unwrap()).await;
+            return (answer.status.as_u16(), answer.header("etag").to_owned());
+        }
+        let mut request = reqwest::Client::new().put(url).body(content.to_vec());
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        match request.send().await {
+            Ok(answer) => {
+                let etag = answer.headers().get("etag").map(|etag| etag.to_str().unwrap().to_owned());
+                (answer.status().as_u16(), etag.unwrap_or_default())
+            }
+            // A request that is not as long as it says.
+            Err(_) => (0, String::new()),
+        }
+    }
+
+    /// Reads an address of the store: the status, the type and the bytes.
+    pub(super) async fn fetch_from_store(&self, url: &str) -> (u16, String, Vec<u8>) {
+        let answer = reqwest::get(url).await.unwrap();
+        let kind = answer.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
+        let status = answer.status().as_u16();
+        (status, kind.unwrap_or_default(), answer.bytes().await.unwrap().to_vec())
+    }
+
+    /// One round of housekeeping.
+    pub(super) async fn sweep(&self) -> Swept {
+        self.files.sweep().await.unwrap()
+    }
+
     pub(super) async fn fetch(
         &self,
         method: Method,
@@ -214,6 +267,13 @@ impl Service {
                 std::fs::write(&uploads, "in the way").unwrap();
             }
         }
+    }
+
+    /// How many changed pictures are kept.
+    pub(super) fn changed_pictures(&self) -> usize {
+        let mut found = Vec::new();
+        list(&self.folder.join("pictures"), &mut found);
+        found.len()
     }
 
     /// How many uploads are being received.

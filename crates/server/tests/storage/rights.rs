@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::command::Operator;
+use super::comparing::migrated;
 use super::store::{Person, Store};
 
 fn make_bucket(bucket: &str) {
@@ -121,11 +122,13 @@ async fn the_printed_policy_is_enough_for_a_server() {
     assert_eq!(bucket.list("", None).await.unwrap_err().code(), "s3-forbidden");
 }
 
-#[test]
-fn trying_the_store_names_each_right_that_is_missing() {
+#[tokio::test(flavor = "multi_thread")]
+async fn trying_the_store_names_each_right_that_is_missing() {
+    let (_database, url) = migrated().await;
     make_bucket("tried");
+    let with_archive = |person: &Person| with_archive("tried", person).with("DATABASE_URL", &url);
     let policy = printed("tried");
-    let said = with_archive("tried", &Store::shared().person(&policy)).run(&["check"]);
+    let said = with_archive(&Store::shared().person(&policy)).run(&["check"]);
     let subjects = [
         "put",
         "list",
@@ -136,6 +139,7 @@ fn trying_the_store_names_each_right_that_is_missing() {
         "upload in parts",
         "parts of an upload",
         "end of an upload",
+        "store and database",
     ];
     assert_eq!(said.about("right"), subjects, "{said:?}");
     let objects = Store::shared().call("list_objects_v2", &json!({ "Bucket": "tried" }));
@@ -147,13 +151,13 @@ fn trying_the_store_names_each_right_that_is_missing() {
         let mut less = policy.clone();
         let least: Vec<_> = rights.iter().filter(|right| *right != missing).collect();
         less["Statement"][0]["Action"] = json!(least);
-        let said = with_archive("tried", &Store::shared().person(&less)).run(&["check"]);
+        let said = with_archive(&Store::shared().person(&less)).run(&["check"]);
         let missing = format!("the right {} is missing", missing.as_str().unwrap());
         assert!(!said.succeeded && said.output.contains(&missing), "{missing}: {said:?}");
     }
     let mut blind = policy.clone();
     blind["Statement"].as_array_mut().unwrap().pop();
-    let said = with_archive("tried", &Store::shared().person(&blind)).run(&["check"]);
+    let said = with_archive(&Store::shared().person(&blind)).run(&["check"]);
     assert_eq!(said.line("list"), "failed   list: the right s3:ListBucket is missing");
 }
 
@@ -167,7 +171,8 @@ async fn with_the_rights_of_the_specification_files_go_up_and_down() {
     keep_files(&bucket, "a").await;
     assert_eq!(bucket.delete("uploads/a/whole.txt").await.unwrap_err().code(), "s3-forbidden");
 
-    let said = Operator::of_bucket("specified", &person).run(&["check"]);
+    let (_database, url) = migrated().await;
+    let said = Operator::of_bucket("specified", &person).with("DATABASE_URL", &url).run(&["check"]);
     assert!(!said.succeeded);
     assert_eq!(said.about("right"), ["put", "get", "get by a signed address", "upload in parts"], "{said:?}");
     for (subject, right) in [

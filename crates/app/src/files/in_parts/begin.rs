@@ -56,8 +56,11 @@ pub(in crate::files) async fn begin(
     let bucket = files.0.rows.bucket(bucket).await?.ok_or(FilesError::BucketNotFound)?;
     check_size(&bucket, &announced)?;
     // It runs to its end even when the client goes away: what the store begins is to be in the book.
-    let beginning = files.0.unfinished.spawn(begin_in(files.clone(), caller, bucket, announced));
-    Ok((StatusCode::CREATED, Json(beginning.await??)))
+    let beginning = files.0.unfinished.spawn(begin_in(files.clone(), caller.clone(), bucket, announced));
+    match beginning.await? {
+        Ok(begun) => Ok((StatusCode::CREATED, Json(begun))),
+        Err(error) => Err(files.0.rows.why_refused(&caller, error).await),
+    }
 }
 
 fn check_size(bucket: &Bucket, announced: &Announced) -> Result<(), FilesError> {

@@ -44,6 +44,11 @@ const FORGET_FILE: &str = "mutation forgetFile($id: uuid!) {
   deleteFiles(where: { id: { _eq: $id }, isUploaded: { _eq: false } }) { affected_rows }
 }";
 
+/// Files for messages to which nothing has referred since a time; it looks at so many at most.
+const REMOVE_UNREFERENCED: &str = "mutation removeUnreferenced($before: timestamptz!, $atMost: Int!) {
+  removed: remove_unreferenced_files(args: { before: $before, at_most: $atMost }) { id }
+}";
+
 /// Rows without a line in the book: an upload was cut short between the two.
 const UNFINISHED: &str = "query unfinished($before: timestamptz!, $limit: Int!) {
   files(
@@ -122,8 +127,6 @@ pub(in crate::files) struct ReadableFile {
     pub(in crate::files) is_uploaded: Option<bool>,
     /// What its content is.
     pub(in crate::files) mime_type: Option<String>,
-    /// How many bytes it has.
-    pub(in crate::files) size: Option<u64>,
     updated_at: String,
 }
 
@@ -284,6 +287,22 @@ impl Rows {
                 false
             }
         }
+    }
+
+    /// Deletes files for messages to which nothing has referred since `before` (unix seconds), and says which. It looks at
+    /// `at_most` of those that may be such.
+    pub(in crate::files) async fn remove_unreferenced(
+        &self,
+        before: i64,
+        at_most: usize,
+    ) -> Result<Vec<FileId>, FilesError> {
+        #[derive(Deserialize)]
+        struct Data {
+            removed: Vec<Key>,
+        }
+        let variables = json!({ "before": timestamp(before), "atMost": at_most });
+        let data: Data = self.as_service(REMOVE_UNREFERENCED, variables).await?;
+        Ok(data.removed.into_iter().map(|key| key.id).collect())
     }
 
     /// Files that are not uploaded, those after `after` in the order of their ids.

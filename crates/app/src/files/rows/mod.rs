@@ -3,6 +3,7 @@
 
 mod book;
 mod files;
+mod plan;
 mod uploads;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use super::error::FilesError;
 
 pub(super) use self::book::{Completion, Expected, FileDetails, Kind, Line, Role, Stored};
 pub(super) use self::files::{Bucket, FileRow, FileSummary, NewFile, ReadableFile};
+pub(super) use self::plan::BeyondPlan;
 pub(super) use self::uploads::{Upload, UploadUnderWay};
 
 /// The rows, behind the project's GraphQL.

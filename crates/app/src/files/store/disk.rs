@@ -100,7 +100,7 @@ impl DiskStore {
     pub(super) async fn list(&self, after: Option<&str>) -> Result<Vec<Listed>, StoreError> {
         let uploads = self.root.join(UPLOADS);
         let after = after.unwrap_or_default().to_owned();
-        blocking("list the stored files", move || list_after(&uploads, &after)).await
+        blocking("list the stored files", move || list_after(&uploads, &after, LISTED_FOLDERS)).await
     }
 
     fn path(&self, key: &ObjectKey) -> PathBuf {
@@ -174,33 +174,65 @@ fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// The objects of the next folders whose keys follow `after`.
-fn list_after(uploads: &Path, after: &str) -> io::Result<Vec<Listed>> {
-    let folder_of = |key: &str| key.split('/').nth(1).unwrap_or_default().to_owned();
-    let from = folder_of(after);
+/// The objects of the next folders after the key or folder `after`, of at most `folders` of them; nothing at the end.
+fn list_after(uploads: &Path, after: &str, folders: usize) -> io::Result<Vec<Listed>> {
+    let mut after = after.to_owned();
+    loop {
+        let next = next_folders(uploads, &after, folders)?;
+        let Some(last) = next.last().cloned() else { return Ok(Vec::new()) };
+        let mut objects = Vec::new();
+        for folder in next {
+            objects.extend(objects_in(uploads, &folder)?);
+        }
+        if !objects.is_empty() {
+            return Ok(objects);
+        }
+        after = last;
+    }
+}
+
+/// The next folders, as their objects' keys begin, in the order of those: `a-b/` before `a/`.
+fn next_folders(uploads: &Path, after: &str, at_most: usize) -> io::Result<Vec<String>> {
     let mut folders = BTreeSet::new();
     for entry in fs::read_dir(uploads)? {
         let Ok(name) = entry?.file_name().into_string() else { continue };
-        if name >= from {
-            folders.insert(name);
+        let prefix = format!("{UPLOADS}/{name}/");
+        // Folders are read whole: that of `after` has been.
+        if *prefix > *after {
+            folders.insert(prefix);
         }
-        if folders.len() > LISTED_FOLDERS {
+        if folders.len() > at_most {
             folders.pop_last();
         }
     }
-    let mut keys = BTreeSet::new();
-    for folder in folders {
-        let entries = match fs::read_dir(uploads.join(&folder)) {
-            // It was removed meanwhile.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            entries => entries?,
-        };
-        for entry in entries {
-            keys.insert(format!("{UPLOADS}/{folder}/{}", entry?.file_name().to_string_lossy()));
+    Ok(folders.into_iter().collect())
+}
+
+fn objects_in(uploads: &Path, prefix: &str) -> io::Result<Vec<Listed>> {
+    let folder = prefix.strip_prefix(UPLOADS).unwrap_or(prefix).trim_matches('/');
+    let entries = match fs::read_dir(uploads.join(folder)) {
+        // It was removed meanwhile, or is none.
+        Err(error) if is_no_folder(&error) => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut objects = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        match entry.metadata() {
+            Ok(about) => {
+                let key = format!("{prefix}{}", entry.file_name().to_string_lossy());
+                objects.push(Listed { key, size: about.len() });
+            }
+            Err(error) if is_no_folder(&error) => {}
+            Err(error) => return Err(error),
         }
     }
-    keys.retain(|key| key.as_str() > after);
-    Ok(keys.into_iter().map(|key| Listed { key }).collect())
+    objects.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+    Ok(objects)
+}
+
+fn is_no_folder(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Reads a file from its beginning into `target`.

@@ -22,7 +22,7 @@ const TOKEN_CHARS: usize = 8;
 /// Where an object is in the store. It leads nowhere else, whoever wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
-pub(crate) struct ObjectKey {
+pub struct ObjectKey {
     id: FileId,
     name: String,
 }
@@ -74,7 +74,7 @@ impl From<ObjectKey> for String {
 /// A text is no key.
 #[derive(Debug, thiserror::Error)]
 #[error("this is no key of a stored file")]
-pub(crate) struct NoKey;
+pub struct NoKey;
 
 impl TryFrom<String> for ObjectKey {
     type Error = NoKey;

@@ -7,15 +7,21 @@ mod s3;
 
 use std::io;
 
+use base::ids::FileId;
 use bytes::Bytes;
 use clients::s3::ObjectHeaders;
+use futures::TryStreamExt as _;
 use futures::stream::BoxStream;
+use uuid::Uuid;
 
 use super::content::Content;
 
 pub use self::disk::DiskStore;
-pub(super) use self::key::ObjectKey;
+pub use self::key::{NoKey, ObjectKey};
 pub use self::s3::S3Store;
+
+/// What is put to try a store out.
+const TRIAL: &[u8] = b"BrainMessenger tries whether it can keep files here. This may be removed.\n";
 
 /// Where files are kept.
 #[derive(Clone)]
@@ -71,9 +77,12 @@ impl StoreError {
 pub(super) type ObjectBytes = BoxStream<'static, Result<Bytes, StoreError>>;
 
 /// An object, as a listing of the store shows it.
-pub(super) struct Listed {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
     /// Its key, which may be none of ours.
-    pub(super) key: String,
+    pub key: String,
+    /// In bytes.
+    pub size: u64,
 }
 
 /// A part of an upload, as the store has it.
@@ -108,6 +117,23 @@ impl SentPart {
 }
 
 impl Store {
+    /// Puts an object, reads it, and removes it: whether files can be kept here.
+    pub async fn try_out(&self) -> Result<(), StoreError> {
+        let key = ObjectKey::content(FileId(Uuid::new_v4()), "check");
+        let headers = ObjectHeaders {
+            content_type: "text/plain".to_owned(),
+            content_disposition: "attachment".to_owned(),
+            cache_control: None,
+        };
+        self.put(&key, Content::Made(Bytes::from_static(TRIAL)), &headers).await?;
+        let read = async { self.read(&key, None).await?.try_collect::<Vec<Bytes>>().await }.await;
+        self.remove(&key).await?;
+        if read?.concat() == TRIAL {
+            return Ok(());
+        }
+        Err(StoreError::at("read what was put")(io::Error::other("it is something else")))
+    }
+
     /// Keeps what was received or made, for good: it has reached the disk, or the bucket, when this returns.
     pub(super) async fn put(
         &self,
@@ -134,7 +160,7 @@ impl Store {
     }
 
     /// How many bytes are kept under `key`.
-    pub(super) async fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
+    pub async fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
         match self {
             Self::Disk(disk) => disk.size(key).await,
             Self::S3(s3) => s3.size(key).await,
@@ -150,7 +176,7 @@ impl Store {
     }
 
     /// Some of the objects that follow the key `after`, in the order of their keys; none at the end.
-    pub(super) async fn list(&self, after: Option<&str>) -> Result<Vec<Listed>, StoreError> {
+    pub async fn list(&self, after: Option<&str>) -> Result<Vec<Listed>, StoreError> {
         match self {
             Self::Disk(disk) => disk.list(after).await,
             Self::S3(s3) => s3.list(after).await,

@@ -79,7 +79,7 @@ impl S3Store {
 
     pub(super) async fn list(&self, after: Option<&str>) -> Result<Vec<Listed>, StoreError> {
         let listed = self.bucket.list(ROOT, after).await?;
-        Ok(listed.into_iter().map(|listed| Listed { key: listed.key }).collect())
+        Ok(listed.into_iter().map(|listed| Listed { key: listed.key, size: listed.size }).collect())
     }
 
     /// An address at which the object can be read for `life`, or as long as the keys live that sign it.

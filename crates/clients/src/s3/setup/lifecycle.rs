@@ -3,7 +3,8 @@
 
 use aws_sdk_s3::types::{
     AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, ExpirationStatus, LifecycleRule,
-    LifecycleRuleFilter, Transition, TransitionDefaultMinimumObjectSize, TransitionStorageClass,
+    LifecycleRuleAndOperator, LifecycleRuleFilter, Transition, TransitionDefaultMinimumObjectSize,
+    TransitionStorageClass,
 };
 
 use super::refusal::{Refusal, absent_is};
@@ -71,9 +72,23 @@ impl Part for Lifecycle {
             }
             None => "files stay where they are".to_owned(),
         };
-        let others = state.rules.iter().filter(|rule| !is_own(rule)).count();
-        let others = if others == 0 { String::new() } else { format!("; {others} rules of others are left") };
-        format!("unfinished uploads end after {UNFINISHED_DAYS} days; {archive}{others}")
+        let others: Vec<_> = state.rules.iter().filter(|rule| !is_own(rule)).collect();
+        let left = if others.is_empty() {
+            String::new()
+        } else {
+            format!("; {} rules of others are left", others.len())
+        };
+        let deleting: Vec<_> = others
+            .iter()
+            .filter(|rule| deletes_files(rule))
+            .map(|rule| rule.id().unwrap_or("without a name"))
+            .collect();
+        let deleting = if deleting.is_empty() {
+            String::new()
+        } else {
+            format!("; FILES ARE DELETED by the rule {}", deleting.join(", "))
+        };
+        format!("unfinished uploads end after {UNFINISHED_DAYS} days; {archive}{left}{deleting}")
     }
 }
 
@@ -115,6 +130,18 @@ fn is_own(rule: &LifecycleRule) -> bool {
     matches!(rule.id(), Some(UNFINISHED | ARCHIVE))
 }
 
+/// Whether a rule throws files away that lie long enough.
+fn deletes_files(rule: &LifecycleRule) -> bool {
+    let of_filter = rule.filter().and_then(|filter| {
+        filter.prefix().or_else(|| filter.and().and_then(LifecycleRuleAndOperator::prefix))
+    });
+    #[expect(deprecated, reason = "old rules have their prefix there")]
+    let prefix = of_filter.or(rule.prefix()).unwrap_or_default();
+    let is_on = *rule.status() == ExpirationStatus::Enabled;
+    let ends = rule.expiration().is_some_and(|end| end.days().is_some() || end.date().is_some());
+    is_on && ends && (prefix.starts_with(PREFIX) || PREFIX.starts_with(prefix))
+}
+
 /// Whether two rules do the same to the same objects.
 fn is_same(one: &LifecycleRule, other: &LifecycleRule) -> bool {
     let unfinished = |rule: &LifecycleRule| {
@@ -128,4 +155,50 @@ fn is_same(one: &LifecycleRule, other: &LifecycleRule) -> bool {
         && one.transitions() == other.transitions()
         && unfinished(one) == unfinished(other)
         && one.expiration().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_s3::types::LifecycleExpiration;
+
+    use super::*;
+
+    fn ending(prefix: &str, days: Option<i32>, status: ExpirationStatus) -> LifecycleRule {
+        LifecycleRule::builder()
+            .id("theirs")
+            .status(status)
+            .filter(LifecycleRuleFilter::builder().prefix(prefix).build())
+            .expiration(LifecycleExpiration::builder().set_days(days).build())
+            .build()
+            .unwrap()
+    }
+
+    #[test]
+    fn who_deletes_files_is_named() {
+        let on = ExpirationStatus::Enabled;
+        for prefix in ["", "up", "uploads/", "uploads/0"] {
+            assert!(deletes_files(&ending(prefix, Some(9), on.clone())), "{prefix}");
+        }
+        assert!(!deletes_files(&ending("logs/", Some(9), on.clone())));
+        assert!(!deletes_files(&ending("", None, on.clone())));
+        assert!(!deletes_files(&ending("", Some(9), ExpirationStatus::Disabled)));
+        let said =
+            Lifecycle(None).describe(&Rules { rules: vec![ending("", Some(9), on)], least_size: None });
+        assert!(said.ends_with("1 rules of others are left; FILES ARE DELETED by the rule theirs"), "{said}");
+    }
+
+    #[test]
+    fn our_rules_stand_beside_those_of_others_and_follow_the_settings() {
+        let theirs = ending("logs/", Some(9), ExpirationStatus::Enabled);
+        let archive = Archive { after_days: 30, class: ArchiveClass::Instant };
+        let (with, without) = (Lifecycle(Some(archive)), Lifecycle(None));
+        let least_size = Some(TransitionDefaultMinimumObjectSize::VariesByStorageClass);
+        let found = Rules { rules: vec![theirs.clone()], least_size: least_size.clone() };
+        let first = with.correction(&found).unwrap();
+        assert_eq!((first.rules.len(), &first.rules[0], &first.least_size), (3, &theirs, &least_size));
+        assert!(with.correction(&first).is_none());
+        let later = Lifecycle(Some(Archive { after_days: 31, ..archive })).correction(&first).unwrap();
+        assert_eq!(later.rules.len(), 3);
+        assert_eq!(without.correction(&first).unwrap().rules.len(), 2);
+    }
 }

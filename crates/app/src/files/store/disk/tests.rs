@@ -133,3 +133,31 @@ async fn parts_come_in_any_order_and_are_joined_once() {
     assert_eq!(fs::read_dir(scratch.root.join(PARTS)).unwrap().count(), 0);
     assert!(store.abort_parts("../uploads").await.is_err());
 }
+
+#[test]
+fn pages_of_a_listing_hold_everything_once_and_in_the_order_of_keys() {
+    let root = std::env::temp_dir().join(format!("listed-{}", Uuid::new_v4()));
+    let uploads = root.join(UPLOADS);
+    let mut keys =
+        ["b/1", "a/2", "a/1", "a-b/1", "c/z", "c/a"].map(|key| format!("{UPLOADS}/{key}")).to_vec();
+    for key in &keys {
+        fs::create_dir_all(root.join(key).parent().unwrap()).unwrap();
+        fs::write(root.join(key), key).unwrap();
+    }
+    fs::create_dir_all(uploads.join("aa")).unwrap();
+    fs::create_dir_all(uploads.join("ab")).unwrap();
+    fs::write(uploads.join("no folder"), "").unwrap();
+    keys.sort();
+    for folders in 1..=6 {
+        let (mut found, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = list_after(&uploads, &after, folders).unwrap();
+            let Some(last) = page.last() else { break };
+            after.clone_from(&last.key);
+            assert!(page.iter().all(|listed| listed.size == listed.key.len() as u64));
+            found.extend(page.into_iter().map(|listed| listed.key));
+        }
+        assert_eq!(found, keys, "{folders} folders a page");
+    }
+    fs::remove_dir_all(&root).unwrap();
+}
