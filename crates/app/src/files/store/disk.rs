@@ -174,31 +174,31 @@ fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// The objects of the next folders after the key or folder `after`, of at most `folders` of them; nothing at the end.
+/// The objects that follow the key `after` in the next folders, of at most `folders` of them; nothing at the end.
 fn list_after(uploads: &Path, after: &str, folders: usize) -> io::Result<Vec<Listed>> {
-    let mut after = after.to_owned();
-    loop {
-        let next = next_folders(uploads, &after, folders)?;
-        let Some(last) = next.last().cloned() else { return Ok(Vec::new()) };
+    // The folder of `after` itself may hold more.
+    let mut next = next_folders(uploads, folders, |prefix| prefix > after || after.starts_with(prefix))?;
+    while let Some(last) = next.last().cloned() {
         let mut objects = Vec::new();
         for folder in next {
             objects.extend(objects_in(uploads, &folder)?);
         }
+        objects.retain(|listed| listed.key.as_str() > after);
         if !objects.is_empty() {
             return Ok(objects);
         }
-        after = last;
+        next = next_folders(uploads, folders, |prefix| prefix > last.as_str())?;
     }
+    Ok(Vec::new())
 }
 
-/// The next folders, as their objects' keys begin, in the order of those: `a-b/` before `a/`.
-fn next_folders(uploads: &Path, after: &str, at_most: usize) -> io::Result<Vec<String>> {
+/// The first folders that are `wanted`, as their objects' keys begin, in the order of those: `a-b/` before `a/`.
+fn next_folders(uploads: &Path, at_most: usize, wanted: impl Fn(&str) -> bool) -> io::Result<Vec<String>> {
     let mut folders = BTreeSet::new();
     for entry in fs::read_dir(uploads)? {
         let Ok(name) = entry?.file_name().into_string() else { continue };
         let prefix = format!("{UPLOADS}/{name}/");
-        // Folders are read whole: that of `after` has been.
-        if *prefix > *after {
+        if wanted(&prefix) {
             folders.insert(prefix);
         }
         if folders.len() > at_most {
