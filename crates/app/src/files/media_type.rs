@@ -32,7 +32,7 @@ const SHOWN_IN_PLACE: [&str; 15] = [
 ];
 
 /// Types of one container: what is in it decides between them, and that does not show at the beginning. A recorder
-/// in a browser says `audio/webm` of what looks like any other WebM.
+/// in a browser says `audio/webm` of what looks like any other film.
 const CONTAINERS: [&[&str]; 3] = [
     &["video/webm", "audio/webm", "video/x-matroska", "audio/x-matroska"],
     &["video/mp4", "audio/mp4", "video/quicktime", "video/x-m4v", "audio/x-m4a", "video/3gpp", "audio/3gpp"],

@@ -14,6 +14,9 @@ use super::rows::Kind;
 use super::spool::Spooled;
 use super::store::StoreError;
 
+/// How much is written to the disk at once.
+const PIECE_BYTES: usize = 128 << 10;
+
 /// A small picture.
 pub(super) struct Thumbnail {
     /// The picture.
@@ -53,28 +56,28 @@ pub(super) enum Judged {
     },
 }
 
-impl Files {
-    /// What a file of `size` bytes is that begins with `head`, and which the client says is `declared`.
-    pub(super) fn judge(&self, head: &[u8], size: u64, declared: Option<&str>) -> Judged {
-        match Format::of(head) {
-            Some(_) if size <= MAX_SOURCE_BYTES => Judged::Rewritten,
-            // Nobody can say what else is in it.
-            Some(_) => Judged::AsItIs { mime_type: media_type::UNKNOWN.to_owned(), kind: Kind::Document },
-            None => {
-                let mime_type = media_type::of_upload(declared, head);
-                let kind = kind_of(&mime_type);
-                Judged::AsItIs { mime_type, kind }
-            }
+/// What a file of `size` bytes is that begins with `head`, and which the client says is `declared`.
+pub(super) fn judge(head: &[u8], size: u64, declared: Option<&str>) -> Judged {
+    match Format::of(head) {
+        Some(_) if size <= MAX_SOURCE_BYTES => Judged::Rewritten,
+        // Nobody can say what else is in it.
+        Some(_) => Judged::AsItIs { mime_type: media_type::UNKNOWN.to_owned(), kind: Kind::Document },
+        None => {
+            let mime_type = media_type::of_upload(declared, head);
+            let kind = kind_of(&mime_type);
+            Judged::AsItIs { mime_type, kind }
         }
     }
+}
 
+impl Files {
     /// Judges what was received, which the client says is `declared`.
     pub(super) async fn prepare(
         &self,
         received: Spooled,
         declared: Option<&str>,
     ) -> Result<Prepared, FilesError> {
-        match self.judge(received.head(), received.size(), declared) {
+        match judge(received.head(), received.size(), declared) {
             Judged::AsItIs { mime_type, kind } => {
                 Ok(Prepared::plain(Content::Received(received), mime_type, kind))
             }
@@ -97,7 +100,10 @@ impl Files {
         let Examined { format, bytes, size, blurhash, thumbnail } = examined;
         // On the disk again: many may wait for the store at the same time.
         let mut spool = self.0.spool.create().await?;
-        spool.write(&bytes).await?;
+        // Each piece is hashed at once, on a thread on which requests run.
+        for piece in bytes.chunks(PIECE_BYTES) {
+            spool.write(piece).await?;
+        }
         Ok(Prepared {
             content: Content::Received(spool.finish().await?),
             mime_type: format.media_type().to_owned(),

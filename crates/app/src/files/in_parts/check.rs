@@ -8,7 +8,7 @@ use futures::TryStreamExt as _;
 use crate::files::Files;
 use crate::files::error::FilesError;
 use crate::files::keep::Keeping;
-use crate::files::prepare::Judged;
+use crate::files::prepare::{Judged, judge};
 use crate::files::rows::{FileRow, Upload};
 use crate::files::spool::Spooled;
 use crate::files::store::ObjectKey;
@@ -23,7 +23,7 @@ impl Files {
         let (upload, _) = found.parts().ok_or(FilesError::UploadNotFound)?;
         let head = self.head(upload).await?;
         let name = found.name.clone().unwrap_or_default();
-        match self.judge(&head, upload.size, found.mime_type.as_deref()) {
+        match judge(&head, upload.size, found.mime_type.as_deref()) {
             Judged::Rewritten => {
                 let received = self.fetch(upload).await?;
                 let prepared = self.prepare(received, found.mime_type.as_deref()).await?;

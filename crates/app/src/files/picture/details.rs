@@ -76,3 +76,85 @@ fn blurhash(small: &DynamicImage) -> Result<String, PictureError> {
     blurhash::encode(BLUR_COMPONENTS.0, BLUR_COMPONENTS.1, width, height, &pixels)
         .map_err(|error| PictureError::Failed(format!("make a blur: {error}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use image::{DynamicImage, GrayImage, ImageBuffer, Luma, LumaA, Rgb, RgbImage};
+
+    use super::super::testing::{encoded, full_box, picture, pixels, telling_heif, translucent};
+    use super::*;
+
+    fn examined(bytes: &[u8]) -> Examined {
+        examine(bytes).unwrap().unwrap()
+    }
+
+    fn of(image: &DynamicImage, format: Format) -> Examined {
+        examined(&encoded(image, format))
+    }
+
+    #[test]
+    fn a_thumbnail_is_small_and_never_larger_than_the_picture() {
+        for (width, height, small) in
+            [(640, 480, (320, 240)), (100, 1000, (32, 320)), (50, 20, (50, 20)), (4000, 3, (320, 1))]
+        {
+            for format in [Format::Jpeg, Format::Png, Format::Gif, Format::WebP] {
+                let examined = of(&DynamicImage::ImageRgb8(picture(width, height)), format);
+                assert_eq!((examined.format, examined.size), (format, Size { width, height }));
+                let thumbnail = examined.thumbnail.unwrap();
+                assert_eq!(thumbnail.format, Format::Jpeg, "{format:?}");
+                let shown = pixels(&thumbnail.bytes, Format::Jpeg);
+                assert_eq!((shown.width(), shown.height()), small, "{format:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_shines_through_does_so_in_the_thumbnail() {
+        let thumbnail = of(&DynamicImage::ImageRgba8(translucent(400, 400)), Format::Png).thumbnail.unwrap();
+        assert_eq!(thumbnail.format, Format::WebP);
+        let shown = pixels(&thumbnail.bytes, Format::WebP).into_rgba8();
+        assert_eq!((shown.get_pixel(10, 10).0[3], shown.get_pixel(310, 10).0[3]), (0, 255));
+        let opaque = DynamicImage::ImageRgba8(DynamicImage::ImageRgb8(picture(9, 9)).into_rgba8());
+        assert_eq!(of(&opaque, Format::Png).thumbnail.unwrap().format, Format::Jpeg);
+    }
+
+    #[test]
+    fn a_blur_has_the_picture_s_colours() {
+        let red = DynamicImage::ImageRgb8(RgbImage::from_pixel(90, 60, Rgb([250, 10, 10])));
+        let blurhash = of(&red, Format::Png).blurhash.unwrap();
+        let blurred = blurhash::decode(&blurhash, 4, 3, 1.0).unwrap();
+        for pixel in blurred.chunks(4) {
+            assert!(pixel[0] > 230 && pixel[1] < 30 && pixel[2] < 30, "{pixel:?}");
+        }
+    }
+
+    #[test]
+    fn other_depths_and_greys_are_pictures_too() {
+        let deep = ImageBuffer::from_fn(20, 10, |x, y| Rgb([x as u16 * 3000, y as u16 * 6000, 9]));
+        let grey = GrayImage::from_fn(20, 10, |x, _| Luma([x as u8 * 12]));
+        let grey_and_holes = ImageBuffer::from_fn(20, 10, |x, y| LumaA([x as u8, y as u8]));
+        for image in [
+            DynamicImage::ImageRgb16(deep),
+            DynamicImage::ImageLuma8(grey),
+            DynamicImage::ImageLumaA8(grey_and_holes),
+        ] {
+            let examined = of(&image, Format::Png);
+            assert_eq!(examined.size, Size { width: 20, height: 10 });
+            assert!(examined.thumbnail.is_some() && examined.blurhash.is_some());
+        }
+    }
+
+    #[test]
+    fn what_is_not_decoded_is_measured() {
+        let ispe = full_box(*b"ispe", 0, &[0, 0, 1, 0, 0, 0, 0, 200]);
+        let examined = examined(&telling_heif(*b"heic", *b"hvc1", b"the pixels", &[ispe]));
+        assert_eq!((examined.format, examined.size), (Format::Heic, Size { width: 256, height: 200 }));
+        assert!(examined.thumbnail.is_none() && examined.blurhash.is_none());
+    }
+
+    #[test]
+    fn what_is_no_picture_is_none_and_what_is_too_large_is_refused() {
+        assert!(examine(b"text").unwrap().is_none());
+        assert_eq!(examine(&vec![0xff; 26 << 20]).unwrap_err(), PictureError::TooLarge);
+    }
+}

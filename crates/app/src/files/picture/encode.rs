@@ -66,6 +66,6 @@ fn webp(image: &DynamicImage, quality: u8) -> Result<Vec<u8>, PictureError> {
     };
     let mut config = webp::WebPConfig::new().map_err(|()| failed("no configuration"))?;
     config.quality = f32::from(quality);
-    let encoded = encoder.encode_advanced(&config).map_err(|error| failed(&format!("{error:?}")))?;
-    Ok(encoded.to_vec())
+    let written = encoder.encode_advanced(&config).map_err(|error| failed(&format!("{error:?}")))?;
+    Ok(written.to_vec())
 }

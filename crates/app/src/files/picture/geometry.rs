@@ -45,11 +45,14 @@ impl Plan {
 
     /// A picture of `source` whose longer side is `longest` at most. It never grows.
     pub(super) fn within(source: Size, longest: u32) -> Self {
-        let side = source.width.max(source.height);
-        let size = if side <= longest {
+        let longer = source.width.max(source.height);
+        let size = if longer <= longest {
             source
         } else {
-            Size { width: scaled(source.width, longest, side), height: scaled(source.height, longest, side) }
+            Size {
+                width: scaled(source.width, longest, longer),
+                height: scaled(source.height, longest, longer),
+            }
         };
         Self { left: 0.0, top: 0.0, size }
     }

@@ -35,14 +35,12 @@ pub(super) enum Output {
     Auto(Accepted),
 }
 
-/// The formats that an `Accept` header names.
+/// The formats of pictures for who takes several: the smaller first.
+const BEST: [Format; 4] = [Format::Avif, Format::WebP, Format::Jpeg, Format::Png];
+
+/// Which of [`BEST`] an `Accept` header names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Accepted {
-    avif: bool,
-    webp: bool,
-    jpeg: bool,
-    png: bool,
-}
+pub(super) struct Accepted([bool; BEST.len()]);
 
 impl Accepted {
     fn of(headers: &HeaderMap) -> Self {
@@ -50,18 +48,16 @@ impl Accepted {
         let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
         for range in values.flat_map(|value| value.split(',')) {
             let mut parts = range.split(';').map(str::trim);
-            let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
+            let media_type = parts.next().unwrap_or_default();
             // A weight of zero says no (RFC 9110, 12.4.2).
             let is_refused = parts.any(|part| {
                 let weight = part.strip_prefix("q=").or_else(|| part.strip_prefix("Q="));
                 weight.is_some_and(|weight| weight.parse() == Ok(0.0_f32))
             });
-            match media_type.as_str() {
-                "image/avif" => accepted.avif = !is_refused,
-                "image/webp" => accepted.webp = !is_refused,
-                "image/jpeg" => accepted.jpeg = !is_refused,
-                "image/png" => accepted.png = !is_refused,
-                _ => {}
+            for (is_accepted, format) in accepted.0.iter_mut().zip(BEST) {
+                if media_type.eq_ignore_ascii_case(format.media_type()) {
+                    *is_accepted = !is_refused;
+                }
             }
         }
         accepted
@@ -69,13 +65,11 @@ impl Accepted {
 
     /// The first that is named of AVIF, WebP, JPEG and PNG; the source's format where none is.
     pub(super) fn choose(self, source: Format, takes_avif: bool) -> Format {
-        match self {
-            Self { avif: true, .. } if takes_avif => Format::Avif,
-            Self { webp: true, .. } => Format::WebP,
-            Self { jpeg: true, .. } => Format::Jpeg,
-            Self { png: true, .. } => Format::Png,
-            _ => source,
-        }
+        self.named().find(|format| takes_avif || *format != Format::Avif).unwrap_or(source)
+    }
+
+    fn named(self) -> impl Iterator<Item = Format> {
+        BEST.into_iter().zip(self.0).filter(|(_, is_accepted)| *is_accepted).map(|(format, _)| format)
     }
 }
 
@@ -115,10 +109,8 @@ impl Options {
         let output = match self.output {
             Output::Same => "same".to_owned(),
             Output::Format(format) => format.extension().to_owned(),
-            Output::Auto(Accepted { avif, webp, jpeg, png }) => {
-                let named = [(avif, 'a'), (webp, 'w'), (jpeg, 'j'), (png, 'p')];
-                let letters = named.iter().filter(|(is_named, _)| *is_named).map(|(_, letter)| *letter);
-                format!("auto{}", letters.collect::<String>())
+            Output::Auto(accepted) => {
+                accepted.named().fold("auto".to_owned(), |code, format| code + "-" + format.extension())
             }
         };
         let (width, height) = (self.width.unwrap_or(0), self.height.unwrap_or(0));

@@ -118,13 +118,12 @@ impl Studio {
         let key = variant.key();
         let making = {
             let mut makings = self.0.making();
-            match makings.get(&key) {
-                Some(making) => making.clone(),
-                None => {
-                    let making = self.begin(key.clone(), variant.options, source);
-                    makings.insert(key, making.clone());
-                    making
-                }
+            if let Some(making) = makings.get(&key) {
+                making.clone()
+            } else {
+                let making = self.begin(key.clone(), variant.options, source);
+                makings.insert(key, making.clone());
+                making
             }
         };
         let Made { format, bytes } = making.await?;
@@ -212,6 +211,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::time::Duration;
 
+    use futures::future::Either;
     use http::HeaderMap;
     use image::DynamicImage;
     use uuid::Uuid;
@@ -239,7 +239,7 @@ mod tests {
     }
 
     fn pool() -> Pool {
-        Pool::with(1, 1, Duration::from_secs(60), Duration::from_secs(60))
+        Pool::with(1, 1, Duration::from_mins(1), Duration::from_mins(1))
     }
 
     fn variant(etag: &str, query: &str) -> Variant {
@@ -313,6 +313,25 @@ mod tests {
         let never = async { panic!("the source is read in its turn") };
         let refused = scratch.studio.make(&variant("\"a\"", "w=1"), never).await;
         assert_eq!(refused.err(), Some(PictureError::Busy));
+    }
+
+    /// On one thread: whatever runs there holds off everything else.
+    #[tokio::test(flavor = "current_thread")]
+    async fn requests_go_on_while_a_picture_is_made() {
+        let scratch = Scratch::with(pool()).await;
+        let large = Bytes::from(encoded(&DynamicImage::ImageRgb8(picture(1600, 1200)), Format::Jpeg));
+        let wanted = variant("\"a\"", "w=320");
+        let making = scratch.studio.make(&wanted, async { Ok(large) });
+        let turns_of_others = async {
+            for _ in 0..1000 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let first = futures::future::select(Box::pin(turns_of_others), Box::pin(making)).await;
+        let Either::Left(((), making)) = first else {
+            panic!("the picture was made before others had their turns")
+        };
+        assert!(making.await.is_ok());
     }
 
     #[test]

@@ -90,7 +90,7 @@ pub(super) fn segment(marker: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// A chunk of a PNG.
-pub(super) fn png_chunk(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+pub(super) fn png_chunk(kind: [u8; 4], content: &[u8]) -> Vec<u8> {
     let mut crc = u32::MAX;
     for byte in kind.iter().chain(content) {
         crc ^= u32::from(*byte);
@@ -103,7 +103,7 @@ pub(super) fn png_chunk(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
 }
 
 /// A chunk of a WebP.
-pub(super) fn riff_chunk(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+pub(super) fn riff_chunk(kind: [u8; 4], content: &[u8]) -> Vec<u8> {
     let length = u32::try_from(content.len()).unwrap().to_le_bytes();
     [kind.as_slice(), &length, content, if content.len() % 2 == 1 { &[0] } else { &[] }].concat()
 }
@@ -138,14 +138,14 @@ pub(super) fn telling_png(image: &DynamicImage, orientation: u8) -> Vec<u8> {
     let (body, end) = rest.split_at(rest.len() - 12);
     let with_secret = |name: &[u8]| [name, SECRET].concat();
     let mut bytes = header.to_vec();
-    bytes.extend(png_chunk(b"eXIf", &exif(orientation)));
-    bytes.extend(png_chunk(b"tEXt", &with_secret(b"Comment\0")));
-    bytes.extend(png_chunk(b"iTXt", &with_secret(b"XML:com.adobe.xmp\0\0\0\0\0")));
-    bytes.extend(png_chunk(b"zTXt", &with_secret(b"Raw profile type exif\0\0")));
-    bytes.extend(png_chunk(b"tIME", &[7, 232, 1, 2, 3, 4, 5]));
-    bytes.extend(png_chunk(b"prVt", SECRET));
+    bytes.extend(png_chunk(*b"eXIf", &exif(orientation)));
+    bytes.extend(png_chunk(*b"tEXt", &with_secret(b"Comment\0")));
+    bytes.extend(png_chunk(*b"iTXt", &with_secret(b"XML:com.adobe.xmp\0\0\0\0\0")));
+    bytes.extend(png_chunk(*b"zTXt", &with_secret(b"Raw profile type exif\0\0")));
+    bytes.extend(png_chunk(*b"tIME", &[7, 232, 1, 2, 3, 4, 5]));
+    bytes.extend(png_chunk(*b"prVt", SECRET));
     bytes.extend(body);
-    bytes.extend(png_chunk(b"tEXt", &with_secret(b"Location\0")));
+    bytes.extend(png_chunk(*b"tEXt", &with_secret(b"Location\0")));
     bytes.extend(end);
     bytes.extend(SECRET);
     bytes
@@ -158,13 +158,13 @@ pub(super) fn telling_webp(image: &DynamicImage, orientation: u8) -> Vec<u8> {
     let flags = 0b0000_1100 | if image.color().has_alpha() { 0b0001_0000 } else { 0 };
     let header = [[flags, 0, 0, 0].as_slice(), &side(image.width()), &side(image.height())].concat();
     let chunks = [
-        riff_chunk(b"VP8X", &header),
+        riff_chunk(*b"VP8X", &header),
         plain[12..].to_vec(),
-        riff_chunk(b"EXIF", &[b"Exif\0\0".as_slice(), &exif(orientation)].concat()),
-        riff_chunk(b"XMP ", SECRET),
-        riff_chunk(b"prvt", SECRET),
+        riff_chunk(*b"EXIF", &[b"Exif\0\0".as_slice(), &exif(orientation)].concat()),
+        riff_chunk(*b"XMP ", SECRET),
+        riff_chunk(*b"prvt", SECRET),
     ];
-    let mut bytes = riff_chunk(b"RIFF", &[b"WEBP".as_slice(), &chunks.concat()].concat());
+    let mut bytes = riff_chunk(*b"RIFF", &[b"WEBP".as_slice(), &chunks.concat()].concat());
     bytes.extend(SECRET);
     bytes
 }

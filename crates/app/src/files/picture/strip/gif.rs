@@ -26,7 +26,8 @@ pub(super) fn strip(bytes: &[u8]) -> Result<Vec<u8>, Malformed> {
     // A graphic control belongs to the image, or the text, that follows it.
     let mut control: Option<[u8; 4]> = None;
     let mut images = 0_u32;
-    loop {
+    // Some encoders forget the trailer. What came before it is known block by block all the same.
+    while images == 0 || !cursor.is_empty() {
         match cursor.u8()? {
             EXTENSION => match cursor.u8()? {
                 GRAPHIC_CONTROL => control = blocks(&mut cursor)?.first().and_then(|block| as_control(block)),

@@ -36,7 +36,7 @@ pub(super) fn strip(bytes: &[u8]) -> Result<Vec<u8>, Malformed> {
             b"IHDR" => return Err(malformed("a PNG has two headers")),
             b"eXIf" => orientation = orientation.or_else(|| of_exif(chunk.content)),
             kind if KEPT.contains(&kind) => kept.extend_from_slice(chunk.whole),
-            kind if is_critical(kind) => return Err(malformed("a PNG needs a chunk that is not known")),
+            kind if is_critical(*kind) => return Err(malformed("a PNG needs a chunk that is not known")),
             _ => {}
         }
         has_pixels |= chunk.kind == *b"IDAT";
@@ -68,7 +68,7 @@ fn chunk<'a>(cursor: &mut Cursor<'a>) -> Result<Chunk<'a>, Malformed> {
 }
 
 /// A decoder that does not know such a chunk cannot show the picture (section 5.4).
-fn is_critical(kind: &[u8; 4]) -> bool {
+fn is_critical(kind: [u8; 4]) -> bool {
     kind.first().is_some_and(|byte| byte & 0x20 == 0)
 }
 
