@@ -3,6 +3,7 @@
 
 mod download;
 mod in_parts;
+mod messages;
 mod pictures;
 mod plan;
 mod presigned;

@@ -17,6 +17,7 @@ const RULES: [&str; 2] = ["file-too-large", "storage-full"];
 /// What a person's files take up, and what their plan allows, in bytes; `None`: without a limit.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names that the API has")]
 struct Usage {
     used_bytes: u64,
     storage_bytes: Option<u64>,
