@@ -26,7 +26,7 @@ pub(crate) async fn start(
 ) -> anyhow::Result<Files> {
     let folder = config.server.data_dir.join("files");
     let store = match bucket {
-        Some(bucket) => Store::S3(S3Store::new(bucket)),
+        Some(bucket) => Store::S3(S3Store::new(bucket, clock.clone())),
         None => Store::Disk(DiskStore::open(&folder).await?),
     };
     // In the same file system: what is kept on the disk is moved there.

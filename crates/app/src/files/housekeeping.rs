@@ -53,7 +53,7 @@ impl Files {
                         tracing::info!(unfinished, objects, checked, unreferenced, "files were tidied up");
                     }
                     Err(error) => {
-                        tracing::warn!(error.code = error.code(), %error, "files are not tidied up")
+                        tracing::warn!(error.code = error.code(), %error, "files are not tidied up");
                     }
                 }
                 tokio::time::sleep(PAUSE).await;

@@ -137,7 +137,7 @@ impl Files {
             file_id: key.file_id(),
             role,
             size,
-            expected_until: expected_until.clone(),
+            until: expected_until.clone(),
         };
         let lines = |key| {
             let content = expected(key, size, Role::Content);

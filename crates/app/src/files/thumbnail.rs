@@ -32,6 +32,14 @@ async fn respond(
     shown(&file, &stored).ok_or(FilesError::FileNotFound)?.respond(files, headers, method).await
 }
 
+/// What a thumbnail is, whose name was made by us.
+fn media_type_of(name: &str) -> &'static str {
+    match name.rsplit('.').next() {
+        Some("webp") => "image/webp",
+        _ => "image/jpeg",
+    }
+}
+
 /// The file's thumbnail, where it has one.
 pub(super) fn shown(file: &ReadableFile, stored: &Stored) -> Option<Shown> {
     let object = stored.object(Role::Thumbnail)?;
@@ -42,7 +50,7 @@ pub(super) fn shown(file: &ReadableFile, stored: &Stored) -> Option<Shown> {
     Some(Shown {
         id: file.id,
         name: name.trim_start_matches('.').to_owned(),
-        media_type: if name.ends_with(".webp") { "image/webp" } else { "image/jpeg" }.to_owned(),
+        media_type: media_type_of(name).to_owned(),
         etag,
         changed_at: file.changed_at(),
         cache_control: cache_control(stored),

@@ -100,7 +100,7 @@ async fn check_store(config: &Config, repair: Repair) -> anyhow::Result<()> {
             let (wanted, clock) = (config.wanted_of_bucket(), Clock::system());
             let key = format!("{PREFIX}{}/check", uuid::Uuid::new_v4());
             check(&bucket, &wanted, &key, &clock, |step| tally.tell(step)).await;
-            Store::S3(S3Store::new(bucket))
+            Store::S3(S3Store::new(bucket, clock))
         }
         None => {
             let folder = config.server.data_dir.join("files");

@@ -36,8 +36,8 @@ async fn who_reads_the_message_gets_the_bytes(place: Place) {
     let path = format!("/files/{id}");
     assert_eq!(statuses(&service, &path).await, [200, 404, 403]);
 
-    let send = "mutation ($chat: bigint!, $file: uuid!) { r: insert_messages_one(object: { chatId: $chat, fileId: $file }) { id fileUrl fileDetails { kind size } } }";
-    let sent = as_anna(&service, send, json!({ "chat": chat, "file": id })).await;
+    let insert = "mutation ($chat: bigint!, $file: uuid!) { r: insert_messages_one(object: { chatId: $chat, fileId: $file }) { id fileUrl fileDetails { kind size } } }";
+    let sent = as_anna(&service, insert, json!({ "chat": chat, "file": id })).await;
     assert_eq!(sent["fileUrl"], format!("/v1{path}"));
     assert_eq!(sent["fileDetails"], json!({ "kind": "document", "size": 5 }));
     assert_eq!(statuses(&service, &path).await, [200, 200, 403]);

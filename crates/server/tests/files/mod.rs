@@ -34,7 +34,7 @@ macro_rules! everywhere {
         }
     };
 }
-pub(self) use everywhere;
+use everywhere;
 
 everywhere! {
     the_version_is_told_and_other_origins_may_call

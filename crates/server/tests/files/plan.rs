@@ -57,10 +57,10 @@ async fn a_plan_has_room_for_so_much(place: Place) {
     };
     assert_eq!(refusal(&begin(601).await), numbers("file-too-large", 600));
     assert_eq!(refusal(&begin(401).await), numbers("storage-full", 600));
-    let begun = begin(400).await;
-    assert_eq!(begun.status, StatusCode::CREATED, "{}", begun.text());
+    let started = begin(400).await;
+    assert_eq!(started.status, StatusCode::CREATED, "{}", started.text());
     assert_eq!(refusal(&upload(&service, 1).await), numbers("storage-full", 1000));
-    let path = format!("/files/uploads/{}", begun.json()["id"].as_str().unwrap());
+    let path = format!("/files/uploads/{}", started.json()["id"].as_str().unwrap());
     let aborted = service.fetch(Method::DELETE, &path, Caller::User(ANNA), &[]).await;
     assert!(aborted.status.is_success(), "{}", aborted.text());
     id_of(&upload(&service, 400).await);
@@ -85,8 +85,8 @@ async fn what_nothing_refers_to_goes_after_a_day(place: Place) {
     let chat = "mutation ($me: uuid!) { open_direct_chat(args: { user_id: $me }) { id } }";
     let chat = service.world.run(&anna(), chat, json!({ "me": ANNA })).await.unwrap();
     let chat = &chat["open_direct_chat"]["id"];
-    let send = "mutation ($chat: bigint!, $file: uuid!) { insert_messages_one(object: { chatId: $chat, fileId: $file }) { id } }";
-    let message = service.world.run(&anna(), send, json!({ "chat": chat, "file": sent })).await.unwrap();
+    let message = "mutation ($chat: bigint!, $file: uuid!) { insert_messages_one(object: { chatId: $chat, fileId: $file }) { id } }";
+    let message = service.world.run(&anna(), message, json!({ "chat": chat, "file": sent })).await.unwrap();
     assert_eq!(service.files.sweep().await.unwrap(), Swept::default());
 
     service.clock.advance(2 * DAY);

@@ -109,12 +109,13 @@ pub(super) struct Answer {
 
 impl Service {
     pub(super) async fn start(place: Place) -> Self {
-        Self::start_with(place, Limits::default(), SPOOL_BYTES).await
+        Box::pin(Self::start_with(place, Limits::default(), SPOOL_BYTES)).await
     }
 
     pub(super) async fn start_with(place: Place, limits: Limits, spool_bytes: u64) -> Self {
         let folder = std::env::temp_dir().join(format!("files-{}", uuid::Uuid::new_v4()));
-        let world = World::start_with(PoolOptions { lanes: 2, exclusive: 4, ..PoolOptions::default() }).await;
+        let pool = PoolOptions { lanes: 2, exclusive: 4, ..PoolOptions::default() };
+        let world = Box::pin(World::start_with(pool)).await;
         world
             .admin(
                 r#"mutation { insertBuckets(objects: [
@@ -134,7 +135,7 @@ impl Service {
                 std::fs::create_dir(&shop).unwrap();
                 let shop = clients::testing::Store::start(&shop, StoreOptions::default()).await;
                 let bucket = Bucket::open(shop.settings(), shop.keys()).unwrap();
-                (Store::S3(S3Store::new(bucket)), Some(shop))
+                (Store::S3(S3Store::new(bucket, Clock::system())), Some(shop))
             }
         };
         let clock = Clock::manual(now());

@@ -136,7 +136,7 @@ async fn a_malformed_form_is_refused_and_leaves_nothing(place: Place) {
 
 async fn a_form_has_its_limits(place: Place) {
     let limits = Limits { files_per_request: 2, ..Limits::default() };
-    let service = Service::start_with(place, limits, 1 << 20).await;
+    let service = Box::pin(Service::start_with(place, limits, 1 << 20)).await;
     let three = Form::new().file("a", "", b"1").file("b", "", b"2").file("c", "", b"3").end();
     assert_eq!(service.upload_as(Caller::User(ANNA), three).await.error().1, "the form has too many files");
     let many = (0..40).fold(Form::new(), |form, _| form.bucket("default")).end();
@@ -150,10 +150,11 @@ async fn a_form_has_its_limits(place: Place) {
     service.assert_no_trace().await;
 
     let crowded =
-        Service::start_with(place, Limits { concurrent_uploads: 0, ..Limits::default() }, 1 << 20).await;
+        Box::pin(Service::start_with(place, Limits { concurrent_uploads: 0, ..Limits::default() }, 1 << 20))
+            .await;
     let form = Form::new().file("a", "", b"1").end();
     assert_eq!(crowded.upload_as(Caller::User(ANNA), form.clone()).await.error().0, 429);
-    let full = Service::start_with(place, Limits::default(), 0).await;
+    let full = Box::pin(Service::start_with(place, Limits::default(), 0)).await;
     assert_eq!(full.upload_as(Caller::User(ANNA), form).await.error().0, 503);
     full.assert_no_trace().await;
 }
@@ -281,11 +282,11 @@ async fn a_client_that_goes_away_leaves_nothing(place: Place) {
 }
 
 async fn a_client_that_stands_still_is_given_up(place: Place) {
-    let service = Service::start_with(
+    let service = Box::pin(Service::start_with(
         place,
         Limits { stall: Duration::from_millis(200), ..Limits::default() },
         1 << 20,
-    )
+    ))
     .await;
     let form = Form::new().file("a.txt", "text/plain", &[b'x'; 1000]).0;
     let first = futures::stream::once(async { Ok::<_, io::Error>(Bytes::from(form)) });

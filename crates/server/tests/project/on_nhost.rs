@@ -67,10 +67,10 @@ async fn a_role_without_privileges_can_own_the_project() {
     let upload = "mutation ($anna: uuid!) { insertFile(object: {bucketId: \"messages\", size: 7, isUploaded: true, uploadedByUserId: $anna}) { id } }";
     let uploaded = run(&engine, &Session::admin(), upload, json!({"anna": SENDERS[0]})).await.unwrap();
     let file = &uploaded["insertFile"]["id"];
-    let send = "mutation ($chat: bigint!, $file: uuid!) { insert_messages_one(object: {chatId: $chat, fileId: $file}) { id } }";
+    let with_file = "mutation ($chat: bigint!, $file: uuid!) { insert_messages_one(object: {chatId: $chat, fileId: $file}) { id } }";
     let keep = "mutation ($file: uuid!) { insert_stored_objects_one(object: {key: \"uploads/a/b\", fileId: $file, size: 7}) { key } }";
     run(&engine, &Session::admin(), keep, json!({"file": file})).await.unwrap();
-    run(&engine, &anna, send, json!({"chat": chat, "file": file})).await.unwrap();
+    run(&engine, &anna, with_file, json!({"chat": chat, "file": file})).await.unwrap();
     let client = database.pool().await.client().await.unwrap();
     let storage = format!("{role}_storage");
     let delete = format!(

@@ -3,7 +3,7 @@
 -- file that is not there. When a file's row goes, its lines stay without a file, and their objects are removed.
 
 create table public.stored_objects (
-  key text primary key,
+  key text collate "C" primary key,
   file_id uuid,
   role text not null default 'content',
   size bigint not null,

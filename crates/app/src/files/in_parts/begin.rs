@@ -103,13 +103,8 @@ async fn begin_in(
 impl Files {
     async fn begin_at_store(&self, id: FileId, upload: &Upload, expires_at: &str) -> Result<(), FilesError> {
         let Upload { key, size, .. } = upload;
-        let expected = Expected {
-            key,
-            file_id: id,
-            role: Role::Content,
-            size: *size,
-            expected_until: expires_at.to_owned(),
-        };
+        let expected =
+            Expected { key, file_id: id, role: Role::Content, size: *size, until: expires_at.to_owned() };
         self.0.rows.expect(&[expected]).await?;
         // Nobody has looked at what comes: to a browser it is something to save.
         let headers = object_headers(key.name(), media_type::UNKNOWN);

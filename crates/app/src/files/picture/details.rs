@@ -130,9 +130,10 @@ mod tests {
 
     #[test]
     fn other_depths_and_greys_are_pictures_too() {
-        let deep = ImageBuffer::from_fn(20, 10, |x, y| Rgb([x as u16 * 3000, y as u16 * 6000, 9]));
-        let grey = GrayImage::from_fn(20, 10, |x, _| Luma([x as u8 * 12]));
-        let grey_and_holes = ImageBuffer::from_fn(20, 10, |x, y| LumaA([x as u8, y as u8]));
+        let (small, tiny) = (|x| u16::try_from(x).unwrap(), |x| u8::try_from(x).unwrap());
+        let deep = ImageBuffer::from_fn(20, 10, |x, y| Rgb([small(x) * 3000, small(y) * 6000, 9]));
+        let grey = GrayImage::from_fn(20, 10, |x, _| Luma([tiny(x) * 12]));
+        let grey_and_holes = ImageBuffer::from_fn(20, 10, |x, y| LumaA([tiny(x), tiny(y)]));
         for image in [
             DynamicImage::ImageRgb16(deep),
             DynamicImage::ImageLuma8(grey),

@@ -167,7 +167,8 @@ pub(in crate::files) struct Expected<'a> {
     /// How many bytes it has.
     pub(in crate::files) size: u64,
     /// Until when whoever puts it there is believed to be at work.
-    pub(in crate::files) expected_until: String,
+    #[serde(rename = "expectedUntil")]
+    pub(in crate::files) until: String,
 }
 
 /// An object that a file shows.

@@ -5,6 +5,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use base::clock::Clock;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clients::s3::{Bucket, Object, ObjectHeaders, Presigned, PresignedPart, UploadedPart};
@@ -23,12 +24,18 @@ const RESTORED_DAYS: u32 = 7;
 #[derive(Clone)]
 pub struct S3Store {
     bucket: Bucket,
+    /// By which signed addresses begin to be good.
+    clock: Clock,
 }
 
 impl S3Store {
-    /// The store in `bucket`.
-    pub fn new(bucket: Bucket) -> Self {
-        Self { bucket }
+    /// The store in `bucket`, which goes by `clock`.
+    pub fn new(bucket: Bucket, clock: Clock) -> Self {
+        Self { bucket, clock }
+    }
+
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(self.clock.unix_seconds().unsigned_abs())
     }
 
     pub(super) async fn put(
@@ -89,7 +96,7 @@ impl S3Store {
         headers: &ObjectHeaders,
         life: Duration,
     ) -> Result<Presigned, StoreError> {
-        Ok(self.bucket.presign_get(&key.to_string(), headers, life, SystemTime::now()).await?)
+        Ok(self.bucket.presign_get(&key.to_string(), headers, life, self.now()).await?)
     }
 
     /// An address at which the store takes a part of this size and hash, and no other.
@@ -103,7 +110,7 @@ impl S3Store {
         life: Duration,
     ) -> Result<PresignedPart, StoreError> {
         let key = key.to_string();
-        Ok(self.bucket.presign_part(&key, upload, number, size, sha256, life, SystemTime::now()).await?)
+        Ok(self.bucket.presign_part(&key, upload, number, size, sha256, life, self.now()).await?)
     }
 
     pub(super) async fn begin_parts(
