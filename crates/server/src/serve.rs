@@ -261,9 +261,10 @@ fn tell_what_is_off(config: &Config) {
         };
         tracing::info!("mail: on, through Gmail{second}");
     }
-    match &config.s3.aws_s3_bucket {
-        Some(bucket) => tracing::info!("files: kept in the bucket {bucket}"),
-        None => tracing::info!("files: kept in {}", data_dir.join("files").display()),
+    if let Some(bucket) = &config.s3.aws_s3_bucket {
+        tracing::info!("files: kept in the bucket {bucket}");
+    } else {
+        tracing::info!("files: kept in {}", data_dir.join("files").display());
     }
     tracing::info!("push: off; subscriptions: off");
 }

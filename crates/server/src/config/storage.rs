@@ -7,18 +7,22 @@ use super::{Config, Exit};
 
 /// How the bucket is set up.
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "all arguments are of one command: the name tells them apart from the server's"
+)]
 #[command(next_help_heading = "Setting up S3 (`brainmessenger storage setup`)")]
 pub(crate) struct StorageConfig {
     /// After how many days files go to an archive; when it is not set: never
     #[arg(long, env = "AWS_S3_ARCHIVE_AFTER_DAYS", value_name = "DAYS",
           value_parser = clap::value_parser!(u16).range(1..=3650))]
     pub(crate) s3_archive_after_days: Option<u16>,
-    /// Which archive: GLACIER_IR (read at once), or GLACIER (restored within hours before it can be read); when it is
-    /// not set: GLACIER_IR
+    /// Which archive: `GLACIER_IR` (read at once), or GLACIER (restored within hours before it can be read); when it is
+    /// not set: `GLACIER_IR`
     #[arg(long, env = "AWS_S3_ARCHIVE_CLASS", value_name = "CLASS", value_parser = ["GLACIER_IR", "GLACIER"])]
     pub(crate) s3_archive_class: Option<String>,
-    /// Pages that may send and fetch files from browsers, beside those of BRAIN_PUBLIC_URL,
-    /// AUTH_CLIENT_URL, AUTH_SERVER_URL and AUTH_WEBAUTHN_RP_ORIGINS: origins such as https://chat.example.com
+    /// Pages that may send and fetch files from browsers, beside those of `BRAIN_PUBLIC_URL`,
+    /// `AUTH_CLIENT_URL`, `AUTH_SERVER_URL` and `AUTH_WEBAUTHN_RP_ORIGINS`: origins such as `https://chat.example.com`
     #[arg(long, env = "AWS_S3_ORIGINS", value_name = "URLS", value_delimiter = ',')]
     pub(crate) s3_origins: Vec<String>,
     /// Whether the bucket's policy is made to refuse calls that are not encrypted

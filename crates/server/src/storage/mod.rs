@@ -95,19 +95,16 @@ async fn set_up(config: &Config) -> anyhow::Result<()> {
 
 async fn check_store(config: &Config, repair: Repair) -> anyhow::Result<()> {
     let mut tally = Tally::default();
-    let store = match config.s3.bucket()? {
-        Some(bucket) => {
-            let (wanted, clock) = (config.wanted_of_bucket(), Clock::system());
-            let key = format!("{PREFIX}{}/check", uuid::Uuid::new_v4());
-            check(&bucket, &wanted, &key, &clock, |step| tally.tell(step)).await;
-            Store::S3(S3Store::new(bucket, clock))
-        }
-        None => {
-            let folder = config.server.data_dir.join("files");
-            let (store, outcome) = try_folder(&folder).await?;
-            tally.tell(&Step { subject: "folder", outcome });
-            store
-        }
+    let store = if let Some(bucket) = config.s3.bucket()? {
+        let (wanted, clock) = (config.wanted_of_bucket(), Clock::system());
+        let key = format!("{PREFIX}{}/check", uuid::Uuid::new_v4());
+        check(&bucket, &wanted, &key, &clock, |step| tally.tell(step)).await;
+        Store::S3(S3Store::new(bucket, clock))
+    } else {
+        let folder = config.server.data_dir.join("files");
+        let (store, outcome) = try_folder(&folder).await?;
+        tally.tell(&Step { subject: "folder", outcome });
+        store
     };
     let compared = with_database(config, async |pool| {
         let book = Book::open(pool).await?;

@@ -260,14 +260,12 @@ impl Service {
 
     /// From now on nothing can be put into the store.
     pub(super) fn break_store(&self) {
-        match &self.shop {
-            Some(shop) => shop.forbid(&key_id(&shop.keys())),
-            None => {
-                let uploads = self.folder.join("uploads");
-                std::fs::remove_dir(&uploads).unwrap();
-                std::fs::write(&uploads, "in the way").unwrap();
-            }
+        if let Some(shop) = &self.shop {
+            return shop.forbid(&key_id(&shop.keys()));
         }
+        let uploads = self.folder.join("uploads");
+        std::fs::remove_dir(&uploads).unwrap();
+        std::fs::write(&uploads, "in the way").unwrap();
     }
 
     /// How many changed pictures are kept.

@@ -14,7 +14,7 @@ const STATE: &str = "{ typing { userId } presence { userId } presence_processes 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_ends_by_time_is_ended_and_nothing_else() {
-    let world = World::start().await;
+    let world = Box::pin(World::start()).await;
     let client = world.pool.client().await.unwrap();
     let [over, lasting] = SENDERS;
     client

@@ -4,8 +4,9 @@
 use base::session::Session;
 use db::testing::{TestDatabase, small_pool};
 use db::{Pool, platform};
+use graphql::Engine;
 use secrecy::SecretString;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::SENDERS;
 use super::world::{as_person, run, start_engine};
@@ -63,30 +64,7 @@ async fn a_role_without_privileges_can_own_the_project() {
     assert_eq!(seen["search_messages"].as_array().unwrap().len(), 1);
     assert_eq!(seen["search_people"], json!([{"displayName": "Anna"}]));
 
-    // A file that is sent, and that Nhost Storage deletes, in a role of its own: what we keep of it follows.
-    let upload = "mutation ($anna: uuid!) { insertFile(object: {bucketId: \"messages\", size: 7, isUploaded: true, uploadedByUserId: $anna}) { id } }";
-    let uploaded = run(&engine, &Session::admin(), upload, json!({"anna": SENDERS[0]})).await.unwrap();
-    let file = &uploaded["insertFile"]["id"];
-    let with_file = "mutation ($chat: bigint!, $file: uuid!) { insert_messages_one(object: {chatId: $chat, fileId: $file}) { id } }";
-    let keep = "mutation ($file: uuid!) { insert_stored_objects_one(object: {key: \"uploads/a/b\", fileId: $file, size: 7}) { key } }";
-    run(&engine, &Session::admin(), keep, json!({"file": file})).await.unwrap();
-    run(&engine, &anna, with_file, json!({"chat": chat, "file": file})).await.unwrap();
-    let client = database.pool().await.client().await.unwrap();
-    let storage = format!("{role}_storage");
-    let delete = format!(
-        "create role {storage}; grant usage on schema storage to {storage}; \
-         grant select, update, delete on all tables in schema storage to {storage}; \
-         set role {storage}; delete from storage.files where id = '{}'; reset role; drop owned by {storage}; drop role {storage};",
-        file.as_str().unwrap()
-    );
-    client.batch_execute(&delete).await.unwrap();
-    drop(client);
-    let left = "{ files_usage { usedBytes } messages(where: {fileUrl: {_is_null: false}}) { fileId } }";
-    let left = run(&engine, &anna, left, json!({})).await.unwrap();
-    assert_eq!(left, json!({"files_usage": [{"usedBytes": 0}], "messages": [{"fileId": null}]}));
-    let tidy = "mutation { remove_unreferenced_files(args: {before: \"2100-01-01\", at_most: 10}) { id } }";
-    let tidied = run(&engine, &Session::admin(), tidy, json!({})).await.unwrap();
-    assert_eq!(tidied["remove_unreferenced_files"], json!([]));
+    a_file_goes_as_nhost_storage_deletes_it(&database, &engine, &role, chat).await;
 
     // Nhost Auth deletes accounts in a role of its own, which has no right to our tables: the superuser stands for it.
     let auth = format!("{role}_auth");
@@ -103,4 +81,37 @@ async fn a_role_without_privileges_can_own_the_project() {
     drop((engine, feed, pool));
     let clear = format!("reassign owned by {role} to current_user; drop owned by {role}; drop role {role};");
     client.batch_execute(&clear).await.unwrap();
+}
+
+/// A file that is sent, and that Nhost Storage deletes, in a role of its own: what we keep of it follows.
+async fn a_file_goes_as_nhost_storage_deletes_it(
+    database: &TestDatabase,
+    engine: &Engine,
+    role: &str,
+    chat: &Value,
+) {
+    let anna = as_person(SENDERS[0]);
+    let upload = "mutation ($anna: uuid!) { insertFile(object: {bucketId: \"messages\", size: 7, isUploaded: true, uploadedByUserId: $anna}) { id } }";
+    let uploaded = run(engine, &Session::admin(), upload, json!({"anna": SENDERS[0]})).await.unwrap();
+    let file = &uploaded["insertFile"]["id"];
+    let with_file = "mutation ($chat: bigint!, $file: uuid!) { insert_messages_one(object: {chatId: $chat, fileId: $file}) { id } }";
+    let keep = "mutation ($file: uuid!) { insert_stored_objects_one(object: {key: \"uploads/a/b\", fileId: $file, size: 7}) { key } }";
+    run(engine, &Session::admin(), keep, json!({"file": file})).await.unwrap();
+    run(engine, &anna, with_file, json!({"chat": chat, "file": file})).await.unwrap();
+    let client = database.pool().await.client().await.unwrap();
+    let storage = format!("{role}_storage");
+    let delete = format!(
+        "create role {storage}; grant usage on schema storage to {storage}; \
+         grant select, update, delete on all tables in schema storage to {storage}; \
+         set role {storage}; delete from storage.files where id = '{}'; reset role; drop owned by {storage}; drop role {storage};",
+        file.as_str().unwrap()
+    );
+    client.batch_execute(&delete).await.unwrap();
+    drop(client);
+    let left = "{ files_usage { usedBytes } messages(where: {fileUrl: {_is_null: false}}) { fileId } }";
+    let left = run(engine, &anna, left, json!({})).await.unwrap();
+    assert_eq!(left, json!({"files_usage": [{"usedBytes": 0}], "messages": [{"fileId": null}]}));
+    let tidy = "mutation { remove_unreferenced_files(args: {before: \"2100-01-01\", at_most: 10}) { id } }";
+    let tidied = run(engine, &Session::admin(), tidy, json!({})).await.unwrap();
+    assert_eq!(tidied["remove_unreferenced_files"], json!([]));
 }

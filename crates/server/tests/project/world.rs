@@ -33,14 +33,14 @@ pub(super) fn as_person(id: &str) -> Session {
 impl World {
     /// With as many connections as writers at once need to meet in the database rather than before it.
     pub(super) async fn start() -> Self {
-        Self::start_with(PoolOptions {
+        Box::pin(Self::start_with(PoolOptions {
             lanes: 16,
             exclusive: 24,
             // A wait for a lock that would last is a failure.
             statement_timeout: Duration::from_mins(1),
             application_name: "brainmessenger test".to_owned(),
             ..PoolOptions::default()
-        })
+        }))
         .await
     }
 

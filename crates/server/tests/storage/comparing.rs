@@ -83,7 +83,7 @@ impl World {
         rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
     }
 
-    async fn run(&self, arguments: &'static [&'static str]) -> Said {
+    fn run(&self, arguments: &'static [&'static str]) -> Said {
         // The command waits for nobody here, but this test's own connections want to go on.
         tokio::task::block_in_place(|| self.operator.run(arguments))
     }
@@ -111,7 +111,7 @@ async fn differences_are_told_and_repaired(world: World) {
     for number in 1..=4 {
         world.kept(number).await;
     }
-    let said = world.run(&["check"]).await;
+    let said = world.run(&["check"]);
     assert!(said.succeeded && said.line("store and database").ends_with(": 4 objects agree"), "{said:?}");
 
     // Without bytes; without a line, its bytes there; without either; nobody's; on its way; not as the server calls files.
@@ -124,7 +124,7 @@ async fn differences_are_told_and_repaired(world: World) {
         "insert into stored_objects (key, size, expected_until) values ($1, 5, now() + interval '1 hour')";
     world.pool.execute(on_its_way, &[&key(15)]).await.unwrap();
     world.objects.put("uploads/by-hand/x", "x");
-    let told = world.run(&["check"]).await;
+    let told = world.run(&["check"]);
     assert!(!told.succeeded, "{told:?}");
     assert_eq!(
         told.about("missing"),
@@ -134,13 +134,13 @@ async fn differences_are_told_and_repaired(world: World) {
     assert_eq!(told.about("foreign"), ["uploads/by-hand/x"]);
     assert_eq!(world.uploaded().await, [1, 2, 3, 4, 11, 12, 13], "nothing is changed");
 
-    let repaired = world.run(&["check", "--repair"]).await;
+    let repaired = world.run(&["check", "--repair"]);
     assert!(repaired.succeeded, "{repaired:?}");
     assert_eq!(world.uploaded().await, [1, 2, 3, 4, 12]);
     let lines = world.lines().await;
     assert!(lines.contains(&(lost, true, true)) && lines.contains(&(key(14), false, false)), "{lines:?}");
     assert!(lines.contains(&(key(15), false, false)) && lines.len() == 7, "{lines:?}");
-    let again = world.run(&["check"]).await;
+    let again = world.run(&["check"]);
     assert!(again.succeeded && again.line("store and database").contains(": 5 objects agree"), "{again:?}");
 }
 
@@ -148,10 +148,10 @@ async fn another_store_is_not_believed(world: World) {
     for number in 1..=3 {
         world.file(number, 5, true).await;
     }
-    let said = world.run(&["check", "--repair"]).await;
+    let said = world.run(&["check", "--repair"]);
     assert!(!said.succeeded && said.output.contains("is this the store of this database?"), "{said:?}");
     assert_eq!(world.uploaded().await.len(), 3);
-    assert!(world.run(&["check", "--repair", "--yes"]).await.succeeded);
+    assert!(world.run(&["check", "--repair", "--yes"]).succeeded);
     assert_eq!(world.uploaded().await, []);
 }
 
@@ -189,7 +189,7 @@ async fn another_size_is_told_and_left() {
     world.kept(1).await;
     let key = world.file(2, 6, true).await;
     world.objects.put(&key, "hello");
-    let said = world.run(&["check", "--repair"]).await;
+    let said = world.run(&["check", "--repair"]);
     assert!(!said.succeeded, "{said:?}");
     assert_eq!(said.about("resized"), [key.as_str()]);
     assert_eq!(world.uploaded().await, [1, 2]);

@@ -9,7 +9,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use data_encoding::HEXLOWER_PERMISSIVE;
 use http::HeaderMap;
-use http::header::CACHE_CONTROL;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -105,7 +105,9 @@ impl Files {
                 (place.url, place.headers, place.life)
             }
         };
-        let headers = headers.into_iter().map(|(name, value)| (name, Value::String(value))).collect();
+        // The length is signed, too; but it is the body's own, and no client may set it by hand.
+        let own = headers.into_iter().filter(|(name, _)| !name.eq_ignore_ascii_case(CONTENT_LENGTH.as_str()));
+        let headers = own.map(|(name, value)| (name, Value::String(value))).collect();
         Ok(Place { number, method: "PUT", url, headers, expiration: life.as_secs() })
     }
 }

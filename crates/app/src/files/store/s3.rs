@@ -201,6 +201,10 @@ impl From<clients::Error> for StoreError {
         match error {
             clients::Error::ObjectMissing => Self::Missing,
             clients::Error::ObjectArchived { .. } => Self::Archived,
+            // Whoever sent the parts named them wrongly; the store itself is well.
+            clients::Error::Store { code: "s3-parts-refused", .. } => {
+                Self::Parts("a part has not come, or is another one".to_owned())
+            }
             error => Self::Remote(error),
         }
     }
