@@ -110,7 +110,7 @@ async fn of_many_replacements_at_once_one_is_there_whole(place: Place) {
         assert!(matches!(answer.status.as_u16(), 200 | 404), "{}", answer.text());
     }
     let answer = service.fetch(Method::GET, &format!("/files/{id}"), Caller::User(ANNA), &[]).await;
-    assert!(contents.contains(&answer.body));
+    assert!(contents.contains(&answer.body), "{}", answer.text());
     assert_eq!(answer.header("content-length"), answer.body.len().to_string());
     service.clock.advance(2 * 60 * 60);
     service.sweep().await;

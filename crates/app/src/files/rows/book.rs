@@ -25,12 +25,14 @@ const STORED: &str = "query stored($ids: [uuid!]!) {
   }
 }";
 
-/// What the file had is nobody's from now on; whoever is reading it has a while to end. Nothing of it happens where the
-/// content is not the file's any more: of two that are completed at once, one wins whole.
+/// What the file had is nobody's from now on; whoever is reading it has a while to end. Of two that are completed at once
+/// one wins whole: they take turns by the lock of the file's row (`turn`, which changes nothing), and whose content is
+/// not the file's any more then changes nothing.
 const COMPLETE: &str = "mutation completeFile(
   $id: uuid!, $set: files_set_input!, $content: String!, $keys: [String!]!
   $details: file_details_insert_input!, $until: timestamptz!
 ) {
+  turn: updateFile(pk_columns: { id: $id }, _set: { id: $id }) { id }
   replaced: update_stored_objects(
     where: {
       fileId: { _eq: $id }, key: { _nin: $keys }, file: { objects: { key: { _eq: $content } } }
