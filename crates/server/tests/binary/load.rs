@@ -1,6 +1,8 @@
 //! Clients who put files, replace them, read them and delete them, until the server does not answer any more.
 
 use std::io::Cursor;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
@@ -35,27 +37,30 @@ pub(super) struct Client {
     random: StdRng,
     /// The files that were ever asked for.
     pub(super) files: Vec<Entry>,
-    /// How many steps were acknowledged.
-    pub(super) acknowledged: usize,
-    /// How many steps had no answer.
-    pub(super) unanswered: usize,
+    /// How many steps were acknowledged, to all clients together.
+    acknowledged: Arc<AtomicUsize>,
 }
 
 impl Client {
-    pub(super) fn new(seed: u64) -> Self {
+    /// Somebody without files, who adds to `acknowledged` what was answered.
+    pub(super) fn new(seed: u64, acknowledged: Arc<AtomicUsize>) -> Self {
         let random = StdRng::seed_from_u64(seed);
-        Self { http: reqwest::Client::new(), random, files: Vec::new(), acknowledged: 0, unanswered: 0 }
+        Self { http: reqwest::Client::new(), random, files: Vec::new(), acknowledged }
     }
 
     /// Goes on until the server at `address` does not answer.
     pub(super) async fn work(mut self, address: String) -> Self {
         while self.step(&address).await.is_ok() {
-            self.acknowledged += 1;
+            self.acknowledged.fetch_add(1, Ordering::Relaxed);
         }
-        self.unanswered += 1;
         // Connections of a server that is gone are of no use.
         self.http = reqwest::Client::new();
         self
+    }
+
+    /// Looks no more at what was deleted and everybody agrees on.
+    pub(super) fn forget_what_is_gone(&mut self) {
+        self.files.retain(|entry| entry.certain() != Some(Seen::Nothing));
     }
 
     async fn step(&mut self, address: &str) -> Result<(), Gone> {

@@ -1,6 +1,7 @@
 //! The binary itself with its private PostgreSQL, and files in a folder or in a bucket, while it is treated badly.
 
 mod check;
+mod keys;
 mod kills;
 mod ledger;
 mod load;

@@ -70,6 +70,7 @@ impl Server {
             .env("BRAIN_LISTEN", "127.0.0.1:0")
             .env("BRAIN_METRICS_LISTEN", "127.0.0.1:0")
             .env("NHOST_ADMIN_SECRET", SECRET)
+            .env("BRAIN_GRAPHQL_METADATA_API", "true")
             .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .current_dir(&self.root)
             .stdin(Stdio::null());
@@ -119,6 +120,21 @@ impl Server {
         (ran.status.success(), String::from_utf8_lossy(&said).into_owned())
     }
 
+    /// Waits until it has written down `words` so many times.
+    pub(super) async fn says(&self, words: &str, times: usize) {
+        let said = async {
+            loop {
+                let log = std::fs::read_to_string(self.root.join("log")).unwrap();
+                if log.matches(words).count() >= times {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let said = tokio::time::timeout(START, said).await;
+        assert!(said.is_ok(), "it never says {words:?}\n{}", self.log());
+    }
+
     /// The end of what it wrote down.
     pub(super) fn log(&self) -> String {
         let log = std::fs::read_to_string(self.root.join("log")).unwrap_or_default();
@@ -127,15 +143,24 @@ impl Server {
     }
 
     /// Asks GraphQL as the administrator.
-    pub(super) async fn ask(&self, http: &reqwest::Client, query: &str, variables: Value) -> Value {
-        let body = json!({ "query": query, "variables": variables }).to_string();
-        let request = http.post(format!("{}/v1/graphql", self.address())).body(body);
-        let request =
-            request.header("content-type", "application/json").header("x-hasura-admin-secret", SECRET);
-        let answer = request.send().await.unwrap().bytes().await.unwrap();
-        let mut answer: Value = serde_json::from_slice(&answer).unwrap();
+    pub(super) async fn ask(&self, query: &str, variables: Value) -> Value {
+        let mut answer = self.post("/v1/graphql", &json!({ "query": query, "variables": variables })).await;
         assert!(answer.get("errors").is_none(), "{answer}");
         answer["data"].take()
+    }
+
+    /// Runs SQL as the administrator.
+    pub(super) async fn run_sql(&self, sql: &str) {
+        let ran = self.post("/v2/query", &json!({ "type": "run_sql", "args": { "sql": sql } })).await;
+        assert!(ran.get("result_type").is_some(), "{ran}");
+    }
+
+    async fn post(&self, path: &str, json: &Value) -> Value {
+        let request = reqwest::Client::new().post(format!("{}{path}", self.address()));
+        let request =
+            request.header("content-type", "application/json").header("x-hasura-admin-secret", SECRET);
+        let answer = request.body(json.to_string()).send().await.unwrap().bytes().await.unwrap();
+        serde_json::from_slice(&answer).unwrap()
     }
 }
 
