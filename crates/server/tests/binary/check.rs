@@ -15,13 +15,6 @@ use super::server::Server;
 /// How long housekeeping may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A month passes for whatever ends by time. The triggers that write when a row was changed are left out of it.
-const MONTH: &str = "
-  set local session_replication_role = replica;
-  update stored_objects set expected_until = expected_until - interval '30 days', tried_at = tried_at - interval '30 days';
-  update file_uploads set finished_at = finished_at - interval '30 days';
-  update storage.files set updated_at = updated_at - interval '30 days';";
-
 /// What is not over yet, and whose turn has come.
 const LEFT: &str = "query($now: timestamptz!) {
   stored_objects(where: { isCurrent: { _eq: false } }) { key fileId uploadId expectedUntil problem }
@@ -50,7 +43,7 @@ pub(super) async fn files_are_whole(server: &Server, clients: &[Client]) {
 pub(super) async fn is_tidied_up(server: &mut Server) {
     // What came in parts as a picture is rewritten by housekeeping, and what was there before stays for its readers.
     for _ in 0..3 {
-        server.run_sql(MONTH).await;
+        server.let_a_month_pass().await;
         // It begins at the start, and goes on a minute later.
         server.kill().await;
         server.start().await;

@@ -24,8 +24,8 @@ const CLIENTS: u64 = 6;
 const TIDIED: usize = 10;
 
 /// The server is killed somewhere among so many answers, or after so long.
-const ANSWERS: usize = 40;
-const PATIENCE: Duration = Duration::from_secs(3);
+const ANSWERS: usize = 20;
+const PATIENCE: Duration = Duration::from_millis(1500);
 
 async fn files_survive_kills(mut server: Server, store: Option<&Store>) {
     let kills = super::environment("BRAIN_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());

@@ -138,11 +138,11 @@ impl Client {
     async fn upload_in_parts(&mut self, address: &str) -> Result<(), Gone> {
         let id = Uuid::new_v4();
         // A few have two parts.
-        let content = if self.random.random_ratio(1, 10) { self.noise(PART + 1000) } else { self.content().1 };
+        let content =
+            if self.random.random_ratio(1, 10) { self.noise(PART + 1000) } else { self.content().1 };
         self.files.push(Entry::new(id, Seen::Nothing));
         let uploads = format!("{address}/v1/files/uploads");
-        let announced =
-            json!({ "id": id, "bucketId": "default", "name": "film.bin", "size": content.len() });
+        let announced = json!({ "id": id, "bucketId": "default", "name": "film.bin", "size": content.len() });
         self.post(&uploads, &announced, StatusCode::CREATED).await?;
         let hashes: Vec<String> = content.chunks(PART).map(hash).collect();
         let named = |(index, sha256): (usize, &String)| json!({ "number": index + 1, "sha256": sha256 });

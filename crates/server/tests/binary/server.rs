@@ -149,8 +149,26 @@ impl Server {
         answer["data"].take()
     }
 
+    /// A month passes for whatever ends by time.
+    pub(super) async fn let_a_month_pass(&self) {
+        // The triggers that write down when a row was changed are left out of it.
+        self.run_sql(
+            "set local session_replication_role = replica;
+            update stored_objects set expected_until = expected_until - interval '30 days',
+              tried_at = tried_at - interval '30 days';
+            update file_uploads set finished_at = finished_at - interval '30 days';
+            update storage.files set updated_at = updated_at - interval '30 days';",
+        )
+        .await;
+        for entry in std::fs::read_dir(self.files().join("parts")).into_iter().flatten() {
+            let unfinished = std::fs::File::open(entry.unwrap().path()).unwrap();
+            let touched = unfinished.metadata().unwrap().modified().unwrap();
+            unfinished.set_modified(touched - Duration::from_hours(30 * 24)).unwrap();
+        }
+    }
+
     /// Runs SQL as the administrator.
-    pub(super) async fn run_sql(&self, sql: &str) {
+    async fn run_sql(&self, sql: &str) {
         let ran = self.post("/v2/query", &json!({ "type": "run_sql", "args": { "sql": sql } })).await;
         assert!(ran.get("result_type").is_some(), "{ran}");
     }
