@@ -4,6 +4,7 @@
 #![recursion_limit = "256"]
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test ends where its ground is missing")]
 
+mod binary;
 mod boundaries;
 mod engine;
 mod files;

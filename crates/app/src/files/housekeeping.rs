@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Files;
 use super::error::FilesError;
+use super::in_parts::LIFE_SECONDS;
 
 /// Rows that are looked at in one go.
 const BATCH: usize = 100;
@@ -40,6 +41,8 @@ pub struct Swept {
     pub checked: usize,
     /// Attachments to which nothing referred, removed.
     pub unreferenced: usize,
+    /// What was half written or in parts, and nobody's, removed.
+    pub abandoned: usize,
 }
 
 impl Files {
@@ -49,8 +52,15 @@ impl Files {
             loop {
                 match self.sweep().await {
                     Ok(swept) if swept == Swept::default() => {}
-                    Ok(Swept { unfinished, objects, checked, unreferenced }) => {
-                        tracing::info!(unfinished, objects, checked, unreferenced, "files were tidied up");
+                    Ok(Swept { unfinished, objects, checked, unreferenced, abandoned }) => {
+                        tracing::info!(
+                            unfinished,
+                            objects,
+                            checked,
+                            unreferenced,
+                            abandoned,
+                            "files were tidied up"
+                        );
                     }
                     Err(error) => {
                         tracing::warn!(error.code = error.code(), %error, "files are not tidied up");
@@ -72,6 +82,8 @@ impl Files {
         swept.unfinished = self.forget_unfinished(now).await?;
         swept.unreferenced = self.remove_unreferenced(now).await?;
         swept.objects = self.remove_garbage(now).await?;
+        // A server that dies between beginning an upload in parts and writing its name down leaves its folder.
+        swept.abandoned = self.0.store.remove_abandoned(now - LIFE_SECONDS).await?;
         Ok(swept)
     }
 

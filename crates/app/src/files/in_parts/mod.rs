@@ -34,7 +34,7 @@ const PART_BYTES: u64 = 8 << 20;
 const MAX_PARTS: u64 = 10_000;
 
 /// For how long an upload may go on. Buckets are set up to throw away what is older.
-const LIFE_SECONDS: i64 = 7 * 24 * 60 * 60;
+pub(super) const LIFE_SECONDS: i64 = 7 * 24 * 60 * 60;
 
 /// How many bytes each part of a file of `size` bytes has, but the last.
 fn part_size(size: u64) -> u64 {

@@ -1,6 +1,6 @@
-//! Files in a folder: `uploads/<id>/<name>` what is kept, `parts/<upload>/<number>` what comes in parts. The folders
-//! are for the owner alone (0700), and so are the files (0600). What a crash leaves half written has a name that
-//! is no key's.
+//! Files in a folder: `uploads/<id>/<name>` what is kept, `parts/<upload>/<number>` what comes in parts, `parts/~<…>`
+//! what is being written. The folders are for the owner alone (0700), and so are the files (0600). What a crash leaves
+//! in `parts` is removed when it is old, as a bucket's own rule does it.
 
 mod parts;
 
@@ -10,6 +10,7 @@ use std::io::{self, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use futures::StreamExt as _;
 use tokio::io::AsyncReadExt as _;
@@ -22,7 +23,7 @@ use crate::files::content::Content;
 const UPLOADS: &str = "uploads";
 const PARTS: &str = "parts";
 
-/// Begins the names of files that are being written. No key has a `~`.
+/// Begins the names of files that are being written, among the uploads in parts.
 const UNFINISHED: &str = "~";
 
 /// How much is read from the disk at once.
@@ -103,6 +104,32 @@ impl DiskStore {
         blocking("list the stored files", move || list_after(&uploads, &after, LISTED_FOLDERS)).await
     }
 
+    /// Removes what came in parts, or was being written, and was touched last before `before`: whoever did it is gone,
+    /// and nothing else knows of it. Says how much that was.
+    pub(super) async fn remove_abandoned(&self, before: SystemTime) -> Result<usize, StoreError> {
+        let parts = self.root.join(PARTS);
+        blocking("remove what was abandoned", move || {
+            let mut removed = 0;
+            for entry in fs::read_dir(parts)? {
+                let entry = entry?;
+                let about = match entry.metadata() {
+                    // It was completed or given up meanwhile.
+                    Err(error) if is_no_folder(&error) => continue,
+                    about => about?,
+                };
+                if about.modified()? < before {
+                    let path = entry.path();
+                    let result =
+                        if about.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+                    absent_is_fine(result)?;
+                    removed += 1;
+                }
+            }
+            Ok(removed)
+        })
+        .await
+    }
+
     fn path(&self, key: &ObjectKey) -> PathBuf {
         self.root.join(key.folder()).join(key.name())
     }
@@ -112,26 +139,28 @@ impl DiskStore {
 struct Place {
     folder: PathBuf,
     path: PathBuf,
+    /// Where it is written.
+    unfinished: PathBuf,
 }
 
 impl Place {
     fn make(root: &Path, key: &ObjectKey) -> io::Result<Self> {
         let folder = root.join(key.folder());
         make_folder(&folder)?;
-        Ok(Self { path: folder.join(key.name()), folder })
+        let unfinished = root.join(PARTS).join(format!("{UNFINISHED}{}", Uuid::new_v4()));
+        Ok(Self { path: folder.join(key.name()), folder, unfinished })
     }
 
-    /// Writes the object under a name that is no key's, and gives it its own once it has reached the disk.
+    /// Writes the object where no object is, and gives it its place once it has reached the disk.
     fn write(&self, fill: impl FnOnce(&mut fs::File) -> io::Result<()>) -> io::Result<()> {
-        let unfinished = self.folder.join(format!("{UNFINISHED}{}", Uuid::new_v4()));
-        let written = new_file(&unfinished).and_then(|mut file| {
+        let written = new_file(&self.unfinished).and_then(|mut file| {
             fill(&mut file)?;
             file.sync_all()?;
-            fs::rename(&unfinished, &self.path)
+            fs::rename(&self.unfinished, &self.path)
         });
         if written.is_err() {
-            // What cannot be removed now is found by `storage check`.
-            let _ = fs::remove_file(&unfinished);
+            // What cannot be removed now is removed when it is old.
+            let _ = fs::remove_file(&self.unfinished);
         }
         written
     }

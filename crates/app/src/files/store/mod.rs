@@ -6,6 +6,7 @@ mod key;
 mod s3;
 
 use std::io;
+use std::time::{Duration, SystemTime};
 
 use base::ids::FileId;
 use bytes::Bytes;
@@ -219,6 +220,16 @@ impl Store {
         match self {
             Self::Disk(disk) => disk.join_parts(key, upload, parts).await,
             Self::S3(s3) => s3.join_parts(key, upload, parts, part_size).await,
+        }
+    }
+
+    /// Removes what was left unfinished, is unknown to everybody, and was touched last before `before` (unix seconds). In a
+    /// bucket its lifecycle rule does that.
+    pub(super) async fn remove_abandoned(&self, before: i64) -> Result<usize, StoreError> {
+        let before = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(before).unwrap_or_default());
+        match self {
+            Self::Disk(disk) => disk.remove_abandoned(before).await,
+            Self::S3(_) => Ok(0),
         }
     }
 

@@ -56,6 +56,19 @@ fn key(name: &str) -> ObjectKey {
 }
 
 #[tokio::test]
+async fn what_a_crash_left_is_removed_when_it_is_old() {
+    let scratch = Scratch::new().await;
+    let upload = scratch.store.begin_parts().await.unwrap();
+    fs::write(scratch.root.join(PARTS).join("~half"), "x").unwrap();
+    let now = fs::metadata(scratch.root.join(PARTS)).unwrap().modified().unwrap();
+    let an_hour = std::time::Duration::from_hours(1);
+    assert_eq!(scratch.store.remove_abandoned(now - an_hour).await.unwrap(), 0);
+    scratch.part(&upload, 1, b"x").await;
+    assert_eq!(scratch.store.remove_abandoned(now + an_hour).await.unwrap(), 2);
+    assert_eq!(fs::read_dir(scratch.root.join(PARTS)).unwrap().count(), 0);
+}
+
+#[tokio::test]
 async fn objects_are_kept_read_in_parts_and_removed() {
     let scratch = Scratch::new().await;
     let first = key("a.txt");
