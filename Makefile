@@ -1,7 +1,7 @@
 # The few commands of this project. `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench fuzz fmt lint schema costs signins
+.PHONY: help run build test bench fuzz fmt lint schema costs signins soak
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,3 +35,6 @@ bench: ## Measure the server beside what one could use instead
 
 signins: ## Print what 2,000 sign-ins cost those who read meanwhile
 	@exec scripts/signins.sh
+
+soak: ## Upload 1 GB fifty times, and see that memory stays flat
+	@exec scripts/soak.sh

@@ -1,4 +1,4 @@
-/** The whole comparison: the database, the servers, the rotations, the report. It ends by itself. */
+/** The whole comparison: the database, the servers, the rotations, files, the report. It ends by itself. */
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,9 +7,11 @@ import { checkAgreement } from "./agreement.js";
 import { brainMessenger, loadFiles, pgbench, standing } from "./contestant.js";
 import { database, describe, fill, strangerTo, targetsFor } from "./dataset.js";
 import { newPlans, nothing, schemaSize } from "./extra.js";
+import { compareFiles } from "./files/comparison.js";
+import { fileSections } from "./files/report.js";
 import { PgbenchScript } from "./pgbench.js";
 import { Postgres } from "./postgres.js";
-import { machine, report } from "./report.js";
+import { type Conditions, machine, messageSections, report } from "./report.js";
 import { rotate } from "./rotation.js";
 import { readSettings, type Settings } from "./settings.js";
 import { statementsOf } from "./statement.js";
@@ -27,14 +29,20 @@ const folder = mkdtempSync(join(tmpdir(), "brain-bench-"));
 process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1));
 const postgres = await Postgres.start();
-const text = await compare(postgres, settings);
+const conditions: Conditions = { began, machine: before, postgres };
+const sections: string[] = [];
+if (settings.parts.includes("messages")) sections.push(...(await compareMessages()));
+if (settings.parts.includes("files")) {
+  sections.push(...fileSections(await compareFiles(postgres, settings, say), settings));
+}
+const text = report(conditions, sections);
 const results = `results/${began.toISOString().slice(0, 16).replaceAll(":", "")}.md`;
 mkdirSync("results", { recursive: true });
 writeFileSync(results, text);
 console.log(text);
 say(`written to bench/${results}`);
 
-async function compare(postgres: Postgres, settings: Settings): Promise<string> {
+async function compareMessages(): Promise<string[]> {
   await makeDatabase(postgres, settings);
   const targets: Targets = new Map(
     await Promise.all(
@@ -61,7 +69,7 @@ async function compare(postgres: Postgres, settings: Settings): Promise<string> 
       say,
     );
     const alone = await measureAlone(postgres, settings, targets);
-    return report({ began, machine: before, content, settings, postgres, compared, ...alone });
+    return messageSections({ content, settings, compared, ...alone });
   } finally {
     await postgraphile.process.stop();
     await nest.process.stop();

@@ -75,3 +75,13 @@ export function median(values: readonly number[]): number {
   const upper = sorted[middle] ?? 0;
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? 0) + upper) / 2;
 }
+
+/** The lowest and the highest. */
+export function spread(values: readonly number[]): string {
+  return `${Math.min(...values).toFixed(2)}–${Math.max(...values).toFixed(2)}`;
+}
+
+/** A whole number for a table; nothing for what was not measured. */
+export function whole(value: number | null): string {
+  return value === null ? "" : String(Math.round(value));
+}

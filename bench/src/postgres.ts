@@ -23,8 +23,8 @@ export const serverSettings: Record<string, string> = {
   max_connections: "200",
 };
 
-/** Outside /tmp, which may be in memory: a commit must reach a disk. */
-const dataRoot = "/var/tmp";
+/** Outside /tmp, which may be in memory: a commit, and a file, must reach a disk. */
+export const dataRoot = "/var/tmp";
 
 export class Postgres {
   readonly port: number;

@@ -86,6 +86,11 @@ export class Running {
     return started;
   }
 
+  /** The end of what it has written so far. */
+  get said(): string {
+    return this.output;
+  }
+
   /** Asks it to end, and makes it end if it does not. */
   async stop(): Promise<void> {
     if (this.child.exitCode === null && this.child.signalCode === null) {

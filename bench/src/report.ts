@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { pgbenchName } from "./contestant.js";
 import type { Plans } from "./extra.js";
-import { type Measurement, median, medianOf } from "./measure.js";
+import { type Measurement, median, medianOf, spread, whole } from "./measure.js";
 import { type Postgres, serverSettings } from "./postgres.js";
 import type { Settings } from "./settings.js";
 import type { Workload } from "./workload.js";
@@ -26,58 +26,68 @@ const head = [
   "|--:|---|--:|--:|--:|--:|--:|--:|--:|",
 ];
 
-/** All that a run has found. */
-export interface Findings {
+/** What a run was made on. */
+export interface Conditions {
   readonly began: Date;
   readonly machine: string;
+  readonly postgres: Postgres;
+}
+
+/** All that a run has found about requests for messages. */
+export interface Findings {
   /** What is in the database. */
   readonly content: string;
   readonly settings: Settings;
-  readonly postgres: Postgres;
   readonly compared: ReadonlyMap<Workload, readonly Comparison[]>;
   readonly idle: readonly Comparison[];
   readonly plans: Plans;
   readonly sizes: ReadonlyMap<number, readonly Measurement[]>;
 }
 
-/** The whole text. */
-export function report(findings: Findings): string {
+/** The whole text: what it was measured on, and a section for each question. */
+export function report(conditions: Conditions, sections: readonly string[]): string {
+  return [titled("Measured", conditions), ...sections, ""].join("\n\n");
+}
+
+/** The head of a text: what was done, when, and on what. */
+export function titled(done: string, { began, machine, postgres }: Conditions): string {
+  const set = Object.entries(serverSettings).map(([name, value]) => `${name}=${value}`);
+  return [
+    `# ${done} on ${began.toISOString().slice(0, 16).replace("T", " ")} UTC`,
+    "",
+    `- Machine: ${machine}`,
+    `- ${postgres.version}, ${set.join(", ")}`,
+    `- Node ${process.version}`,
+  ].join("\n");
+}
+
+/** Messages: the comparison, and what was asked of our own program alone. */
+export function messageSections(findings: Findings): string[] {
   const { settings, compared } = findings;
   const tables = [...compared].map(
     ([workload, comparisons]) =>
       `## ${workload.title}\n\n${comparisonTable(comparisons, pgbenchName)}`,
   );
   return [
-    `# Measured on ${findings.began.toISOString().slice(0, 16).replace("T", " ")} UTC`,
-    conditions(findings),
+    `- Database: ${findings.content}\n- ${packageVersions(packages)}`,
     `Each figure is the median of ${settings.rotations} slots of ${settings.seconds} s. The ratio to pgbench is the median of the\n` +
       "ratios inside each rotation, with the lowest and the highest.",
     ...tables,
     `## A server that does nothing\n\n${comparisonTable(findings.idle, "")}`,
     `## A plan made anew\n\n${plansTable(findings.plans)}`,
     `## The size of the schema\n\n${sizesTable(findings.sizes)}`,
-    "",
-  ].join("\n\n");
+  ];
 }
 
-function conditions({ machine, content, postgres }: Findings): string {
-  const set = Object.entries(serverSettings).map(([name, value]) => `${name}=${value}`);
-  const packages = [
-    "postgraphile",
-    "@nestjs/core",
-    "@nestjs/apollo",
-    "@apollo/server",
-    "graphql",
-    "pg",
-    "dataloader",
-  ];
-  return [
-    `- Machine: ${machine}`,
-    `- Database: ${content}`,
-    `- ${postgres.version}, ${set.join(", ")}`,
-    `- Node ${process.version}, ${packageVersions(packages)}`,
-  ].join("\n");
-}
+const packages = [
+  "postgraphile",
+  "@nestjs/core",
+  "@nestjs/apollo",
+  "@apollo/server",
+  "graphql",
+  "pg",
+  "dataloader",
+];
 
 function plansTable({ known, fresh }: Plans): string {
   const line = (name: string, measurements: readonly Measurement[]) => {
@@ -147,14 +157,6 @@ function line(connections: number, { name, measurements }: Row, base: Row | unde
     whole(middle.memory),
   ];
   return `| ${cells.join(" | ")} |`;
-}
-
-function spread(values: readonly number[]): string {
-  return `${Math.min(...values).toFixed(2)}–${Math.max(...values).toFixed(2)}`;
-}
-
-function whole(value: number | null): string {
-  return value === null ? "" : String(Math.round(value));
 }
 
 /** What the machine is, and how busy it was before anything began: with a load of others, no figure holds. */

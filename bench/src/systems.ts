@@ -20,15 +20,20 @@ export interface Server {
   readonly process: Running;
 }
 
-/** The whole server over the bench's database. The first start runs the migrations. */
-export async function startBrainMessenger(postgres: Postgres, folder: string): Promise<Server> {
+/** The whole server over the bench's database, or another. The first start runs the migrations. */
+export async function startBrainMessenger(
+  postgres: Postgres,
+  folder: string,
+  other: { database?: string; environment?: Record<string, string> } = {},
+): Promise<Server> {
   const address = `127.0.0.1:${await freePort()}`;
   const started = await Running.start("BrainMessenger", binary, [], {
     cwd: folder,
     ready: address,
     env: {
       ...environment,
-      DATABASE_URL: postgres.url(database),
+      ...other.environment,
+      DATABASE_URL: postgres.url(other.database ?? database),
       BRAIN_DATA_DIR: folder,
       BRAIN_LISTEN: address,
       BRAIN_METRICS_LISTEN: `127.0.0.1:${await freePort()}`,

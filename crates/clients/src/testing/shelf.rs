@@ -2,6 +2,8 @@
 //! does not: conditions, checksums, whose parts an upload has, what is in the archive.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::io::SeekFrom;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,19 +22,30 @@ use s3s::dto::{
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
 use sha2::{Digest, Sha256};
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
+use tokio_util::io::ReaderStream;
 
 use super::store::Manners;
 
 /// The least size of a part that is not the last.
 const LEAST_PART: u64 = 5 * 1024 * 1024;
 
+/// So many bytes of an object are read at a time: the file system's own 4096 make it slower than the network.
+const PIECE: usize = 256 * 1024;
+
+/// Among so many turns the keys are spread: who has another key seldom waits.
+const TURNS: usize = 64;
+
 #[derive(Clone, Debug)]
 pub(super) struct Shelf {
+    /// Where the buckets are, each a folder.
+    folder: Arc<Path>,
     files: Arc<FileSystem>,
     manners: Arc<Mutex<Manners>>,
     book: Arc<Mutex<Book>>,
-    /// Putting and completing are done one after the other: a condition and its object go together.
-    turn: Arc<tokio::sync::Mutex<()>>,
+    /// Putting and completing an object are done one after the other: a condition and its object go together.
+    turns: Arc<[tokio::sync::Mutex<()>; TURNS]>,
 }
 
 /// What a file system does not keep.
@@ -68,7 +81,8 @@ enum Archived {
 impl Shelf {
     pub(super) fn new(folder: &Path, manners: Arc<Mutex<Manners>>) -> Self {
         let files = Arc::new(FileSystem::new(folder).unwrap());
-        Self { files, manners, book: Arc::default(), turn: Arc::default() }
+        let turns = Arc::new(std::array::from_fn(|_| tokio::sync::Mutex::default()));
+        Self { folder: folder.into(), files, manners, book: Arc::default(), turns }
     }
 
     pub(super) fn archive(&self, key: &str) {
@@ -89,6 +103,22 @@ impl Shelf {
 
     fn manners(&self) -> MutexGuard<'_, Manners> {
         self.manners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The bytes that an answer is about.
+    async fn bytes(path: &Path, about: &GetObjectOutput) -> S3Result<StreamingBlob> {
+        let range = about.content_range.as_deref().and_then(|range| range.strip_prefix("bytes "));
+        let first = range.and_then(|range| range.split_once('-')).map_or("0", |(first, _)| first);
+        let mut file = File::open(path).await.map_err(|_| s3_error!(NoSuchKey))?;
+        file.seek(SeekFrom::Start(first.parse().unwrap())).await.unwrap();
+        let length = about.content_length.and_then(|length| u64::try_from(length).ok()).unwrap();
+        Ok(StreamingBlob::wrap(ReaderStream::with_capacity(file.take(length), PIECE)))
+    }
+
+    /// Waits until nobody else puts or completes an object with this key.
+    async fn turn(&self, key: &str) -> tokio::sync::MutexGuard<'_, ()> {
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(key);
+        self.turns[usize::try_from(hash % TURNS as u64).unwrap()].lock().await
     }
 
     /// What a bucket's owner may have asked for by a policy: every object says how it is encrypted.
@@ -135,7 +165,7 @@ impl Shelf {
         mut req: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
         self.check(None, req.input.if_none_match.is_some())?;
-        let _turn = self.turn.lock().await;
+        let _turn = self.turn(&req.input.key).await;
         let (key, id) = (req.input.key.clone(), req.input.upload_id.clone());
         let named = req.input.multipart_upload.as_ref().and_then(|upload| upload.parts.clone());
         let (has_checksums, parts) = self.parts(&id, &named.unwrap_or_default())?;
@@ -165,7 +195,7 @@ impl S3 for Shelf {
     async fn put_object(&self, req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
         self.check(req.input.acl.as_ref(), req.input.if_none_match.is_some())?;
         Self::check_encryption(req.input.server_side_encryption.as_ref())?;
-        let _turn = self.turn.lock().await;
+        let _turn = self.turn(&req.input.key).await;
         let (bucket, key) = (req.input.bucket.clone(), req.input.key.clone());
         let encryption = req.input.server_side_encryption.clone();
         let put = self.files.put_object(req).await;
@@ -193,6 +223,7 @@ impl S3 for Shelf {
         let (wanted, kind) = (input.if_match.clone(), input.response_content_type.clone());
         let disposition = input.response_content_disposition.clone();
         let cache = input.response_cache_control.clone();
+        let path = self.folder.join(&input.bucket).join(&input.key);
         let mut got = self.files.get_object(req).await?;
         if let Some(ETagCondition::ETag(wanted)) = wanted
             && got.output.e_tag.as_ref() != Some(&wanted)
@@ -200,6 +231,7 @@ impl S3 for Shelf {
             return Err(s3_error!(PreconditionFailed));
         }
         let output = &mut got.output;
+        output.body = Some(Self::bytes(&path, output).await?);
         output.content_type = kind.or(output.content_type.take());
         output.content_disposition = disposition.or(output.content_disposition.take());
         output.cache_control = cache.or(output.cache_control.take());
