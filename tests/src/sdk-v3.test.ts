@@ -164,6 +164,24 @@ for (const layout of layouts) {
       }
     });
 
+    test("a file of one's own is changed, signed for and deleted", async () => {
+      const bytes = await readFile(photo);
+      const file = new File([bytes], "mountains.jpg", { type: "image/jpeg" });
+      const { fileMetadata } = await anna.storage.upload({ file });
+      const fileId = fileMetadata?.id ?? "";
+      const small = await anna.storage.download({ fileId, width: 100 });
+      assert.equal(small.error, null);
+      assert.ok((small.file?.size ?? bytes.length) < bytes.length);
+      // This generation adds the options to the signed address.
+      const { presignedUrl, error } = await anna.storage.getPresignedUrl({ fileId, width: 100 });
+      assert.equal(error, null);
+      const signed = await fetch(presignedUrl?.url ?? "");
+      assert.equal(signed.status, 200);
+      assert.equal((await signed.arrayBuffer()).byteLength, small.file?.size);
+      assert.equal((await anna.storage.delete({ fileId })).error, null);
+      assert.equal((await anna.storage.download({ fileId })).file, null);
+    });
+
     test("another person's chat does not exist", async () => {
       const stranger = client();
       await stranger.auth.signUp({ email: `x-${randomUUID()}@example.org`, password });

@@ -181,6 +181,30 @@ describe("a program with nhost-js 4", () => {
     }
   });
 
+  test("a file of one's own is replaced, changed, signed for and deleted", async () => {
+    const bytes = await readFile(photo);
+    const file = new File([bytes], "mountains.jpg", { type: "image/jpeg" });
+    const { body } = await anna.storage.uploadFiles({ "file[]": [file] });
+    const fileId = body.processedFiles[0]?.id ?? "";
+    const { body: small } = await anna.storage.getFile(fileId, { w: 100, f: "webp" });
+    assert.equal(small.type, "image/webp");
+    assert.ok(small.size < bytes.length);
+
+    const text = new File(["another content"], "note.txt", { type: "text/plain" });
+    const replaced = await anna.storage.replaceFile(fileId, { file: text, metadata: { name: "note.txt" } });
+    assert.equal(replaced.body.id, fileId);
+    assert.equal(replaced.body.name, "note.txt");
+    await assert.rejects(boris.storage.replaceFile(fileId, { file: text }), { status: 404 });
+
+    const { body: presigned } = await anna.storage.getFilePresignedURL(fileId);
+    assert.equal(await (await fetch(presigned.url)).text(), "another content");
+    await assert.rejects(boris.storage.getFilePresignedURL(fileId), { status: 404 });
+
+    await anna.storage.deleteFile(fileId);
+    await assert.rejects(anna.storage.getFile(fileId), { status: 404 });
+    assert.equal((await fetch(presigned.url)).status, 404);
+  });
+
   test("another person's chat does not exist", async () => {
     const stranger = client();
     await stranger.auth.signUpEmailPassword({ email: `x-${randomUUID()}@example.org`, password });

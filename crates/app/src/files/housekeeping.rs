@@ -1,6 +1,7 @@
 //! What is nobody's is removed: objects whose file is gone or shows another one, uploads that were cut short, and
 //! attachments to which nothing refers. Several servers may do this at the same time: each step can be done twice.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,9 @@ const AGAIN_SECONDS: i64 = 10 * 60;
 
 /// An upload without a line in the book that was touched this long ago was cut short.
 const UNFINISHED_SECONDS: i64 = 60 * 60;
+
+/// How often rows without a line in the book are looked for: that reads all rows of files, which have no index for it.
+const SEARCH_SECONDS: i64 = 60 * 60;
 
 /// For how long whoever finished an upload is left to check it.
 const CHECKING_SECONDS: i64 = 2 * 60;
@@ -109,9 +113,13 @@ impl Files {
                 forgotten += 1;
             }
         }
+        if now.saturating_sub(self.0.searched_at.load(Ordering::Relaxed)) < SEARCH_SECONDS {
+            return Ok(forgotten);
+        }
         for id in rows.unfinished(now - UNFINISHED_SECONDS, BATCH).await? {
             forgotten += usize::from(rows.forget(id).await);
         }
+        self.0.searched_at.store(now, Ordering::Relaxed);
         Ok(forgotten)
     }
 

@@ -40,6 +40,7 @@ mod upload;
 mod version;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use axum::Router;
@@ -87,6 +88,8 @@ struct Service {
     signer: Signer,
     public_url: Option<String>,
     uploads: Semaphore,
+    /// When rows without a line in the book were looked for last, in seconds since 1970.
+    searched_at: AtomicI64,
     /// What a client's going away must not cut short.
     unfinished: TaskTracker,
 }
@@ -127,6 +130,7 @@ impl Files {
             clock,
             signer: Signer::new(&signing_key),
             public_url,
+            searched_at: AtomicI64::new(0),
             unfinished: TaskTracker::new(),
         }))
     }

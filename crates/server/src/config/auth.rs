@@ -57,10 +57,10 @@ pub(crate) struct AuthConfig {
     #[arg(long, env = "AUTH_GRAVATAR_ENABLED", value_name = "BOOL", default_value_t = false,
           action = clap::ArgAction::Set)]
     pub(crate) auth_gravatar_enabled: bool,
-    /// Where the client is, to which links in letters lead in the end; when it is not set: this server
+    /// Where the client is, to which links in letters lead in the end; when it is not set: `BRAIN_PUBLIC_URL`
     #[arg(long, env = "AUTH_CLIENT_URL", value_name = "URL")]
     pub(crate) auth_client_url: Option<String>,
-    /// This server's address under which Auth answers; when it is not set: `/v1` below `BRAIN_LISTEN`
+    /// This server's address under which Auth answers; when it is not set: `/v1` below `BRAIN_PUBLIC_URL`
     #[arg(long, env = "AUTH_SERVER_URL", value_name = "URL")]
     pub(crate) auth_server_url: Option<String>,
     /// Where else links in letters may lead: addresses, in which `*` and `**` stand for anything
@@ -157,13 +157,12 @@ impl AuthConfig {
     }
 
     /// Where the client is.
-    pub(crate) fn client_url(&self, listen: SocketAddr) -> String {
-        self.auth_client_url.clone().unwrap_or_else(|| format!("http://{listen}"))
+    pub(crate) fn client_url(&self, here: &str) -> String {
+        self.auth_client_url.clone().unwrap_or_else(|| here.to_owned())
     }
 
     /// The settings as the sign-in service takes them.
-    pub(crate) fn options(&self, listen: SocketAddr, has_mail: bool, code_key: SecretString) -> Options {
-        let here = format!("http://{listen}");
+    pub(crate) fn options(&self, here: &str, has_mail: bool, code_key: SecretString) -> Options {
         Options {
             access_token_expires_in: self.auth_access_token_expires_in,
             refresh_token_expires_in: self.auth_refresh_token_expires_in,
@@ -176,7 +175,7 @@ impl AuthConfig {
             default_locale: self.auth_locale_default.clone(),
             allowed_locales: self.auth_locale_allowed_locales.clone(),
             gravatar_enabled: self.auth_gravatar_enabled,
-            client_url: self.client_url(listen),
+            client_url: self.client_url(here),
             server_url: self.auth_server_url.clone().unwrap_or_else(|| format!("{here}/v1")),
             allowed_redirect_urls: self.auth_access_control_allowed_redirect_urls.clone(),
             letter_pause_seconds: self.letter_pause,
@@ -218,7 +217,7 @@ fn network(text: &str) -> Result<IpNet, String> {
     one.or_else(|_| text.parse()).map_err(|_| "is not an address or a network".to_owned())
 }
 
-fn is_web_address(text: &str) -> bool {
+pub(super) fn is_web_address(text: &str) -> bool {
     let scheme = text.parse::<http::Uri>().ok().and_then(|uri| uri.scheme_str().map(str::to_owned));
     matches!(scheme.as_deref(), Some("http" | "https"))
 }

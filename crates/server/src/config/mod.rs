@@ -127,8 +127,8 @@ pub(crate) struct ServerConfig {
     /// Address and port for the metrics (Prometheus); nothing else is served there
     #[arg(long, env = "BRAIN_METRICS_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9090")]
     pub(crate) metrics_listen: SocketAddr,
-    /// The address that clients reach this server by, such as `https://chat.example.com`; when it is not set: as they
-    /// call it
+    /// The address that clients reach this server by, such as `https://chat.example.com`; when it is not set: `BRAIN_LISTEN`
+    /// in links, and as a request calls it in addresses of files
     #[arg(long, env = "BRAIN_PUBLIC_URL", value_name = "URL")]
     pub(crate) public_url: Option<String>,
     /// How much room changed pictures (`?w=320`) may take on the disk, in MiB; they are made anew when they are missing
@@ -159,10 +159,27 @@ pub(crate) struct KeyConfig {
     pub(crate) nhost_jwt_secret: Option<SecretString>,
 }
 
+impl ServerConfig {
+    /// Where this server is for clients, without a slash at the end.
+    fn here(&self) -> String {
+        let public = self.public_url.as_deref().map(|url| url.trim_end_matches('/').to_owned());
+        public.unwrap_or_else(|| format!("http://{}", self.listen))
+    }
+
+    /// Refuses what cannot be meant.
+    fn check(&self) -> Result<(), Exit> {
+        if self.public_url.as_ref().is_some_and(|url| !auth::is_web_address(url)) {
+            let what = "is not an address that begins with http:// or https://";
+            return Err(Exit::wrong("BRAIN_PUBLIC_URL", what));
+        }
+        Ok(())
+    }
+}
+
 impl Config {
     /// Who we are to security keys, where they are on.
     pub(crate) fn relying_party(&self) -> Result<Option<RelyingParty>, Exit> {
-        self.webauthn.relying_party(&self.auth.client_url(self.server.listen))
+        self.webauthn.relying_party(&self.auth.client_url(&self.server.here()))
     }
 
     /// The settings as the sign-in service takes them; codes are kept under `code_key`.
@@ -170,7 +187,7 @@ impl Config {
         let breached_passwords = self.limits.breached_passwords()?;
         let rate_limits = self.limits.rate_limits(self.server.env == Environment::Production);
         let require_elevated_claim = self.webauthn.elevation();
-        let options = self.auth.options(self.server.listen, self.mail.is_on(), code_key);
+        let options = self.auth.options(&self.server.here(), self.mail.is_on(), code_key);
         Ok(Options { breached_passwords, rate_limits, require_elevated_claim, ..options })
     }
 }
@@ -192,6 +209,7 @@ impl CommandLine {
         line.config.s3.settle(kept_elsewhere, variable("HOME"));
         if matches!(line.command, None | Some(Command::Serve)) {
             unbuilt::refuse()?;
+            line.config.server.check()?;
             line.config.auth.check()?;
             line.config.limits.check()?;
             line.config.providers.check()?;
@@ -258,6 +276,42 @@ mod tests {
                 "{variable} is missing in .env.example"
             );
         }
+    }
+
+    #[test]
+    fn links_lead_where_clients_reach_the_server() {
+        let read = |arguments: &[&str]| {
+            let all = [&["brainmessenger"], arguments].concat();
+            let config = CommandLine::try_parse_from(all).unwrap().config;
+            config.auth_options("key".to_owned().into()).unwrap()
+        };
+        let plain = read(&[]);
+        assert_eq!(
+            (plain.server_url.as_str(), plain.client_url.as_str()),
+            ("http://127.0.0.1:3000/v1", "http://127.0.0.1:3000")
+        );
+        let public = read(&["--public-url", "https://chat.example.com/"]);
+        assert_eq!(
+            (public.server_url.as_str(), public.client_url.as_str()),
+            ("https://chat.example.com/v1", "https://chat.example.com")
+        );
+        let said = read(&["--public-url", "https://a.example", "--auth-client-url", "https://b.example"]);
+        assert_eq!(said.client_url, "https://b.example");
+    }
+
+    #[test]
+    fn addresses_are_verified_where_letters_go() {
+        let is_required = |arguments: &[&str]| {
+            let all = [&["brainmessenger"], arguments].concat();
+            let config = CommandLine::try_parse_from(all).unwrap().config;
+            config.auth_options("key".to_owned().into()).unwrap().email_verification_required
+        };
+        assert!(!is_required(&[]));
+        assert!(is_required(&["--auth-smtp-host", "smtp.example.com"]));
+        assert!(is_required(&["--gmail-sender", "brain@example.com"]));
+        let off =
+            ["--auth-smtp-host", "smtp.example.com", "--auth-email-signin-email-verified-required", "false"];
+        assert!(!is_required(&off));
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl StorageConfig {
 impl Config {
     /// What the bucket must have.
     pub(crate) fn wanted_of_bucket(&self) -> Wanted {
-        let client = self.auth.client_url(self.server.listen);
+        let client = self.auth.client_url(&self.server.here());
         let pages = [Some(&client), self.auth.auth_server_url.as_ref(), self.server.public_url.as_ref()];
         let pages = pages.into_iter().flatten();
         let mut origins: Vec<String> = pages
