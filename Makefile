@@ -1,7 +1,7 @@
 # The few commands of this project. `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench fuzz fmt lint schema costs signins soak
+.PHONY: help run build test bench fuzz fmt lint schema costs signins soak chaos
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,6 +14,9 @@ build: ## Build the server with the web client in it
 
 test: ## Run all tests, the browser tests included
 	@scripts/test.sh
+
+chaos: ## Kill the server 200 times for each store while files are put
+	@exec scripts/chaos.sh
 
 fuzz: ## Throw random documents at the engine for some minutes
 	@exec scripts/fuzz.sh

@@ -141,12 +141,13 @@ impl Bucket {
     {
         let began = Instant::now();
         let era = self.0.keys.era();
-        let mut result = Box::pin(send(self.0.client.clone())).await.map_err(|error| Fault::read(&error));
+        let read = |error: SdkError<E, HttpResponse>| Fault::read(&error).needing(operation.right());
+        let mut result = Box::pin(send(self.0.client.clone())).await.map_err(read);
         if let Err(fault) = &result
             && fault.may_be_old_keys()
             && self.0.keys.renew(era).await
         {
-            result = Box::pin(send(self.0.client.clone())).await.map_err(|error| Fault::read(&error));
+            result = Box::pin(send(self.0.client.clone())).await.map_err(read);
         }
         let outcome = result.as_ref().map_or_else(Fault::code, |_| "ok");
         meters::call(operation, outcome, began.elapsed());

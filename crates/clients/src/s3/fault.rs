@@ -19,6 +19,8 @@ const OPERATORS_PAUSE: Duration = Duration::from_mins(1);
 #[derive(Clone, Debug)]
 pub(super) struct Fault {
     kind: Kind,
+    /// The right that the call needs, where that is known.
+    right: Option<&'static str>,
     /// The store's names of the request, for its support.
     request_id: Option<String>,
     host_id: Option<String>,
@@ -59,7 +61,7 @@ pub(super) enum Kind {
 
 impl Fault {
     pub(super) fn new(kind: Kind) -> Self {
-        Self { kind, request_id: None, host_id: None }
+        Self { kind, right: None, request_id: None, host_id: None }
     }
 
     /// No keys were to be had.
@@ -87,7 +89,13 @@ impl Fault {
             _ if (200..300).contains(&status) => Kind::Broken,
             _ => answered(status, None, header("x-amz-bucket-region")),
         };
-        Self { kind, request_id: header("x-amz-request-id"), host_id: header("x-amz-id-2") }
+        let (request_id, host_id) = (header("x-amz-request-id"), header("x-amz-id-2"));
+        Self { kind, right: None, request_id, host_id }
+    }
+
+    /// The same, of a call that needs the right `right`.
+    pub(super) fn needing(self, right: &'static str) -> Self {
+        Self { right: Some(right), ..self }
     }
 
     pub(super) fn kind(&self) -> &Kind {
@@ -151,6 +159,10 @@ impl Fault {
             Kind::Region(Some(region)) => {
                 return format!("the bucket is in another region: set AWS_REGION={region}");
             }
+            Kind::Forbidden { .. } => {
+                let right = self.right.map_or_else(String::new, |right| format!(" ({right})"));
+                return format!("the store forbids it: check keys and policy{right}");
+            }
             Kind::Unavailable(status) => {
                 return format!("the store has a failure of its own (status {status})");
             }
@@ -173,7 +185,6 @@ impl Fault {
             Kind::Signature => {
                 "the signature is wrong: check AWS_SECRET_ACCESS_KEY, and that no proxy changes requests"
             }
-            Kind::Forbidden { .. } => "the store forbids it: check keys and policy",
             Kind::Clock => {
                 "the times of this machine and the store's differ too much: set this machine's clock"
             }

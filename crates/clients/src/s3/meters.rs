@@ -41,6 +41,19 @@ impl Operation {
             Self::AbortUpload => "abort-upload",
         }
     }
+
+    /// The right that it needs, as policies name it.
+    pub(super) fn right(self) -> &'static str {
+        match self {
+            Self::Put | Self::BeginUpload | Self::PutPart | Self::CompleteUpload => "s3:PutObject",
+            Self::Get | Self::Head => "s3:GetObject",
+            Self::Delete => "s3:DeleteObject",
+            Self::Restore => "s3:RestoreObject",
+            Self::List => "s3:ListBucket",
+            Self::ListParts => "s3:ListMultipartUploadParts",
+            Self::AbortUpload => "s3:AbortMultipartUpload",
+        }
+    }
 }
 
 /// What a request costs: Amazon's price list has two classes.

@@ -89,6 +89,10 @@ impl Shelf {
         self.book().archive.insert(key.to_owned(), Archived::Away);
     }
 
+    pub(super) fn is_restoring(&self, key: &str) -> bool {
+        self.book().archive.get(key) == Some(&Archived::Restoring)
+    }
+
     pub(super) fn finish_restoring(&self, key: &str) {
         self.book().archive.insert(key.to_owned(), Archived::Back);
     }

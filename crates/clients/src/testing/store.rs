@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::service::S3ServiceBuilder;
 use s3s::{S3Result, s3_error};
@@ -25,6 +26,8 @@ const BUCKET: &str = "brain-test";
 pub(super) struct Manners {
     /// The keys that may call, with their secrets.
     keys: HashMap<String, String>,
+    /// The rights that callers have; all of them, where nothing is said.
+    rights: Option<&'static [&'static str]>,
     /// Whether an ACL is refused, as buckets made since 2023 do.
     pub(super) refuses_acl: bool,
     /// Whether `If-None-Match` is refused, as old stores do.
@@ -62,6 +65,7 @@ impl Store {
         tokio::fs::create_dir_all(folder.join(BUCKET)).await.unwrap();
         let manners = Manners {
             keys: HashMap::new(),
+            rights: None,
             refuses_acl: options.refuses_acl,
             refuses_conditions: options.refuses_conditions,
             ignores_checksums: options.ignores_checksums,
@@ -70,6 +74,7 @@ impl Store {
         let shelf = Shelf::new(folder, Arc::clone(&manners));
         let mut service = S3ServiceBuilder::new(shelf.clone());
         service.set_auth(Guard(Arc::clone(&manners)));
+        service.set_access(Guard(Arc::clone(&manners)));
         let service = service.build();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -137,9 +142,19 @@ impl Store {
         self.manners.lock().unwrap_or_else(PoisonError::into_inner).keys.remove(id);
     }
 
+    /// Gives callers these rights alone, named as in a policy (`s3:GetObject`); `None`: all.
+    pub fn give_rights(&self, rights: Option<&'static [&'static str]>) {
+        self.manners.lock().unwrap_or_else(PoisonError::into_inner).rights = rights;
+    }
+
     /// Moves an object to the archive.
     pub fn archive(&self, key: &str) {
         self.shelf.archive(key);
+    }
+
+    /// Whether somebody has asked for an archived object to be restored, and it is not yet.
+    pub fn is_restoring(&self, key: &str) -> bool {
+        self.shelf.is_restoring(key)
     }
 
     /// Ends the restoring of an object: it can be read.
@@ -162,5 +177,23 @@ impl S3Auth for Guard {
         let manners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let secret = manners.keys.get(id).ok_or_else(|| s3_error!(InvalidAccessKeyId))?;
         Ok(SecretKey::from(secret.as_str()))
+    }
+}
+
+#[async_trait::async_trait]
+impl S3Access for Guard {
+    async fn check(&self, call: &mut S3AccessContext<'_>) -> S3Result<()> {
+        let right = match call.s3_op().name() {
+            "CreateMultipartUpload" | "UploadPart" | "CompleteMultipartUpload" => "PutObject",
+            "HeadObject" => "GetObject",
+            "ListObjectsV2" => "ListBucket",
+            "ListParts" => "ListMultipartUploadParts",
+            name => name,
+        };
+        let manners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_right = |given: &&str| given.strip_prefix("s3:") == Some(right);
+        let may = manners.rights.is_none_or(|rights| rights.iter().any(is_right));
+        // Who did not sign is nobody.
+        if may && call.credentials().is_some() { Ok(()) } else { Err(s3_error!(AccessDenied)) }
     }
 }

@@ -170,7 +170,7 @@ async fn what_the_store_says_has_a_code_and_a_sentence() {
     let (_folder, _store, network, bucket) = behind().await;
     let cases = [
         (403, "RequestTimeTooSkewed", "s3-clock", "clock"),
-        (403, "AccessDenied", "s3-forbidden", "check keys and policy"),
+        (403, "AccessDenied", "s3-forbidden", "check keys and policy (s3:ListBucket)"),
         (400, "ExpiredToken", "s3-keys-expired", "renew"),
         (403, "InvalidAccessKeyId", "s3-keys-unknown", "AWS_ACCESS_KEY_ID"),
         (403, "SignatureDoesNotMatch", "s3-signature", "AWS_SECRET_ACCESS_KEY"),

@@ -1,7 +1,7 @@
 //! The settings of sign-in, under the names that Nhost Auth has for them.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use app::auth::{AddressRules, Options};
 use clap::Args;

@@ -2,12 +2,14 @@
 //! a bucket.
 
 mod download;
+mod faults;
 mod in_parts;
 mod messages;
 mod pictures;
 mod plan;
 mod presigned;
 mod replace;
+mod rights;
 mod service;
 mod upload;
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use app::files::{DiskStore, Files, Limits, Options, S3Store, SpoolFolder, Store, Studio, Swept, router};
 use axum::Router;
@@ -11,8 +12,8 @@ use base::clock::Clock;
 use base::project::{GraphqlError, GraphqlRequest, Project};
 use base::session::Session;
 use bytes::Bytes;
-use clients::s3::{Bucket, Keys};
-use clients::testing::StoreOptions;
+use clients::s3::{Bucket, Keys, Settings};
+use clients::testing::{Network, StoreOptions};
 use db::PoolOptions;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -35,6 +36,8 @@ const SPOOL_BYTES: u64 = 1 << 30;
 pub(super) enum Place {
     Disk,
     Bucket,
+    /// A bucket behind a network that may fail, for which nobody waits long.
+    FarBucket,
 }
 
 /// A project of which some documents fail as if the database were away.
@@ -86,6 +89,8 @@ pub(super) struct Service {
     pub(super) folder: PathBuf,
     /// The store that has the bucket.
     pub(super) shop: Option<clients::testing::Store>,
+    /// The network before it.
+    pub(super) network: Option<Network>,
     pub(super) world: World,
 }
 
@@ -94,6 +99,27 @@ fn key_id(keys: &Keys) -> String {
         Keys::Given { access_key_id, .. } => access_key_id.clone(),
         Keys::Machine(_) => panic!("the test store gives keys"),
     }
+}
+
+/// The store, and what it stands on.
+async fn keep(place: Place, folder: &Path) -> (Store, Option<clients::testing::Store>, Option<Network>) {
+    if matches!(place, Place::Disk) {
+        return (Store::Disk(DiskStore::open(folder).await.unwrap()), None, None);
+    }
+    let bucket = folder.join("bucket");
+    std::fs::create_dir(&bucket).unwrap();
+    let shop = clients::testing::Store::start(&bucket, StoreOptions::default()).await;
+    let (settings, network) = match place {
+        Place::FarBucket => {
+            let network = Network::before(shop.address()).await;
+            let read_timeout = Duration::from_secs(1);
+            let endpoint = Some(network.endpoint());
+            (Settings { endpoint, read_timeout, ..shop.settings() }, Some(network))
+        }
+        Place::Bucket | Place::Disk => (shop.settings(), None),
+    };
+    let bucket = Bucket::open(settings, shop.keys()).unwrap();
+    (Store::S3(S3Store::new(bucket, Clock::system())), Some(shop), network)
 }
 
 fn now() -> i64 {
@@ -128,16 +154,7 @@ impl Service {
         let secret = Some(SECRET.to_owned().into());
         let authenticator = Authenticator::new(secret, None, Some(PUBLIC_ROLE.to_owned()));
         let spool = SpoolFolder::open(folder.join("spool"), spool_bytes).unwrap();
-        let (store, shop) = match place {
-            Place::Disk => (Store::Disk(DiskStore::open(&folder).await.unwrap()), None),
-            Place::Bucket => {
-                let shop = folder.join("bucket");
-                std::fs::create_dir(&shop).unwrap();
-                let shop = clients::testing::Store::start(&shop, StoreOptions::default()).await;
-                let bucket = Bucket::open(shop.settings(), shop.keys()).unwrap();
-                (Store::S3(S3Store::new(bucket, Clock::system())), Some(shop))
-            }
-        };
+        let (store, shop, network) = keep(place, &folder).await;
         let clock = Clock::manual(now());
         let options = Options {
             studio: Studio::open(folder.join("pictures"), 64 << 20).await.unwrap(),
@@ -147,7 +164,7 @@ impl Service {
             public_url: Some("https://brain.example".to_owned()),
         };
         let files = Files::new(Arc::new(project.clone()), authenticator, store, spool, options);
-        Self { router: router(files.clone()), files, project, clock, folder, shop, world }
+        Self { router: router(files.clone()), files, project, clock, folder, shop, network, world }
     }
 
     pub(super) async fn send(&self, request: Request<Body>) -> Answer {
