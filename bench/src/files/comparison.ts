@@ -1,6 +1,6 @@
 /** The comparison of files: all ways one after the other at the same question, again and again. */
 
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Answers, type Measurement, measure } from "../measure.js";
 import { dataRoot, type Postgres } from "../postgres.js";
@@ -53,7 +53,6 @@ export async function compareFiles(
 ): Promise<FileComparison[]> {
   const root = mkdtempSync(join(dataRoot, "brain-bench-files-"));
   process.once("exit", () => rmSync(root, { recursive: true, force: true }));
-  mkdirSync(root, { recursive: true });
   const store = await ObjectStore.start(join(root, "store"));
   try {
     const ways = [
@@ -145,10 +144,9 @@ class Slot {
     const client = new Client(question.connections);
     const kept: string[] = [];
     try {
-      const measured = await this.costs(way, open, (begin) =>
+      return await this.costs(way, open, (begin) =>
         this.run(client, open, question, ready, kept, begin),
       );
-      return measured;
     } finally {
       await removeAll(client, open, kept, question.connections);
       client.close();

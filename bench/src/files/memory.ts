@@ -21,8 +21,8 @@ export interface Soak {
 /** So much may an upload take, in MiB: its buffers, and what the allocator keeps of them. */
 const roomMebibytes = 64;
 
-/** So much more may the last uploads take than the first: a share. */
-const drift = 1.1;
+/** So much more may the last uploads take than the first, in MiB: until the allocator's pools have found their size. */
+const driftMebibytes = 16;
 
 /** Flat: no upload takes more than its buffers, whatever its size, and the last quarter takes what the first did. */
 export function verdict(idle: number, uploads: readonly Upload[]) {
@@ -37,7 +37,7 @@ export function verdict(idle: number, uploads: readonly Upload[]) {
     most,
     early,
     late,
-    isFlat: late <= early * drift && most <= idle + roomMebibytes,
+    isFlat: late <= early + driftMebibytes && most <= idle + roomMebibytes,
   };
 }
 
@@ -62,7 +62,7 @@ export function soakReport(conditions: Conditions, { bytes, idle, uploads }: Soa
       line("median of the last quarter", found.late),
     ].join("\n"),
     `**${found.isFlat ? "Flat" : "Not flat"}**: flat is at most ${roomMebibytes} MiB above the memory after one small file, and the last quarter at most ` +
-      `${Math.round((drift - 1) * 100)} % above the first.`,
+      `${driftMebibytes} MiB above the first.`,
     "",
   ].join("\n\n");
 }

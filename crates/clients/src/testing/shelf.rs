@@ -111,8 +111,9 @@ impl Shelf {
 
     /// The bytes that an answer is about.
     async fn bytes(path: &Path, about: &GetObjectOutput) -> S3Result<StreamingBlob> {
-        let range = about.content_range.as_deref().and_then(|range| range.strip_prefix("bytes "));
-        let first = range.and_then(|range| range.split_once('-')).map_or("0", |(first, _)| first);
+        let range =
+            about.content_range.as_deref().and_then(|range| range.strip_prefix("bytes ")?.split_once('-'));
+        let first = range.map_or("0", |(first, _)| first);
         let mut file = File::open(path).await.map_err(|_| s3_error!(NoSuchKey))?;
         file.seek(SeekFrom::Start(first.parse().unwrap())).await.unwrap();
         let length = about.content_length.and_then(|length| u64::try_from(length).ok()).unwrap();
