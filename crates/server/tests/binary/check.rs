@@ -102,7 +102,8 @@ pub(super) async fn all_agree(server: &Server, store: Option<&Store>, clients: &
     }
     let files = known["files"].as_array().unwrap().iter().map(|file| file["id"].as_str().unwrap().to_owned());
     let mut files: Vec<_> = files.collect();
-    (shown.sort(), files.sort());
+    shown.sort();
+    files.sort();
     assert_eq!(shown, files);
 
     for folder in ["spool", "parts"] {

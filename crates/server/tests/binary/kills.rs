@@ -27,6 +27,7 @@ const TIDIED: usize = 10;
 const ANSWERS: usize = 20;
 const PATIENCE: Duration = Duration::from_millis(1500);
 
+#[expect(clippy::print_stdout, reason = "what it was is told beside the result")]
 async fn files_survive_kills(mut server: Server, store: Option<&Store>) {
     let kills = super::environment("BRAIN_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
     let answers = Arc::new(AtomicUsize::new(0));

@@ -234,5 +234,5 @@ fn end(form: &mut Vec<u8>) {
 }
 
 fn hash(part: &[u8]) -> String {
-    Sha256::digest(part).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(part).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }

@@ -7,7 +7,7 @@ mod ledger;
 mod load;
 mod server;
 
-/// Says that the binary runs in a test, and what of the environment it may see.
+/// What the test's own environment says.
 fn environment(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "a test hands on what the binary needs")]
     std::env::var(name).ok()

@@ -46,7 +46,7 @@ impl Service {
 }
 
 fn noise(size: u64) -> Vec<u8> {
-    (0..size).map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as u8).collect()
+    (0..size).map(|at| at.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes()[5]).collect()
 }
 
 #[tokio::test]
