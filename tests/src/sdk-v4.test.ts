@@ -191,7 +191,10 @@ describe("a program with nhost-js 4", () => {
     assert.ok(small.size < bytes.length);
 
     const text = new File(["another content"], "note.txt", { type: "text/plain" });
-    const replaced = await anna.storage.replaceFile(fileId, { file: text, metadata: { name: "note.txt" } });
+    const replaced = await anna.storage.replaceFile(fileId, {
+      file: text,
+      metadata: { name: "note.txt" },
+    });
     assert.equal(replaced.body.id, fileId);
     assert.equal(replaced.body.name, "note.txt");
     await assert.rejects(boris.storage.replaceFile(fileId, { file: text }), { status: 404 });
