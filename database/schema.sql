@@ -4948,3 +4948,10 @@ $$;
 
 comment on function public.remove_unreferenced_files is
   'Removes files for messages that nothing has referred to since `before`; looks at so many at most';
+
+-- 1795431005000_default_bucket
+
+-- Presigned addresses are good for an hour, as in the bucket of messages. Nhost's own default is half a minute; what an
+-- operator has set is left alone.
+
+update storage.buckets set download_expiration = 3600 where id = 'default' and download_expiration = 30;

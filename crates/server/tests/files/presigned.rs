@@ -26,7 +26,7 @@ async fn an_address_of_ours_is_good_for_its_time_and_for_nothing_else() {
     let answer = open(path.to_owned()).await;
     assert_eq!(
         (answer.body.as_slice(), answer.header("cache-control")),
-        (b"hello".as_slice(), "private, max-age=30")
+        (b"hello".as_slice(), "private, max-age=3600")
     );
     let part = service.fetch(Method::GET, path, Caller::Nobody, &[("range", "bytes=1-2")]).await;
     assert_eq!((part.status, part.body.as_slice()), (StatusCode::PARTIAL_CONTENT, b"el".as_slice()));
@@ -39,14 +39,14 @@ async fn an_address_of_ours_is_good_for_its_time_and_for_nothing_else() {
     let other = service.stored("b.txt", "text/plain", b"other").await;
     for wrong in [
         path.replace(&id, &other),
-        path.replace("X-Amz-Expires=30", "X-Amz-Expires=31"),
+        path.replace("X-Amz-Expires=3600", "X-Amz-Expires=3601"),
         path.replace("object=a.txt", "object=b.txt"),
         path[..path.len() - 1].to_owned(),
         path.split('?').next().unwrap().to_owned(),
     ] {
         assert_eq!(open(wrong.clone()).await.error().0, 403, "{wrong}");
     }
-    service.clock.advance(31);
+    service.clock.advance(3601);
     assert_eq!(open(path.to_owned()).await.error(), (400, "signature already expired".to_owned()));
 }
 
@@ -76,12 +76,12 @@ async fn an_address_opens_one_file_without_a_token(place: Place) {
     let service = Service::start(place).await;
     let id = service.stored("котик.txt", "text/plain", b"hello").await;
     let answer = address(&service, &id).await;
-    assert_eq!(answer["expiration"], 30);
+    assert_eq!(answer["expiration"], 3600);
     let url = answer["url"].as_str().unwrap();
-    assert!(url.contains("X-Amz-Expires=30") && url.contains("X-Amz-Signature="), "{url}");
+    assert!(url.contains("X-Amz-Expires=3600") && url.contains("X-Amz-Signature="), "{url}");
     let (status, kind, body) = open(&service, url).await;
     assert_eq!((status, kind.as_str(), body.as_slice()), (200, "text/plain", b"hello".as_slice()));
-    let wrong = url.replace("X-Amz-Expires=30", "X-Amz-Expires=3000");
+    let wrong = url.replace("X-Amz-Expires=3600", "X-Amz-Expires=36000");
     assert_eq!(open(&service, &wrong).await.0, 403);
 }
 
