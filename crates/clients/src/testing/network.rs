@@ -101,6 +101,9 @@ fn lock(plan: &Mutex<Plan>) -> MutexGuard<'_, Plan> {
     plan.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// How long a client may go on sending that has its answer.
+const LINGER: Duration = Duration::from_secs(2);
+
 /// Passes one request and its answer.
 async fn pass(mut client: TcpStream, store: SocketAddr, plan: &Mutex<Plan>) -> std::io::Result<()> {
     let Some((head, body)) = read_head(&mut client).await? else { return Ok(()) };
@@ -149,11 +152,21 @@ async fn pass(mut client: TcpStream, store: SocketAddr, plan: &Mutex<Plan>) -> s
     };
     // The answer may come before the whole request went.
     tokio::pin!(answer);
-    tokio::select! {
-        sent = request => sent?,
-        answered = &mut answer => return answered,
+    let is_sent = {
+        tokio::pin!(request);
+        tokio::select! {
+            sent = &mut request => sent.map(|()| true)?,
+            answered = &mut answer => answered.map(|()| false)?,
+        }
+    };
+    if is_sent {
+        return answer.await;
     }
-    answer.await
+    // Closed on what the client is still sending, the connection would take the answer with it.
+    let mut nowhere = tokio::io::sink();
+    let rest = tokio::io::copy(&mut from_client, &mut nowhere);
+    let _ = tokio::time::timeout(LINGER, rest).await;
+    Ok(())
 }
 
 fn choose(plan: &mut Plan, line: &str) -> Option<Mishap> {

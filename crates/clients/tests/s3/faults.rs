@@ -19,7 +19,7 @@ async fn behind() -> (Folder, Store, Network, Bucket) {
     let network = Network::before(store.address()).await;
     let mut settings = store.settings();
     settings.endpoint = Some(network.endpoint());
-    settings.read_timeout = Duration::from_secs(2);
+    settings.read_timeout = Duration::from_secs(1);
     let bucket = Bucket::open(settings, store.keys()).unwrap();
     (folder, store, network, bucket)
 }
