@@ -113,7 +113,7 @@ impl Files {
         let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let is_little = length.is_some_and(|length: u64| length <= RECEIVED_UNASKED);
         let allowance = if is_little { Allowance::default() } else { rows.allowance(caller).await };
-        FormReader { rows, spool, limits, body, allowance }
+        FormReader { rows, spool, limits, allowance, body }
     }
 }
 
@@ -192,7 +192,8 @@ impl FormReader<'_> {
         let name = base_name(name).to_owned();
         let declared_type =
             field.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let file = |content| UploadedFile { id: None, name: name.clone(), declared_type, metadata: None, content };
+        let file =
+            |content| UploadedFile { id: None, name: name.clone(), declared_type, metadata: None, content };
         let mut spool = self.spool.create().await?;
         while let Some(chunk) = field.chunk().await.map_err(|error| form_error(&error))? {
             let size = spool.size() + chunk.len() as u64;

@@ -86,7 +86,11 @@ impl Rows {
             error => return error,
         };
         let usage = self.usage(caller).await;
-        FilesError::BeyondPlan(Box::new(BeyondPlan { code: refusal.code.into(), message: refusal.message, usage }))
+        FilesError::BeyondPlan(Box::new(BeyondPlan {
+            code: refusal.code.into(),
+            message: refusal.message,
+            usage,
+        }))
     }
 
     async fn usage(&self, caller: &Session) -> Option<Usage> {
