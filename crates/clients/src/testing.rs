@@ -9,6 +9,8 @@
 )]
 
 mod network;
+mod record;
+mod request;
 mod shelf;
 mod store;
 
