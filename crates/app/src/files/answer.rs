@@ -125,10 +125,9 @@ impl Shown {
     /// The headers of an answer with content.
     pub(super) fn content_headers(&self, asked: Span) -> HeaderMap {
         let mut headers = self.cache_headers();
-        let media_type =
-            if media_type::is_type(&self.media_type) { &self.media_type } else { media_type::UNKNOWN };
-        let disposition = content_disposition(&self.name, media_type::is_shown_in_place(media_type));
-        insert(&mut headers, CONTENT_TYPE, media_type);
+        let media_type = media_type::served(&self.media_type);
+        let disposition = content_disposition(&self.name, media_type::is_shown_in_place(&media_type));
+        insert(&mut headers, CONTENT_TYPE, &media_type);
         insert(&mut headers, CONTENT_DISPOSITION, &disposition);
         insert(&mut headers, CONTENT_SECURITY_POLICY, POLICY);
         insert(&mut headers, X_CONTENT_TYPE_OPTIONS, "nosniff");

@@ -15,7 +15,7 @@ use super::Files;
 use super::answer::{Method, Shown};
 use super::error::FilesError;
 use super::meters;
-use super::picture::{MAX_SOURCE_BYTES, Options, PictureError, ReadyContent, Variant};
+use super::picture::{Format, MAX_SOURCE_BYTES, Options, PictureError, ReadyContent, Variant};
 use super::range::Span;
 use super::store::{ObjectKey, Store};
 
@@ -41,6 +41,10 @@ impl Shown {
         headers: &HeaderMap,
         method: Method,
     ) -> Result<Response, FilesError> {
+        // A file is of the type that its bytes showed when it came, so that nothing else need be read.
+        if !Format::of_media_type(&self.media_type).is_some_and(Format::is_changed) {
+            return Err(PictureError::NotAnImage.into());
+        }
         let variant = Variant { file: self.id, source_etag: self.etag, options };
         self.etag = variant.etag();
         if let Some(mut unchanged) = self.unchanged(headers)? {

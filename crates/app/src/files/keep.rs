@@ -209,9 +209,10 @@ impl Files {
 
 /// What the store says of an object when somebody fetches it there.
 pub(super) fn object_headers(name: &str, mime_type: &str) -> ObjectHeaders {
+    let content_type = media_type::served(mime_type);
     ObjectHeaders {
-        content_type: mime_type.to_owned(),
-        content_disposition: content_disposition(name, media_type::is_shown_in_place(mime_type)),
+        content_disposition: content_disposition(name, media_type::is_shown_in_place(&content_type)),
+        content_type,
         cache_control: None,
     }
 }

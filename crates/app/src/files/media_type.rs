@@ -11,6 +11,9 @@ pub(super) const UNKNOWN: &str = "application/octet-stream";
 /// Longer names are not types.
 const MAX_TYPE_BYTES: usize = 127;
 
+/// What a type that is shown in place may say of itself beside its name.
+const SHOWN_PARAMETERS: [&str; 2] = ["charset", "codecs"];
+
 /// What a browser shows without running anything. Not in it: HTML, SVG and XML, which can hold scripts, and
 /// PDF, whose viewer does not start in the sandbox that every answer asks for.
 const SHOWN_IN_PLACE: [&str; 15] = [
@@ -54,12 +57,16 @@ enum Shown {
 /// The type of a file that was declared as `declared` and begins with `head`.
 pub(super) fn of_upload(declared: Option<&str>, head: &[u8]) -> String {
     let shown = Shown::by(head);
-    let declared =
-        declared.map(str::trim).filter(|declared| is_type(declared) && essence(declared) != UNKNOWN);
-    match declared {
-        Some(declared) if shown.agrees_with(&essence(declared)) => declared.to_owned(),
+    let declared = declared.map(str::trim).and_then(MediaType::parse);
+    match declared.filter(|declared| declared.essence() != UNKNOWN) {
+        Some(declared) if shown.agrees_with(&declared.essence()) => declared.as_served(),
         _ => shown.media_type().to_owned(),
     }
+}
+
+/// The type under which a file is answered whose row says `media_type`.
+pub(super) fn served(media_type: &str) -> String {
+    MediaType::parse(media_type).map_or_else(|| UNKNOWN.to_owned(), |parsed| parsed.as_served())
 }
 
 impl Shown {
@@ -145,11 +152,83 @@ pub(super) fn is_shown_in_place(media_type: &str) -> bool {
 
 /// Whether `text` is `type/subtype`, with or without parameters, and safe in a header (RFC 9110, 8.3.1).
 pub(super) fn is_type(text: &str) -> bool {
-    let token = |part: &str| !part.is_empty() && part.bytes().all(is_token_byte);
-    let essence = text.split(';').next().unwrap_or_default().trim();
-    text.len() <= MAX_TYPE_BYTES
-        && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
-        && essence.split_once('/').is_some_and(|(kind, subtype)| token(kind) && token(subtype))
+    MediaType::parse(text).is_some()
+}
+
+/// A type as it is written, taken apart.
+///
+/// Nothing that another reader could take apart otherwise is one. Browsers cut `Content-Type` at each comma that
+/// is not in quotes, and take the last type of what they get (Fetch, "extract a MIME type").
+struct MediaType<'a> {
+    name: &'a str,
+    /// Each with what stands before it, without the semicolon.
+    parameters: Vec<&'a str>,
+}
+
+impl<'a> MediaType<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        if text.len() > MAX_TYPE_BYTES {
+            return None;
+        }
+        let (name, mut rest) = text.split_at(text.find(';').unwrap_or(text.len()));
+        let (kind, subtype) = name.trim_matches(' ').split_once('/')?;
+        if !is_token(kind) || !is_token(subtype) {
+            return None;
+        }
+        let mut parameters = Vec::new();
+        while let Some(after) = rest.strip_prefix(';') {
+            let parameter = parameter(after)?;
+            rest = after.get(parameter.len()..)?;
+            parameters.push(parameter);
+        }
+        rest.is_empty().then_some(Self { name, parameters })
+    }
+
+    fn essence(&self) -> String {
+        essence(self.name)
+    }
+
+    /// As it was written; of a type that is shown in place, without what it need not say.
+    fn as_served(&self) -> String {
+        let is_shown = is_shown_in_place(self.name);
+        let is_kept = |parameter: &&&str| {
+            let name = parameter.split('=').next().unwrap_or_default().trim_matches(' ');
+            !is_shown || SHOWN_PARAMETERS.iter().any(|kept| name.eq_ignore_ascii_case(kept))
+        };
+        let kept = self.parameters.iter().filter(is_kept);
+        kept.fold(self.name.to_owned(), |served, parameter| served + ";" + parameter)
+    }
+}
+
+/// The parameter that `text` begins with, `name=token` or `name="text"`, with the spaces on both sides.
+fn parameter(text: &str) -> Option<&str> {
+    let (name, value) = text.split_once('=')?;
+    let value_length = if let Some(quoted) = value.strip_prefix('"') {
+        quoted_length(quoted)? + 1
+    } else {
+        let length = value.bytes().take_while(|byte| is_token_byte(*byte)).count();
+        (length > 0).then_some(length)?
+    };
+    let spaces = value.get(value_length..)?.bytes().take_while(|byte| *byte == b' ').count();
+    let length = name.len() + 1 + value_length + spaces;
+    is_token(name.trim_start_matches(' ')).then(|| text.get(..length))?
+}
+
+/// The bytes of a quoted text up to and with the quote that ends it.
+fn quoted_length(quoted: &str) -> Option<usize> {
+    let mut is_escaped = false;
+    for (at, byte) in quoted.bytes().enumerate() {
+        match byte {
+            b'"' if !is_escaped => return Some(at + 1),
+            b' '..=b'~' => is_escaped = byte == b'\\' && !is_escaped,
+            _ => return None,
+        }
+    }
+    None
+}
+
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(is_token_byte)
 }
 
 fn is_token_byte(byte: u8) -> bool {
@@ -201,6 +280,48 @@ mod tests {
         }
         for malformed in ["text", "text/", "/plain", "a b/c", "text/plain\u{7f}", "texт/plain"] {
             assert_eq!(of_upload(Some(malformed), PNG), "image/png", "{malformed}");
+        }
+    }
+
+    /// Whoever reads headers otherwise than we do must not find another type in one.
+    #[test]
+    fn a_type_that_can_be_read_as_another_one_does_not_count() {
+        for malformed in [
+            "text/plain;,text/html",
+            "text/plain,text/html",
+            "text/plain; charset=utf-8,text/html",
+            "text/plain; charset=utf-8, text/html; x=y",
+            "text/plain; x=\"a\", text/html",
+            "text/plain; x=\"a\\\", text/html",
+            "text/plain; x=\"a\"b\", text/html\"",
+            "text/plain; x",
+            "text/plain; x=",
+            "text/plain; =y",
+            "text/plain; x y=z",
+            "text/plain; x= y",
+            "text/plain;",
+            "text/plain;;x=y",
+            "text/plain; x=\"\u{1}\"",
+            "text/plain; x=\ty",
+        ] {
+            assert!(!is_type(malformed), "{malformed}");
+            assert_eq!(of_upload(Some(malformed), b"hello"), "text/plain; charset=utf-8", "{malformed}");
+            assert_eq!(served(malformed), UNKNOWN, "{malformed}");
+        }
+        let commas_in_quotes = "video/x-own; codecs=\"vp8, opus\" ;x=\"\\\"\\\\\"";
+        assert_eq!(of_upload(Some(commas_in_quotes), BINARY), commas_in_quotes);
+    }
+
+    #[test]
+    fn what_is_shown_in_place_says_its_letters_and_its_codecs_alone() {
+        for (declared, head, kept) in [
+            ("text/plain; charset=koi8-r; x=y", b"hello".as_slice(), "text/plain; charset=koi8-r"),
+            ("text/plain;x=\"text/html\"", b"hello", "text/plain"),
+            ("audio/webm; x=y ;CODECS=\"opus\"", WEBM, "audio/webm;CODECS=\"opus\""),
+            ("text/csv; header=present", b"a,b", "text/csv; header=present"),
+        ] {
+            assert_eq!(of_upload(Some(declared), head), kept);
+            assert_eq!(served(declared), kept);
         }
     }
 

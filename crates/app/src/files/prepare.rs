@@ -9,7 +9,7 @@ use super::Files;
 use super::content::Content;
 use super::error::FilesError;
 use super::media_type;
-use super::picture::{Examined, Format, MAX_SOURCE_BYTES, PictureError};
+use super::picture::{Examined, Format, MAX_SOURCE_BYTES};
 use super::rows::Kind;
 use super::spool::Spooled;
 use super::store::StoreError;
@@ -91,11 +91,12 @@ impl Files {
         let examined = match turn.examine(bytes.into()).await {
             Ok(Some(examined)) => examined,
             Ok(None) => return Ok(Prepared::opaque(received)),
-            Err(error @ PictureError::Busy) => return Err(error.into()),
-            Err(error) => {
+            Err(error) if error.is_of_the_file() => {
                 tracing::info!(%error, "a picture is kept as bytes that nobody shows");
                 return Ok(Prepared::opaque(received));
             }
+            // Another minute it is a picture: as it came, it would tell its place for good.
+            Err(error) => return Err(error.into()),
         };
         let Examined { format, bytes, size, blurhash, thumbnail } = examined;
         // On the disk again: many may wait for the store at the same time.

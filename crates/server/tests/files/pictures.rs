@@ -16,6 +16,8 @@ everywhere! {
     a_changed_picture_has_conditions_of_its_own
     the_format_is_negotiated
     options_are_for_pictures_and_within_bounds
+    a_heic_may_claim_any_size
+    what_is_no_picture_is_not_read_for_one
     a_replaced_picture_is_made_anew_and_a_deleted_one_forgotten
 }
 
@@ -210,6 +212,60 @@ async fn options_are_for_pictures_and_within_bounds(place: Place) {
     let answer = get(&service, &format!("/files/{picture}?w=8192&h=8192")).await;
     assert_eq!(answer.error(), (400, "the image is too large".to_owned()));
     assert_eq!(service.changed_pictures(), 0);
+}
+
+fn iso_box(kind: &[u8; 4], content: &[&[u8]]) -> Vec<u8> {
+    let content = content.concat();
+    let length = u32::try_from(content.len() + 8).unwrap().to_be_bytes();
+    [length.as_slice(), kind, &content].concat()
+}
+
+/// A HEIC of one item that says how large it is.
+fn heic(width: u32, height: u32) -> Vec<u8> {
+    let file_type = iso_box(b"ftyp", &[b"heic\0\0\0\0heicmif1"]);
+    let meta = |at: usize| {
+        let item = iso_box(b"infe", &[&[2, 0, 0, 0, 0, 1, 0, 0], b"hvc1\0"]);
+        let place = u32::try_from(at).unwrap().to_be_bytes();
+        let size = iso_box(b"ispe", &[&[0; 4], &width.to_be_bytes(), &height.to_be_bytes()]);
+        let association = iso_box(b"ipma", &[&[0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 1, 1]]);
+        let boxes = [
+            iso_box(b"pitm", &[&[0, 0, 0, 0, 0, 1]]),
+            iso_box(b"iinf", &[&[0, 0, 0, 0, 0, 1], &item]),
+            iso_box(b"iloc", &[&[0, 0, 0, 0, 0x44, 0, 0, 1, 0, 1, 0, 0, 0, 1], &place, &[0, 0, 0, 4]]),
+            iso_box(b"iprp", &[&iso_box(b"ipco", &[&size]), &association]),
+        ];
+        iso_box(b"meta", &[&[0; 4], &boxes.concat()])
+    };
+    let at = file_type.len() + meta(0).len() + 8;
+    [file_type, meta(at), iso_box(b"mdat", &[b"pixels"])].concat()
+}
+
+async fn a_heic_may_claim_any_size(place: Place) {
+    let service = Service::start(place).await;
+    for ((width, height), media_type) in [
+        ((4032, 3024), "image/heic"),
+        ((u32::MAX, u32::MAX), "application/octet-stream"),
+        ((1 << 31, 1), "application/octet-stream"),
+        ((7071, 7072), "application/octet-stream"),
+    ] {
+        let id = service.stored("a.heic", "image/heic", &heic(width, height)).await;
+        let answer = get(&service, &format!("/files/{id}")).await;
+        assert_eq!(answer.header("content-type"), media_type, "{width}x{height}");
+        let details = details(&service).await;
+        let is_picture = media_type == "image/heic";
+        let said = if is_picture { json!([width, height]) } else { json!([null, null]) };
+        assert_eq!(json!([details["width"], details["height"]]), said);
+        service.fetch(Method::DELETE, &format!("/files/{id}"), Caller::User(ANNA), &[]).await;
+    }
+}
+
+async fn what_is_no_picture_is_not_read_for_one(place: Place) {
+    let service = Service::start(place).await;
+    let text = service.stored("a.txt", "text/plain", b"hello").await;
+    for object in service.objects().await {
+        service.lose(&object).await;
+    }
+    assert_eq!(get(&service, &format!("/files/{text}?w=10")).await.error().0, 400);
 }
 
 async fn a_replaced_picture_is_made_anew_and_a_deleted_one_forgotten(place: Place) {

@@ -11,6 +11,7 @@ everywhere! {
     an_address_opens_one_file_without_a_token
     only_who_may_see_a_file_gets_its_address
     a_page_gets_all_its_addresses_at_once
+    no_address_says_a_type_that_is_read_as_another
 }
 
 #[tokio::test]
@@ -83,6 +84,22 @@ async fn an_address_opens_one_file_without_a_token(place: Place) {
     assert_eq!((status, kind.as_str(), body.as_slice()), (200, "text/plain", b"hello".as_slice()));
     let wrong = url.replace("X-Amz-Expires=3600", "X-Amz-Expires=36000");
     assert_eq!(open(&service, &wrong).await.0, 403);
+}
+
+async fn no_address_says_a_type_that_is_read_as_another(place: Place) {
+    let service = Service::start(place).await;
+    let content = b"hello <script>alert(1)</script>";
+    let id = service.stored("a.txt", "text/plain;,text/html", content).await;
+    let kind_of = || async {
+        let address = address(&service, &id).await;
+        let (status, kind, body) = open(&service, address["url"].as_str().unwrap()).await;
+        assert_eq!((status, body.as_slice()), (200, content.as_slice()));
+        kind
+    };
+    assert_eq!(kind_of().await, "text/plain; charset=utf-8");
+    // As it may have been taken from clients before.
+    service.set(json!({ "mimeType": "text/plain;,text/html" })).await;
+    assert_eq!(kind_of().await, "application/octet-stream");
 }
 
 async fn only_who_may_see_a_file_gets_its_address(place: Place) {

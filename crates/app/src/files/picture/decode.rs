@@ -5,16 +5,24 @@ use std::io::Cursor;
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use image::codecs::gif::GifDecoder;
+use image::codecs::jpeg::JpegDecoder;
+use image::codecs::png::PngDecoder;
+use image::codecs::webp::WebPDecoder;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage, RgbaImage};
+use image::{DynamicImage, ImageDecoder, Limits, RgbImage, RgbaImage};
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
 
 use super::geometry::Plan;
 use super::orientation::swaps_sides;
-use super::{Format, MAX_PIXELS, PictureError, Size};
+use super::{Format, PictureError, Size};
 
-/// The most memory that decoding may take, in bytes: the most pixels with four channels, and some more.
-const MAX_DECODED_BYTES: u64 = 256 << 20;
+/// What a decoder may take beside the pixels, in bytes: for tables, profiles, and what of a GIF's image lies beyond its
+/// screen. Not all of them can be told; what they take by themselves is bounded by [`Size::bounded`].
+const MAX_SPARE_BYTES: u64 = 16 << 20;
+
+/// The longest colour profile that counts, in bytes. Those of cameras and screens have a thousandth of it.
+const MAX_PROFILE_BYTES: usize = 1 << 20;
 
 /// A file that can be decoded, and what its header says.
 pub(super) struct Source<'a> {
@@ -26,27 +34,26 @@ impl<'a> Source<'a> {
     /// Reads the header of `bytes`, which are of `format` and were stripped: what is left is what decoders need,
     /// and has bounds that they do not set.
     pub(super) fn open(format: Format, bytes: &'a [u8]) -> Result<Self, PictureError> {
-        let format = match format {
-            Format::Jpeg => ImageFormat::Jpeg,
-            Format::Png => ImageFormat::Png,
-            Format::Gif => ImageFormat::Gif,
-            Format::WebP => ImageFormat::WebP,
+        let bytes = Cursor::new(bytes);
+        let mut limits = Limits::no_limits();
+        limits.max_alloc = Some(MAX_SPARE_BYTES);
+        let mut decoder: Box<dyn ImageDecoder + 'a> = match format {
+            Format::Jpeg => Box::new(JpegDecoder::new(bytes)?),
+            Format::Png => Box::new(PngDecoder::with_limits(bytes, limits)?),
+            Format::Gif => {
+                let mut decoder = GifDecoder::new(bytes)?;
+                // An image that does not fill the screen is decoded beside it.
+                limits.max_alloc = Some(MAX_SPARE_BYTES.saturating_add(decoder.total_bytes()));
+                decoder.set_limits(limits)?;
+                Box::new(decoder)
+            }
+            Format::WebP => Box::new(WebPDecoder::new(bytes)?),
             Format::Avif | Format::Heic => return Err(PictureError::NotAnImage),
         };
-        let mut limits = Limits::default();
-        limits.max_alloc = Some(MAX_DECODED_BYTES);
-        let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-        reader.limits(limits);
-        let mut decoder = reader.into_decoder()?;
         let (width, height) = decoder.dimensions();
-        if (Size { width, height }).pixels() > MAX_PIXELS || decoder.total_bytes() > MAX_DECODED_BYTES {
-            return Err(PictureError::TooLarge);
-        }
-        if width == 0 || height == 0 {
-            return Err(PictureError::Malformed("it has no pixels".to_owned()));
-        }
+        Size { width, height }.bounded()?;
         let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-        Ok(Self { decoder: Box::new(decoder), orientation })
+        Ok(Self { decoder, orientation })
     }
 
     /// How large the picture is shown.
@@ -56,9 +63,14 @@ impl<'a> Source<'a> {
         if swaps_sides(self.orientation) { stored.turned() } else { stored }
     }
 
+    fn profile(&mut self) -> Option<Vec<u8>> {
+        let profile = self.decoder.icc_profile().ok().flatten()?;
+        (profile.len() <= MAX_PROFILE_BYTES).then_some(profile)
+    }
+
     /// Decodes the (first) picture, and makes of it what `plan` says, upright and in sRGB.
     pub(super) fn make(mut self, plan: Plan) -> Result<DynamicImage, PictureError> {
-        let profile = self.decoder.icc_profile().ok().flatten();
+        let profile = self.profile();
         let pixels = in_eight_bits(DynamicImage::from_decoder(self.decoder)?);
         // Turned and coloured is the small one, which is cheaper.
         let stored_plan = if swaps_sides(self.orientation) { plan.turned() } else { plan };
@@ -131,4 +143,32 @@ fn in_srgb(image: DynamicImage, profile: &[u8]) -> DynamicImage {
         _ => RgbImage::from_raw(width, height, converted).map(DynamicImage::ImageRgb8),
     };
     converted.unwrap_or(image)
+}
+
+#[cfg(test)]
+mod tests {
+    use image::ImageEncoder as _;
+
+    use super::*;
+
+    #[test]
+    fn a_colour_profile_is_no_bomb() {
+        let (read, inflated) = [900 << 10, 2 << 20, 64 << 20]
+            .map(|bytes: usize| {
+                let mut png = Vec::new();
+                let mut encoder = image::codecs::png::PngEncoder::new(&mut png);
+                encoder.set_icc_profile(vec![0; bytes]).unwrap();
+                encoder.write_image(&[9; 12], 2, 2, image::ExtendedColorType::Rgb8).unwrap();
+                assert!(png.len() < bytes / 200);
+                let mut source = Source::open(Format::Png, &png).unwrap();
+                let inflated = source.decoder.icc_profile().unwrap().map(|profile| profile.len());
+                let read = source.profile().is_some();
+                assert!(source.make(Plan::within(Size { width: 2, height: 2 }, 2)).is_ok());
+                (read, inflated)
+            })
+            .into_iter()
+            .unzip::<bool, Option<usize>, Vec<_>, Vec<_>>();
+        assert_eq!(read, [true, false, false]);
+        assert_eq!(inflated, [Some(900 << 10), Some(2 << 20), None]);
+    }
 }

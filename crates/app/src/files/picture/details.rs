@@ -52,7 +52,7 @@ pub(super) fn examine(bytes: &[u8]) -> Result<Option<Examined>, PictureError> {
     };
     let bytes = strip(format, bytes)?;
     if matches!(format, Format::Avif | Format::Heic) {
-        let size = isobmff::size(&bytes)?;
+        let size = isobmff::size(&bytes)?.bounded()?;
         return Ok(Some(Examined { format, bytes, size, blurhash: None, thumbnail: None }));
     }
     let source = Source::open(format, &bytes)?;
@@ -151,6 +151,21 @@ mod tests {
         let examined = examined(&telling_heif(*b"heic", *b"hvc1", b"the pixels", &[ispe]));
         assert_eq!((examined.format, examined.size), (Format::Heic, Size { width: 256, height: 200 }));
         assert!(examined.thumbnail.is_none() && examined.blurhash.is_none());
+    }
+
+    #[test]
+    fn what_is_not_decoded_has_the_same_bounds() {
+        let examine_as = |width: u32, height: u32| {
+            let claim = [width.to_be_bytes(), height.to_be_bytes()].concat();
+            let ispe = full_box(*b"ispe", 0, &claim);
+            examine(&telling_heif(*b"heic", *b"hvc1", b"the pixels", &[ispe]))
+                .map(|examined| examined.is_some())
+        };
+        assert_eq!(examine_as(10_000, 5000), Ok(true));
+        for (width, height) in [(u32::MAX, u32::MAX), (1 << 31, 1), (65_536, 1), (10_000, 5001)] {
+            assert_eq!(examine_as(width, height), Err(PictureError::TooLarge), "{width}x{height}");
+        }
+        assert!(matches!(examine_as(0, 1), Err(PictureError::Malformed(_))));
     }
 
     #[test]

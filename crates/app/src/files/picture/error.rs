@@ -43,6 +43,16 @@ pub enum PictureError {
     Failed(String),
 }
 
+impl PictureError {
+    /// Whether the file is to blame, and will be every time.
+    pub(in crate::files) fn is_of_the_file(&self) -> bool {
+        match self {
+            Self::NotAnImage | Self::Malformed(_) | Self::TooLarge => true,
+            Self::Options(_) | Self::Busy | Self::TooSlow | Self::Source(_) | Self::Failed(_) => false,
+        }
+    }
+}
+
 /// Why a source could not be read. Only clones of one are equal.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]

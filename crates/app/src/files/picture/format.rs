@@ -19,6 +19,8 @@ pub(in crate::files) enum Format {
     Heic,
 }
 
+const ALL: [Format; 6] = [Format::Jpeg, Format::Png, Format::Gif, Format::WebP, Format::Avif, Format::Heic];
+
 impl Format {
     /// The format of a file that begins with `head`; `None` for everything else.
     pub(in crate::files) fn of(head: &[u8]) -> Option<Self> {
@@ -57,7 +59,16 @@ impl Format {
 
     /// The format whose files' names end so.
     pub(super) fn of_extension(extension: &str) -> Option<Self> {
-        let all = [Self::Jpeg, Self::Png, Self::Gif, Self::WebP, Self::Avif, Self::Heic];
-        all.into_iter().find(|format| format.extension() == extension)
+        ALL.into_iter().find(|format| format.extension() == extension)
+    }
+
+    /// The format of this media type, as [`Self::media_type`] writes it.
+    pub(in crate::files) fn of_media_type(media_type: &str) -> Option<Self> {
+        ALL.into_iter().find(|format| format.media_type() == media_type)
+    }
+
+    /// Whether other pictures are made of such ones when somebody asks.
+    pub(in crate::files) fn is_changed(self) -> bool {
+        matches!(self, Self::Jpeg | Self::Png | Self::WebP)
     }
 }

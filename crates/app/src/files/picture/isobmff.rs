@@ -6,6 +6,10 @@ use std::ops::Range;
 use super::cursor::Cursor;
 use super::{Format, Malformed, Size, malformed};
 
+/// The most pieces that the items of a file may lie in: of an entry of a byte, one of sixteen is made. A camera writes
+/// one for each tile of a picture, some fifty.
+const MAX_EXTENTS: usize = 1 << 16;
+
 const AVIF_BRANDS: [&[u8]; 2] = [b"avif", b"avis"];
 const HEIF_BRANDS: [&[u8]; 10] =
     [b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1"];
@@ -130,6 +134,7 @@ pub(super) fn locations(file: &[u8], iloc: &IsoBox) -> Result<Vec<Location>, Mal
     let index_width = if version == 0 { 0 } else { base_sizes & 0xf };
     let count = id_of_width(&mut cursor, version >= 2)?;
     let mut locations = Vec::new();
+    let mut left = MAX_EXTENTS;
     for _ in 0..count {
         let id = id_of_width(&mut cursor, version >= 2)?;
         let [_, method] = if version == 0 { [0, 0] } else { cursor.array()? };
@@ -139,13 +144,10 @@ pub(super) fn locations(file: &[u8], iloc: &IsoBox) -> Result<Vec<Location>, Mal
         let base = cursor.uint(base_sizes >> 4)?;
         let mut extents = Vec::new();
         for _ in 0..cursor.u16()? {
+            left = left.checked_sub(1).ok_or_else(|| malformed("items lie in too many pieces"))?;
             cursor.uint(index_width)?;
             let (offset, length) = (cursor.uint(sizes >> 4)?, cursor.uint(sizes & 0xf)?);
             extents.push((base.saturating_add(offset), length));
-            // Extents of no width take no bytes, so that nothing else bounds them.
-            if sizes == 0 && index_width == 0 {
-                break;
-            }
         }
         locations.push(Location { id, method: method & 0xf, extents });
     }
@@ -214,5 +216,31 @@ fn shown(size: Option<Size>, kind: [u8; 4], mut property: Cursor<'_>) -> Result<
             Ok(Some(Size { width: ratio()?, height: ratio()? }))
         }
         (_, size) => Ok(size),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::full_box;
+    use super::*;
+
+    #[test]
+    fn pieces_that_take_no_room_are_counted() {
+        // Offsets and lengths have no bytes, indexes one.
+        let iloc = |of_each: &[u16]| {
+            let mut content = vec![0, 1];
+            content.extend(u16::try_from(of_each.len()).unwrap().to_be_bytes());
+            for pieces in of_each {
+                content.extend([0; 6]);
+                content.extend(pieces.to_be_bytes());
+                content.extend(vec![0; usize::from(*pieces)]);
+            }
+            let file = full_box(*b"iloc", 1, &content);
+            let found = boxes(&file, 0..file.len()).unwrap();
+            locations(&file, &found[0]).map(|locations| locations.len())
+        };
+        assert_eq!(iloc(&[1, u16::MAX]), Ok(2));
+        assert!(iloc(&[2, u16::MAX]).is_err());
+        assert!(iloc(&[u16::MAX; 100]).is_err());
     }
 }

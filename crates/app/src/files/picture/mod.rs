@@ -39,6 +39,9 @@ pub(super) const MAX_SOURCE_BYTES: u64 = 25 << 20;
 /// The most pixels that are decoded.
 const MAX_PIXELS: u64 = 50_000_000;
 
+/// The longest side of a picture, in pixels: what JPEG and GIF can say. Decoders hold whole rows.
+const MAX_SOURCE_SIDE: u32 = 65_535;
+
 /// How large a picture is, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Size {
@@ -52,6 +55,17 @@ impl Size {
     /// How many pixels it has.
     fn pixels(self) -> u64 {
         u64::from(self.width) * u64::from(self.height)
+    }
+
+    /// This size, if a picture may have it.
+    fn bounded(self) -> Result<Self, PictureError> {
+        if self.pixels() > MAX_PIXELS || self.width.max(self.height) > MAX_SOURCE_SIDE {
+            return Err(PictureError::TooLarge);
+        }
+        if self.pixels() == 0 {
+            return Err(PictureError::Malformed("it has no pixels".to_owned()));
+        }
+        Ok(self)
     }
 
     /// The size of the picture lying on its side.

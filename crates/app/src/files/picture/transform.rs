@@ -20,9 +20,7 @@ pub(super) fn transform(bytes: &[u8], options: &Options) -> Result<(Format, Vec<
     if bytes.len() as u64 > MAX_SOURCE_BYTES {
         return Err(PictureError::TooLarge);
     }
-    let format = Format::of(bytes)
-        .filter(|format| matches!(format, Format::Jpeg | Format::Png | Format::WebP))
-        .ok_or(PictureError::NotAnImage)?;
+    let format = Format::of(bytes).filter(|format| format.is_changed()).ok_or(PictureError::NotAnImage)?;
     let bytes = strip(format, bytes)?;
     let source = Source::open(format, &bytes)?;
     let plan = Plan::wished(source.size(), options.width, options.height)?;

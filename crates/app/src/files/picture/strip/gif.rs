@@ -30,15 +30,13 @@ pub(super) fn strip(bytes: &[u8]) -> Result<Vec<u8>, Malformed> {
     while images == 0 || !cursor.is_empty() {
         match cursor.u8()? {
             EXTENSION => match cursor.u8()? {
-                GRAPHIC_CONTROL => control = blocks(&mut cursor)?.first().and_then(|block| as_control(block)),
+                GRAPHIC_CONTROL => control = control_block(&mut cursor)?,
                 PLAIN_TEXT => {
-                    blocks(&mut cursor)?;
+                    skip_blocks(&mut cursor)?;
                     control = None;
                 }
-                APPLICATION => push_repetition(&mut kept, &blocks(&mut cursor)?),
-                _ => {
-                    blocks(&mut cursor)?;
-                }
+                APPLICATION => application(&mut cursor, &mut kept)?,
+                _ => skip_blocks(&mut cursor)?,
             },
             IMAGE => {
                 if let Some([flags, delay_low, delay_high, transparent]) = control.take() {
@@ -62,37 +60,39 @@ fn colour_table_bytes(flags: u8) -> usize {
     if flags & 0x80 == 0 { 0 } else { 3 << ((flags & 7) + 1) }
 }
 
-/// The blocks of an extension up to the empty one.
-fn blocks<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<&'a [u8]>, Malformed> {
-    let mut blocks = Vec::new();
-    loop {
-        match cursor.u8()? {
-            0 => return Ok(blocks),
-            length => blocks.push(cursor.take(usize::from(length))?),
-        }
+/// The next block of an extension; `None` for the empty one, which ends it.
+fn block<'a>(cursor: &mut Cursor<'a>) -> Result<Option<&'a [u8]>, Malformed> {
+    match cursor.u8()? {
+        0 => Ok(None),
+        length => Ok(Some(cursor.take(usize::from(length))?)),
     }
 }
 
-fn as_control(block: &[u8]) -> Option<[u8; 4]> {
-    block.try_into().ok()
+fn skip_blocks(cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
+    while block(cursor)?.is_some() {}
+    Ok(())
 }
 
-/// Keeps how often an animation repeats: `NETSCAPE2.0`, the block that begins with 1.
-fn push_repetition(kept: &mut Vec<u8>, blocks: &[&[u8]]) {
-    let Some((name, content)) = blocks.split_first() else {
-        return;
-    };
-    if !matches!(*name, b"NETSCAPE2.0" | b"ANIMEXTS1.0") {
-        return;
-    }
-    for block in content {
-        if let [1, low, high] = block {
+/// The first block of a graphic control.
+fn control_block(cursor: &mut Cursor<'_>) -> Result<Option<[u8; 4]>, Malformed> {
+    let Some(first) = block(cursor)? else { return Ok(None) };
+    skip_blocks(cursor)?;
+    Ok(first.try_into().ok())
+}
+
+/// Keeps how often an animation repeats: of `NETSCAPE2.0`, the block that begins with 1.
+fn application(cursor: &mut Cursor<'_>, kept: &mut Vec<u8>) -> Result<(), Malformed> {
+    let Some(name) = block(cursor)? else { return Ok(()) };
+    let mut repeats = matches!(name, b"NETSCAPE2.0" | b"ANIMEXTS1.0");
+    while let Some(block) = block(cursor)? {
+        if let ([1, low, high], true) = (block, repeats) {
             kept.extend_from_slice(&[EXTENSION, APPLICATION, 11]);
             kept.extend_from_slice(name);
             kept.extend_from_slice(&[3, 1, *low, *high, 0]);
-            return;
+            repeats = false;
         }
     }
+    Ok(())
 }
 
 /// Copies an image: descriptor, colours, and its compressed pixels.

@@ -5,10 +5,10 @@ use proptest::prelude::*;
 
 use super::super::details::examine;
 use super::super::testing::{
-    SECRET, encoded, full_box, holds, iso_box, picture, pixels, segment, telling_gif, telling_heif,
-    telling_jpeg, telling_png, telling_webp, translucent,
+    SECRET, encoded, full_box, holds, iso_box, picture, pixels, riff_chunk, segment, telling_gif,
+    telling_heif, telling_jpeg, telling_png, telling_webp, translucent,
 };
-use super::super::{Format, Size, isobmff};
+use super::super::{Format, PictureError, Size, isobmff};
 use super::*;
 
 fn opaque(width: u32, height: u32) -> DynamicImage {
@@ -145,6 +145,54 @@ fn claims_that_are_too_large_are_refused() {
     let (head, scans) = (jpeg[..scan].to_vec(), &jpeg[scan..jpeg.len() - 2]);
     let bytes = [head, scans.repeat(1000), vec![0xff, 0xd9]].concat();
     assert!(strip(Format::Jpeg, &bytes).is_err());
+}
+
+/// A WebP that says 20 x 10, of whose chunks the ones in `chunks` are.
+fn extended_webp(chunks: &[Vec<u8>]) -> Vec<u8> {
+    let header = [0b0000_0010, 0, 0, 0, 19, 0, 0, 9, 0, 0];
+    let all = [b"WEBP".as_slice(), &riff_chunk(*b"VP8X", &header), &chunks.concat()].concat();
+    riff_chunk(*b"RIFF", &all)
+}
+
+#[test]
+fn a_webp_s_pixels_have_the_size_that_it_says() {
+    let bitstream = |bytes: &[u8]| (bytes[12..16].try_into().unwrap(), bytes[20..].to_vec());
+    let with_loss = bitstream(&super::super::encode::encode(&opaque(20, 10), Format::WebP, 80).unwrap());
+    let without = bitstream(&encoded(&opaque(20, 10), Format::WebP));
+    for ((kind, honest), at, huge) in
+        [(with_loss, 6, [0xff, 0x3f, 0xff, 0x3f]), (without, 1, [0xff, 0xff, 0xff, 0x0f])]
+    {
+        let mut claiming = honest.clone();
+        claiming.splice(at..at + 4, huge);
+        let frame = |pixels: &[u8]| {
+            let place = [[0; 6].as_slice(), &[19, 0, 0, 9, 0, 0, 40, 0, 0, 0]].concat();
+            riff_chunk(*b"ANMF", &[place, riff_chunk(kind, pixels)].concat())
+        };
+        for (still, is_honest) in [(&honest, true), (&claiming, false)] {
+            let still_or_moving = [
+                vec![riff_chunk(kind, still)],
+                vec![riff_chunk(*b"ANIM", &[0; 6]), frame(&honest), frame(still)],
+                vec![riff_chunk(kind, &honest), riff_chunk(kind, still)],
+            ];
+            for chunks in still_or_moving {
+                let stripped = strip(Format::WebP, &extended_webp(&chunks));
+                assert_eq!(stripped.is_ok(), is_honest, "{kind:?}: {} chunks", chunks.len());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_gif_s_image_may_lie_beyond_its_screen_and_not_far() {
+    let gif = |width: u16| {
+        let mut gif = encoded(&opaque(4, 4), Format::Gif);
+        let image = gif.iter().position(|byte| *byte == 0x2c).unwrap();
+        gif.splice(image + 5..image + 7, width.to_le_bytes());
+        gif.splice(image + 7..image + 9, width.to_le_bytes());
+        examine(&gif).map(|examined| examined.is_some())
+    };
+    assert_ne!(gif(2000), Err(PictureError::TooLarge));
+    assert_eq!(gif(7000), Err(PictureError::TooLarge));
 }
 
 /// Every format's telling file.

@@ -5,7 +5,7 @@ use image::metadata::Orientation;
 
 use super::super::cursor::Cursor;
 use super::super::orientation::{minimal_exif, of_exif};
-use super::super::{Malformed, malformed};
+use super::super::{Malformed, Size, malformed};
 
 const HAS_EXIF: u8 = 0b0000_1000;
 const HAS_XMP: u8 = 0b0000_0100;
@@ -53,6 +53,8 @@ struct Kept {
     /// Where the flags of `VP8X` are in `chunks`.
     flags_at: Option<usize>,
     orientation: Option<Orientation>,
+    /// What `VP8X` says of the size, and without it the picture.
+    canvas: Option<Size>,
     has_pixels: bool,
 }
 
@@ -62,10 +64,13 @@ impl Kept {
             b"VP8X" if self.chunks.is_empty() => {
                 self.flags_at = Some(self.chunks.len() + 8);
                 let payload = payload.get(..10).ok_or_else(|| malformed("a WebP's header is too short"))?;
+                self.canvas = Some(size_less_one(&mut Cursor::new(payload.get(4..).unwrap_or_default()))?);
                 push(&mut self.chunks, kind, payload);
             }
             b"VP8 " | b"VP8L" => {
                 self.has_pixels = true;
+                let size = size_of_pixels(kind, payload)?;
+                same_size(*self.canvas.get_or_insert(size), size)?;
                 push(&mut self.chunks, kind, payload);
             }
             b"ANMF" => {
@@ -101,17 +106,56 @@ impl Kept {
     }
 }
 
-/// A frame's own chunks, without those that are not known.
+/// A frame's own chunks, without those that are not known. That it lies on the canvas, decoders look themselves.
 fn frame(payload: &[u8]) -> Result<Vec<u8>, Malformed> {
     let mut cursor = Cursor::new(payload);
-    let mut kept = cursor.take(FRAME_HEADER_BYTES)?.to_vec();
+    let header = cursor.take(FRAME_HEADER_BYTES)?;
+    let size = size_less_one(&mut Cursor::new(header.get(6..).unwrap_or_default()))?;
+    let mut kept = header.to_vec();
     while !cursor.is_empty() {
         let (kind, payload) = chunk(&mut cursor)?;
-        if matches!(&kind, b"ALPH" | b"VP8 " | b"VP8L") {
-            push(&mut kept, kind, payload);
+        match &kind {
+            b"ALPH" => push(&mut kept, kind, payload),
+            b"VP8 " | b"VP8L" => {
+                same_size(size, size_of_pixels(kind, payload)?)?;
+                push(&mut kept, kind, payload);
+            }
+            _ => {}
         }
     }
     Ok(kept)
+}
+
+/// Decoders make room for what the pixels say, whatever the canvas says.
+fn same_size(said: Size, of_pixels: Size) -> Result<(), Malformed> {
+    if said == of_pixels { Ok(()) } else { Err(malformed("a WebP's pixels have another size than it says")) }
+}
+
+/// Width and height of 24 bits each, less one.
+fn size_less_one(cursor: &mut Cursor<'_>) -> Result<Size, Malformed> {
+    let mut side = || {
+        let [low, middle, high] = cursor.array()?;
+        Ok(u32::from_le_bytes([low, middle, high, 0]) + 1)
+    };
+    Ok(Size { width: side()?, height: side()? })
+}
+
+/// The size at the beginning of a bitstream with loss (RFC 6386, 9.1) or without (RFC 9649, 3.4).
+fn size_of_pixels(kind: [u8; 4], payload: &[u8]) -> Result<Size, Malformed> {
+    let mut cursor = Cursor::new(payload);
+    if kind == *b"VP8L" {
+        if cursor.u8()? != 0x2f {
+            return Err(malformed("a WebP's pixels begin otherwise"));
+        }
+        let bits = cursor.u32_le()?;
+        return Ok(Size { width: (bits & 0x3fff) + 1, height: (bits >> 14 & 0x3fff) + 1 });
+    }
+    let [is_not_key, ..]: [u8; 3] = cursor.array()?;
+    if is_not_key & 1 == 1 || cursor.array()? != [0x9d, 0x01, 0x2a] {
+        return Err(malformed("a WebP's pixels begin otherwise"));
+    }
+    let sides = cursor.u32_le()?;
+    Ok(Size { width: sides & 0x3fff, height: sides >> 16 & 0x3fff })
 }
 
 fn push(chunks: &mut Vec<u8>, kind: [u8; 4], payload: &[u8]) {
