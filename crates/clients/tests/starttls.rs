@@ -100,8 +100,8 @@ fn mailer(port: u16) -> Way {
         port,
         security: Security::StartTls,
         credentials: Some(("robot".to_owned(), "password of the robot".to_owned().into())),
-        step_timeout: Duration::from_secs(5),
-        timeout: Duration::from_secs(10),
+        step_timeout: Duration::from_secs(20),
+        timeout: Duration::from_secs(60),
         tries: None,
     };
     Way::Smtp(Smtp::new(options, Sender::parse("Brain <no-reply@brain.example>").unwrap()).unwrap())
@@ -111,6 +111,7 @@ fn letter() -> Letter {
     Letter {
         id: uuid::Uuid::nil(),
         written_at: 1_700_000_000,
+        useful_for: Duration::from_mins(1),
         to: "ann@example.org".to_owned(),
         subject: "Your code: 123456".to_owned(),
         text: "your code is 123456".to_owned(),

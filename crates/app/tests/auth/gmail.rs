@@ -11,7 +11,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::google::{Fault, Google, part};
-use super::letters::{MailServer, ask_for_a_letter, post, sender, until_empty};
+use super::letters::{MailServer, ask_for_a_letter, hurry, post, sender, until_empty};
 use super::service::{Service, text};
 
 fn refresh_token(token: &str) -> Source {
@@ -27,15 +27,17 @@ fn options(google: &Google) -> GmailOptions {
         base_url: google.address().to_owned(),
         source: refresh_token("refresh"),
         token_url: Some(format!("{}/token", google.address())),
-        http: HttpOptions {
-            connect_timeout: Duration::from_secs(1),
-            timeout: Duration::from_secs(1),
-            ..HttpOptions::default()
-        },
+        http: HttpOptions::default(),
         units_per_minute: 6000,
         letters_per_day: 500,
         tries: None,
     }
+}
+
+/// One that does not wait long for a silent Gmail.
+fn hasty(google: &Google) -> GmailOptions {
+    let http = HttpOptions { timeout: Duration::from_secs(2), ..HttpOptions::default() };
+    GmailOptions { http, ..options(google) }
 }
 
 fn mailer(options: GmailOptions) -> Mailer {
@@ -49,25 +51,6 @@ async fn with_faults(faults: impl IntoIterator<Item = Fault>) -> (Service, Googl
     let google = Google::start().await;
     google.seen().next.extend(faults);
     (service, google)
-}
-
-/// Has letters that wait for their next try go now, until none is left.
-async fn hurry(service: &Service) {
-    for _ in 0..600 {
-        if service.count("select count(*) from brain.letters").await == 0 {
-            return;
-        }
-        // Not those that are being sent: they are leased for two minutes and more.
-        let now = "update brain.letters set next_try_at = now()
-            where next_try_at > now() and next_try_at < now() + interval '70 s'";
-        if service.pool.execute(now, &[]).await.unwrap() > 0 {
-            // Asking for a letter wakes who sends them. Each try makes the next pause longer: not too many.
-            ask_for_a_letter(service, "nobody@b.c").await;
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("letters are left");
 }
 
 #[tokio::test]
@@ -197,7 +180,7 @@ async fn failures_of_googles_own_are_waited_out() {
 #[tokio::test]
 async fn a_letter_that_may_have_been_sent_is_tried_once_more() {
     let (service, google) = with_faults([Fault::Silence]).await;
-    let mailer = mailer(options(&google));
+    let mailer = mailer(hasty(&google));
     let _post = post(&service, mailer, None);
     ask_for_a_letter(&service, "a@b.c").await;
     hurry(&service).await;
@@ -320,6 +303,24 @@ async fn a_days_letters_are_counted_for_all_servers_and_beyond_a_restart() {
     assert_eq!(google.seen().calls, 2);
     assert_eq!(service.count("select count(*) from brain.letters").await, 1);
     assert_eq!(service.count("select count(*) from brain.mailbox_days").await, 3);
+}
+
+#[tokio::test]
+async fn what_was_not_sent_takes_nothing_of_the_day() {
+    let faults = [
+        Fault::Answer(503, None, "backendError"),
+        Fault::Answer(500, None, "backendError"),
+        Fault::Answer(429, Some(1), "rateLimitExceeded"),
+        Fault::Answer(403, Some(1), "userRateLimitExceeded"),
+    ];
+    let (service, google) = with_faults(faults.clone()).await;
+    let mailer = mailer(GmailOptions { letters_per_day: 2, ..options(&google) });
+    let _post = post(&service, mailer.clone(), None);
+    ask_for_a_letter(&service, "a@b.c").await;
+    hurry(&service).await;
+    assert_eq!(google.letters_and_calls(), (1, faults.len() + 1));
+    assert_eq!(service.count("select sum(letters) from brain.mailbox_days").await, 1);
+    assert!(mailer.open().is_some());
 }
 
 #[tokio::test]

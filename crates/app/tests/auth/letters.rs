@@ -19,7 +19,10 @@ pub(super) fn sender() -> Sender {
     Sender::parse("Brain <no-reply@brain.example>").unwrap()
 }
 
-/// A mail server that answers the first letters' readers so, and takes what comes after them.
+/// A mail server that answers the first letters so, and takes what comes after them.
+///
+/// `4xx …` and `5xx …` are said to the reader's address, as are `hang up` and `silence`; `… at the end` is what it does
+/// with a letter that it has taken.
 pub(super) struct MailServer {
     port: u16,
     letters: mpsc::UnboundedReceiver<String>,
@@ -38,9 +41,7 @@ impl MailServer {
                 let answer = first_answers.get(counted.fetch_add(1, Ordering::SeqCst)).copied();
                 let sender = sender.clone();
                 tokio::spawn(async move {
-                    if let Some(letter) = take_letter(stream, answer).await {
-                        let _ = sender.send(letter);
-                    }
+                    take_letter(stream, answer, sender).await;
                 });
             }
         });
@@ -51,14 +52,23 @@ impl MailServer {
         self.way(None).into()
     }
 
+    /// One that does not wait long for silent servers.
+    fn hasty(&self) -> Mailer {
+        self.way_with(None, Duration::from_secs(2), Duration::from_secs(3)).into()
+    }
+
     pub(super) fn way(&self, tries: Option<NonZeroU32>) -> Way {
+        self.way_with(tries, Duration::from_secs(30), Duration::from_mins(2))
+    }
+
+    fn way_with(&self, tries: Option<NonZeroU32>, step_timeout: Duration, timeout: Duration) -> Way {
         let options = SmtpOptions {
             host: "127.0.0.1".to_owned(),
             port: self.port,
             security: Security::None,
             credentials: None,
-            step_timeout: Duration::from_millis(500),
-            timeout: Duration::from_secs(1),
+            step_timeout,
+            timeout,
             tries,
         };
         Way::Smtp(Smtp::new(options, sender()).unwrap())
@@ -69,8 +79,12 @@ impl MailServer {
     }
 }
 
-/// Speaks SMTP with one client. `answer` is what the reader's address is answered with.
-async fn take_letter(stream: TcpStream, answer: Option<&str>) -> Option<String> {
+/// Speaks SMTP with one client, and hands on the letter once it is whole.
+async fn take_letter(
+    stream: TcpStream,
+    answer: Option<&str>,
+    letters: mpsc::UnboundedSender<String>,
+) -> Option<()> {
     let mut stream = BufReader::new(stream);
     stream.write_all(b"220 double\r\n").await.ok()?;
     let mut letter = String::new();
@@ -86,8 +100,18 @@ async fn take_letter(stream: TcpStream, answer: Option<&str>) -> Option<String> 
                 letter.push_str(&line);
                 continue;
             }
-            stream.write_all(b"250 taken\r\n").await.ok()?;
-            return Some(letter);
+            in_letter = false;
+            letters.send(std::mem::take(&mut letter)).ok()?;
+            match answer {
+                Some("hang up at the end") => return None,
+                Some("silence at the end") => {
+                    tokio::time::sleep(Duration::from_secs(30)).await;
+                    return None;
+                }
+                Some("late at the end") => tokio::time::sleep(Duration::from_secs(4)).await,
+                _ => {}
+            }
+            "250 taken"
         } else {
             match (verb.as_str(), answer) {
                 ("RCPT", Some("hang up")) => return None,
@@ -95,7 +119,8 @@ async fn take_letter(stream: TcpStream, answer: Option<&str>) -> Option<String> 
                     tokio::time::sleep(Duration::from_secs(30)).await;
                     return None;
                 }
-                ("RCPT", Some(answer)) => answer,
+                ("RCPT", Some(answer)) if !answer.ends_with("at the end") => answer,
+                ("QUIT", _) => return None,
                 ("DATA", _) => {
                     in_letter = true;
                     "354 go on"
@@ -175,7 +200,7 @@ async fn failures_are_waited_out() {
     let service = Service::start().await;
     service.sign_up("a@b.c").await;
     let mut server = MailServer::start(&["451 later", "hang up", "silence"]).await;
-    let _post = post(&service, server.mailer(), None);
+    let _post = post(&service, server.hasty(), None);
     ask_for_a_letter(&service, "a@b.c").await;
     for tries in 1..=3 {
         let failed = format!(
@@ -194,6 +219,79 @@ async fn failures_are_waited_out() {
     assert!(server.next().await.contains("X-Ticket"));
     until_empty(&service).await;
     assert_eq!(server.connections.load(Ordering::SeqCst), 4);
+}
+
+/// Has letters that wait for their next try go now, until none is left.
+pub(super) async fn hurry(service: &Service) {
+    for _ in 0..600 {
+        if service.count("select count(*) from brain.letters").await == 0 {
+            return;
+        }
+        // Not those that are being sent: they are leased for two minutes and more.
+        let now = "update brain.letters set next_try_at = now()
+            where next_try_at > now() and next_try_at < now() + interval '70 s'";
+        if service.pool.execute(now, &[]).await.unwrap() > 0 {
+            // Asking for a letter wakes who sends them. Each try makes the next pause longer: not too many.
+            ask_for_a_letter(service, "nobody@b.c").await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("letters are left");
+}
+
+#[tokio::test]
+async fn a_letter_that_the_server_may_have_taken_is_sent_once_more() {
+    // Each is known to be untaken, or not: whatever is in doubt for the second time is given up.
+    for (answers, sent) in [
+        (["hang up at the end", "451 later", "hang up"].as_slice(), 2),
+        (["hang up at the end", "silence at the end"].as_slice(), 2),
+        (["silence at the end", "hang up at the end"].as_slice(), 2),
+    ] {
+        let service = Service::start().await;
+        service.sign_up("a@b.c").await;
+        let mut server = MailServer::start(answers).await;
+        let _post = post(&service, server.hasty(), None);
+        ask_for_a_letter(&service, "a@b.c").await;
+        hurry(&service).await;
+        for _ in 0..sent {
+            assert!(server.next().await.contains("To: a@b.c\r\n"), "{answers:?}");
+        }
+        assert!(server.letters.try_recv().is_err(), "{answers:?}");
+        assert!(server.connections.load(Ordering::SeqCst) >= answers.len(), "{answers:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_answer_to_a_letter_may_take_longer_than_a_step() {
+    let service = Service::start().await;
+    service.sign_up("a@b.c").await;
+    let mut server = MailServer::start(&["late at the end"]).await;
+    let way = server.way_with(None, Duration::from_secs(3), Duration::from_mins(1));
+    let _post = post(&service, way.into(), None);
+    ask_for_a_letter(&service, "a@b.c").await;
+    server.next().await;
+    until_empty(&service).await;
+    assert_eq!(server.connections.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_letter_is_its_senders_as_long_as_it_is_being_sent() {
+    let service = Service::start().await;
+    service.sign_up("a@b.c").await;
+    let mut server = MailServer::start(&["silence at the end"]).await;
+    let _post = post(&service, server.mailer(), None);
+    ask_for_a_letter(&service, "a@b.c").await;
+    server.next().await;
+    service.sql("update brain.letters set next_try_at = now() + interval '15 s'").await;
+    let is_renewed = async {
+        let held = "select count(*) from brain.letters where next_try_at > now() + interval '100 s'";
+        while service.count(held).await == 0 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), is_renewed).await.unwrap();
+    assert_eq!(server.connections.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]

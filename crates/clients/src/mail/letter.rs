@@ -19,6 +19,8 @@ pub struct Letter {
     pub id: Uuid,
     /// When it was written, in seconds since 1970.
     pub written_at: i64,
+    /// How long it is of use from now: nobody waits longer for an answer to it.
+    pub useful_for: Duration,
     /// The address of its only reader.
     pub to: String,
     /// One line.
@@ -91,6 +93,7 @@ mod tests {
         Letter {
             id: Uuid::nil(),
             written_at: 1_700_000_000,
+            useful_for: Duration::from_mins(10),
             to: "reader@example.com".to_owned(),
             subject: "Ваш код".to_owned(),
             text: "Код: 123456".to_owned(),

@@ -1,15 +1,26 @@
 //! A mail server, spoken to by SMTP: a connection for each letter, encrypted unless the server is on this machine.
+//!
+//! Until the letter's text is sent, every failure leaves it unsent. After that a missing answer leaves open whether the
+//! server has it (RFC 5321, section 4.2.5), and it is told as such: whoever repeats it may send it twice.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
-use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+use lettre::address::Envelope;
+use lettre::transport::smtp::Error as SmtpError;
+use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Instant;
 
 use super::{Letter, Sender};
 use crate::{Again, Error};
+
+/// How long the server may take to say goodbye. What it says changes nothing.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// How the connection is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +44,10 @@ pub struct SmtpOptions {
     pub security: Security,
     /// User and password, where it asks for them.
     pub credentials: Option<(String, SecretString)>,
-    /// How long each step may take: connecting, a command's answer.
+    /// How long each step may take before the letter's text: connecting, a command's answer.
     pub step_timeout: Duration,
-    /// How long a letter may take altogether.
+    /// How long a letter may take altogether. The answer to its text has all that the steps have left of it: RFC 5321,
+    /// section 4.5.3.2.6, asks for ten minutes, because a letter that is not waited for is sent twice.
     pub timeout: Duration,
     /// How often a letter is tried; `None` is until its deadline.
     pub tries: Option<NonZeroU32>,
@@ -43,70 +55,147 @@ pub struct SmtpOptions {
 
 /// A mail server. Cloning is cheap.
 #[derive(Clone)]
-pub struct Smtp {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
+pub struct Smtp(Arc<Inner>);
+
+struct Inner {
+    host: String,
+    port: u16,
+    security: Security,
+    /// Absent where nothing is encrypted.
+    tls: Option<TlsParameters>,
+    credentials: Option<Credentials>,
     sender: Sender,
+    step_timeout: Duration,
     timeout: Duration,
     tries: Option<NonZeroU32>,
 }
 
 impl std::fmt::Debug for Smtp {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Smtp").field("sender", &self.sender).finish_non_exhaustive()
+        out.debug_struct("Smtp").field("sender", &self.0.sender).finish_non_exhaustive()
     }
 }
 
 impl Smtp {
     /// Gets ready; connects to nobody yet.
     pub fn new(options: SmtpOptions, sender: Sender) -> Result<Self, Error> {
-        let parameters = || {
-            TlsParameters::new(options.host.clone()).map_err(|error| Error::ConfigureMail(error.to_string()))
+        let SmtpOptions { host, port, security, credentials, step_timeout, timeout, tries } = options;
+        let tls = match security {
+            Security::Implicit | Security::StartTls => {
+                let parameters = TlsParameters::new(host.clone());
+                Some(parameters.map_err(|error| Error::ConfigureMail(error.to_string()))?)
+            }
+            Security::None => None,
         };
-        let tls = match options.security {
-            Security::Implicit => Tls::Wrapper(parameters()?),
-            Security::StartTls => Tls::Required(parameters()?),
-            Security::None => Tls::None,
-        };
-        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(options.host)
-            .port(options.port)
-            .tls(tls)
-            .timeout(Some(options.step_timeout));
-        if let Some((user, password)) = options.credentials {
-            builder = builder.credentials(Credentials::new(user, password.expose_secret().to_owned()));
-        }
-        let (timeout, tries) = (options.timeout, options.tries);
-        Ok(Self { transport: builder.build(), sender, timeout, tries })
+        let credentials =
+            credentials.map(|(user, password)| Credentials::new(user, password.expose_secret().to_owned()));
+        let inner = Inner { host, port, security, tls, credentials, sender, step_timeout, timeout, tries };
+        Ok(Self(Arc::new(inner)))
     }
 
     pub(super) fn tries(&self) -> Option<NonZeroU32> {
-        self.tries
+        self.0.tries
     }
 
     pub(super) async fn send(&self, letter: &Letter) -> Result<(), Error> {
-        let message = self.sender.compose(letter)?;
-        match tokio::time::timeout(self.timeout, self.transport.send(message)).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(explain(&error)),
-            Err(_) => {
-                let reason = format!("the mail server took longer than {} s", self.timeout.as_secs());
-                Err(Error::SendLetter { code: "smtp-silent", reason, again: Again::Later })
+        let message = self.0.sender.compose(letter)?;
+        let end = Instant::now() + self.0.timeout.min(letter.useful_for);
+        let mut connection = self.connect(end).await?;
+        let text = message.formatted();
+        let result = match self.announce(&mut connection, message.envelope(), &text, end).await {
+            Ok(()) => hand_over(&mut connection, &text, end).await,
+            Err(error) => Err(error),
+        };
+        let _ = tokio::time::timeout(FAREWELL, connection.abort()).await;
+        result
+    }
+
+    /// Connects, encrypts and signs in.
+    async fn connect(&self, end: Instant) -> Result<AsyncSmtpConnection, Error> {
+        let Inner { host, port, security, tls, credentials, step_timeout, .. } = &*self.0;
+        let name = ClientId::default();
+        let at_once = tls.clone().filter(|_| *security == Security::Implicit);
+        let connecting = AsyncSmtpConnection::connect_tokio1(
+            (host.as_str(), *port),
+            Some(*step_timeout),
+            &name,
+            at_once,
+            None,
+        );
+        let mut connection = self.step(end, connecting).await?;
+        if let Some(tls) = tls.clone().filter(|_| *security == Security::StartTls) {
+            self.step(end, connection.starttls(tls, &name)).await?;
+        }
+        if let Some(credentials) = credentials {
+            self.step(end, connection.auth(DEFAULT_MECHANISMS, credentials)).await?;
+        }
+        Ok(connection)
+    }
+
+    /// Says whose letter to whom comes, until the server asks for its text.
+    async fn announce(
+        &self,
+        connection: &mut AsyncSmtpConnection,
+        envelope: &Envelope,
+        text: &[u8],
+        end: Instant,
+    ) -> Result<(), Error> {
+        let mut addresses = envelope.from().into_iter().chain(envelope.to());
+        let is_foreign = addresses.any(|address| !AsRef::<str>::as_ref(address).is_ascii());
+        let needed = [
+            (is_foreign, Extension::SmtpUtfEight, MailParameter::SmtpUtfEight),
+            (!text.is_ascii(), Extension::EightBitMime, MailParameter::Body(MailBodyParameter::EightBitMime)),
+        ];
+        let mut parameters = Vec::new();
+        for (_, extension, parameter) in needed.into_iter().filter(|(is_needed, ..)| *is_needed) {
+            if !connection.server_info().supports_feature(extension) {
+                return Err(unfit());
             }
+            parameters.push(parameter);
+        }
+        self.step(end, connection.command(Mail::new(envelope.from().cloned(), parameters))).await?;
+        for reader in envelope.to() {
+            self.step(end, connection.command(Rcpt::new(reader.clone(), Vec::new()))).await?;
+        }
+        self.step(end, connection.command(Data)).await?;
+        Ok(())
+    }
+
+    /// A step before the letter's text.
+    async fn step<T>(
+        &self,
+        end: Instant,
+        step: impl Future<Output = Result<T, SmtpError>>,
+    ) -> Result<T, Error> {
+        let end = end.min(Instant::now() + self.0.step_timeout);
+        match tokio::time::timeout_at(end, step).await {
+            Ok(result) => result.map_err(|error| explain(&error)),
+            Err(_) => Err(silent()),
         }
     }
 }
 
+/// Sends the letter's text, and waits for the server to take it.
+async fn hand_over(connection: &mut AsyncSmtpConnection, text: &[u8], end: Instant) -> Result<(), Error> {
+    match tokio::time::timeout_at(end, connection.message(text)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) if error.status().is_some() => Err(explain(&error)),
+        Ok(Err(_)) => Err(doubtful("the mail server broke off after the letter")),
+        Err(_) => Err(doubtful("the mail server did not answer to the letter in time")),
+    }
+}
+
 /// What the server's answer means. Its text may quote the address, so the code alone is told.
-fn explain(error: &lettre::transport::smtp::Error) -> Error {
+fn explain(error: &SmtpError) -> Error {
     let Some(code) = error.status() else {
-        let (code, reason) = match () {
-            () if error.is_timeout() => ("smtp-silent", "the mail server did not answer in time"),
-            () if error.is_tls() => ("smtp-tls", "the connection to the mail server could not be encrypted"),
-            () if error.is_client() => {
-                ("smtp-unfit", "the mail server does not offer what the settings ask for")
+        return match () {
+            () if error.is_timeout() => silent(),
+            () if error.is_tls() => {
+                later("smtp-tls", "the connection to the mail server could not be encrypted")
             }
-            () => ("smtp-unreachable", "the mail server could not be reached, or broke off"),
+            () if error.is_client() => unfit(),
+            () => later("smtp-unreachable", "the mail server could not be reached, or broke off"),
         };
-        return Error::SendLetter { code, reason: reason.to_owned(), again: Again::Later };
     };
     let code = u16::from(code);
     // 550 to 554 are about this letter; other refusals (a password, a quota) are the operator's to mend.
@@ -116,4 +205,21 @@ fn explain(error: &lettre::transport::smtp::Error) -> Error {
         ("smtp-refused", Again::Later)
     };
     Error::SendLetter { code: name, reason: format!("the mail server answered {code}"), again }
+}
+
+fn silent() -> Error {
+    later("smtp-silent", "the mail server did not answer in time")
+}
+
+fn unfit() -> Error {
+    later("smtp-unfit", "the mail server does not offer what the settings ask for")
+}
+
+fn later(code: &'static str, reason: &str) -> Error {
+    Error::SendLetter { code, reason: reason.to_owned(), again: Again::Later }
+}
+
+fn doubtful(what: &str) -> Error {
+    let reason = format!("{what}; whether it was taken is not known");
+    Error::SendLetter { code: "smtp-doubtful", reason, again: Again::Once }
 }

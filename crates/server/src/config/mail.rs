@@ -48,12 +48,13 @@ pub(crate) struct MailConfig {
     /// Who writes: `address`, or `Name <address>`
     #[arg(long, env = "AUTH_SMTP_SENDER", value_name = "SENDER")]
     pub(crate) auth_smtp_sender: Option<String>,
-    /// How long a letter may take at the mail server altogether, in seconds
-    #[arg(long, env = "BRAIN_SMTP_TIMEOUT", value_name = "SECONDS", default_value_t = 60,
-          value_parser = clap::value_parser!(u16).range(1..=120))]
+    /// How long a letter may take at the mail server altogether, in seconds. A server that answers later has perhaps
+    /// taken it, and gets it twice
+    #[arg(long, env = "BRAIN_SMTP_TIMEOUT", value_name = "SECONDS", default_value_t = 600,
+          value_parser = clap::value_parser!(u16).range(1..=1200))]
     pub(crate) smtp_timeout: u16,
-    /// How long each step of it may take, connecting the first of them, in seconds
-    #[arg(long, env = "BRAIN_SMTP_STEP_TIMEOUT", value_name = "SECONDS", default_value_t = 15,
+    /// How long each step before the letter's text may take, connecting the first of them, in seconds
+    #[arg(long, env = "BRAIN_SMTP_STEP_TIMEOUT", value_name = "SECONDS", default_value_t = 60,
           value_parser = clap::value_parser!(u16).range(1..=120))]
     pub(crate) smtp_step_timeout: u16,
     /// How often a letter is tried there; 0 is until its deadline

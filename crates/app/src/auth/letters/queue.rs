@@ -25,9 +25,10 @@ const SENDERS: usize = 3;
 /// servers' letters.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// How long a letter belongs to who took it. Longer than any way for letters may take: at Gmail, two tokens and
-/// two calls of half a minute each.
+/// How long a letter belongs to who took it, and how often that is renewed while it is being sent: a mail server may
+/// take minutes.
 const LEASE_SECONDS: f64 = 150.0;
+const RENEWAL: Duration = Duration::from_secs(10);
 
 /// The pause after the first failure; each further one doubles it, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
@@ -58,6 +59,8 @@ struct Waiting {
     recipient: String,
     variables: BTreeMap<String, String>,
     written_at: f64,
+    /// How long it is until its deadline.
+    useful_for: Duration,
     is_doubtful: bool,
     /// How many letters all servers have sent from the mailbox today.
     sent_today: u32,
@@ -74,6 +77,7 @@ impl Waiting {
             recipient: row.try_get("recipient")?,
             variables,
             written_at: row.try_get("written_at")?,
+            useful_for: Duration::try_from_secs_f64(row.try_get("seconds_left")?).unwrap_or_default(),
             is_doubtful: row.try_get("is_doubtful")?,
             sent_today: u32::try_from(row.try_get::<_, i32>("sent_today")?).unwrap_or(0),
         })
@@ -161,7 +165,7 @@ impl Desk {
             self.forget(waiting.id).await?;
             return Ok(true);
         };
-        let result = self.send(way, &waiting, template).await;
+        let result = self.keep(waiting.id, self.send(way, &waiting, template)).await;
         // Whoever counts a mailbox's letters may have counted a doubtful one, too.
         let is_counted = !result.as_ref().is_err_and(|error| error.again() != Again::Once);
         match result {
@@ -176,6 +180,20 @@ impl Desk {
             pool.execute(include_str!("../sql/count_letter.sql"), &[&mailbox, &now]).await?;
         }
         Ok(true)
+    }
+
+    /// Keeps a letter ours as long as something is done with it.
+    async fn keep<T>(&self, id: Uuid, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        loop {
+            if let Ok(done) = tokio::time::timeout(RENEWAL, &mut work).await {
+                return done;
+            }
+            let renew = "update brain.letters set next_try_at = now() + $2::float8 * interval '1 second' where id = $1";
+            if let Err(error) = self.auth.0.pool.execute(renew, &[&id, &LEASE_SECONDS]).await {
+                tracing::warn!(letter.id = %id, %error, "the hold of a letter cannot be renewed");
+            }
+        }
     }
 
     async fn send(&self, way: &Way, waiting: &Waiting, template: Template) -> Result<(), ClientError> {
@@ -195,6 +213,7 @@ impl Desk {
         let letter = Letter {
             id: waiting.id,
             written_at: written_at.min(self.clock.unix_seconds()),
+            useful_for: waiting.useful_for,
             to: waiting.recipient.clone(),
             subject: texts.subject,
             text: texts.text,

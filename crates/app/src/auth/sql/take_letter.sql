@@ -13,6 +13,7 @@ where l.id = (
 returning
   l.id, l.tries, l.template, l.locale, l.recipient, l.variables, l.is_doubtful,
   extract(epoch from l.created_at)::float8 as written_at,
+  extract(epoch from l.deadline - now())::float8 as seconds_left,
   coalesce((
     select d.letters
     from brain.mailbox_days d

@@ -17,9 +17,9 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde::Serialize;
 
 use super::{Closed, Letter, Sender};
-use crate::Error;
 use crate::google::{AccessToken, Source, TokenError, TokenOptions, Tokens};
 use crate::http::{Http, HttpOptions, NoAnswer};
+use crate::{Again, Error};
 use fault::Fault;
 use quota::{Quota, Spent};
 
@@ -119,12 +119,14 @@ impl Gmail {
         let text = self.0.sender.compose(letter)?.formatted();
         let body = serde_json::to_vec(&SendRequest { raw: URL_SAFE_NO_PAD.encode(text) })
             .map_err(|error| Error::ComposeLetter(error.to_string()))?;
-        self.quota(Quota::take).map_err(|spent| Error::from(Fault::OwnLimit(spent)))?;
+        let taken = self.quota(|quota, now| quota.take(now).map(|()| now));
+        let taken = taken.map_err(|spent| Error::from(Fault::OwnLimit(spent)))?;
         let result = self.send_body(body).await;
         if let Err(fault) = &result {
             self.quota(|quota, now| {
-                if is_unseen(fault) {
-                    quota.give_back(now);
+                // As whoever counts for all servers counts: what Gmail took, and what it may have taken.
+                if fault.again() != Again::Once {
+                    quota.give_back(taken, now);
                 }
                 match (fault, fault.hold()) {
                     (Fault::DaySpent, Some(pause)) => quota.end_day(now, pause),
@@ -169,9 +171,4 @@ impl Gmail {
         // Counting cannot be left half done: a thread that died holding it has left nothing wrong.
         act(&mut self.0.quota.lock().unwrap_or_else(PoisonError::into_inner), self.0.clock.unix_seconds())
     }
-}
-
-/// Whether Gmail has certainly not counted the letter.
-fn is_unseen(fault: &Fault) -> bool {
-    matches!(fault, Fault::Token(_) | Fault::Unauthorized | Fault::Unreachable | Fault::OwnLimit(_))
 }

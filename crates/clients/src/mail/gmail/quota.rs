@@ -112,10 +112,13 @@ impl Quota {
         Ok(())
     }
 
-    /// Gives back the share of a letter that Google has not seen.
-    pub(super) fn give_back(&mut self, now: i64) {
-        self.recent.pop_back();
-        self.today = self.today.saturating_sub(1);
+    /// Gives back the day's share of a letter that was not sent, which was taken at `taken`. The minute's units stay
+    /// spent: Google may have counted the call, and they come back by themselves.
+    pub(super) fn give_back(&mut self, taken: i64, now: i64) {
+        self.turn(now);
+        if taken.div_euclid(DAY_SECONDS) == self.day {
+            self.today = self.today.saturating_sub(1);
+        }
         self.tell(now);
     }
 
@@ -129,9 +132,10 @@ impl Quota {
         self.day_ended_until = self.day_ended_until.max(now + at_most_a_day(pause));
     }
 
-    /// Ends a wait: whoever mended the credentials should not have to.
+    /// Ends a wait: whoever mended the credentials should not have to. How many letters the day has had is learned
+    /// again with the next one.
     pub(super) fn release(&mut self) {
-        (self.held_until, self.day_ended_until) = (0, 0);
+        (self.held_until, self.day_ended_until, self.today) = (0, 0, 0);
     }
 
     /// Shows where it stands.
@@ -188,9 +192,15 @@ mod tests {
         let mut quota = Quota::new(6000, 2);
         assert_eq!([quota.take(NOON), quota.take(NOON)], [Ok(()), Ok(())]);
         assert_eq!(quota.take(NOON + 1), Err(Spent::Day(Duration::from_secs(12 * 3600 - 1))));
-        quota.give_back(NOON + 1);
+        quota.give_back(NOON, NOON + 1);
         assert_eq!(quota.take(NOON + 1), Ok(()));
-        assert_eq!(quota.take(NOON + DAY_SECONDS / 2), Ok(()));
+        // What yesterday had is not given back today.
+        let midnight = NOON + DAY_SECONDS / 2;
+        assert_eq!([quota.take(midnight), quota.take(midnight)], [Ok(()), Ok(())]);
+        quota.give_back(NOON + 1, midnight);
+        assert_eq!(quota.take(midnight), Err(Spent::Day(Duration::from_hours(24))));
+        quota.release();
+        assert_eq!(quota.take(midnight), Ok(()));
     }
 
     #[test]
