@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use clients::s3::{Bucket, Content};
+use clients::s3::{Bucket, Content, Settings};
 use clients::testing::{Mishap, Network, Store, StoreOptions};
 use clients::{Again, Error};
 use futures::{StreamExt, TryStreamExt};
@@ -15,11 +15,15 @@ const MIB: u64 = 1024 * 1024;
 
 /// A bucket behind a network.
 async fn behind() -> (Folder, Store, Network, Bucket) {
+    behind_within(Duration::from_secs(10)).await
+}
+
+/// The same, with so much patience for silence.
+async fn behind_within(read_timeout: Duration) -> (Folder, Store, Network, Bucket) {
     let (folder, store, _) = open(StoreOptions::default()).await;
     let network = Network::before(store.address()).await;
-    let mut settings = store.settings();
-    settings.endpoint = Some(network.endpoint());
-    settings.read_timeout = Duration::from_secs(1);
+    let endpoint = Some(network.endpoint());
+    let settings = Settings { endpoint, read_timeout, ..store.settings() };
     let bucket = Bucket::open(settings, store.keys()).unwrap();
     (folder, store, network, bucket)
 }
@@ -82,7 +86,7 @@ async fn a_lost_answer_is_no_failure() {
 
 #[tokio::test]
 async fn a_download_goes_on_where_it_broke_off() {
-    let (folder, _store, network, bucket) = behind().await;
+    let (folder, _store, network, bucket) = behind_within(Duration::from_secs(1)).await;
     bucket.put(KEY, folder.file(8 * MIB), &headers()).await.unwrap();
     network.fail(5, "GET", Mishap::BreakAnswer(MIB));
     assert!(read(&bucket, KEY).await == noise(8 * 1024 * 1024));
@@ -155,7 +159,7 @@ async fn an_earlier_try_that_is_still_at_work_is_waited_for() {
 
 #[tokio::test]
 async fn slowness_is_no_silence() {
-    let (folder, _store, network, bucket) = behind().await;
+    let (folder, _store, network, bucket) = behind_within(Duration::from_secs(2)).await;
     let slow = Mishap::Slow(64 * 1024, Duration::from_millis(100));
     network.fail(2, "", slow);
     let began = Instant::now();
@@ -167,7 +171,7 @@ async fn slowness_is_no_silence() {
 
 #[tokio::test]
 async fn silence_ends_a_call() {
-    let (folder, _store, network, bucket) = behind().await;
+    let (folder, _store, network, bucket) = behind_within(Duration::from_secs(1)).await;
     network.fail(100, "", Mishap::Silence(Duration::from_secs(30)));
     let began = Instant::now();
     let error = bucket.get(KEY, None).await.map(drop).unwrap_err();
