@@ -112,7 +112,7 @@ async fn keep(place: Place, folder: &Path) -> (Store, Option<clients::testing::S
     let (settings, network) = match place {
         Place::FarBucket => {
             let network = Network::before(shop.address()).await;
-            let read_timeout = Duration::from_secs(1);
+            let read_timeout = Duration::from_secs(3);
             let endpoint = Some(network.endpoint());
             (Settings { endpoint, read_timeout, ..shop.settings() }, Some(network))
         }
