@@ -22,8 +22,8 @@ rotated as (
   returning t.id, t.user_id
 ),
 spent as (
-  insert into brain.spent_refresh_tokens (refresh_token_hash, refresh_token_id)
-  select $1::text, r.id
+  insert into brain.spent_refresh_tokens (refresh_token_hash, refresh_token_id, user_id)
+  select $1::text, r.id, r.user_id
   from rotated r
 ),
 seen as (
