@@ -180,6 +180,18 @@ async fn a_session_that_begins_beside_a_change_of_the_password_ends_with_the_oth
 }
 
 #[tokio::test]
+async fn renewing_a_session_and_ending_it_do_not_wait_for_each_other() {
+    let service = Arc::new(Service::start().await);
+    let token = service.sign_up("a@b.c").await["refreshToken"].clone();
+    let refresh = {
+        let service = Arc::clone(&service);
+        async move { service.refresh(&token).await }.boxed()
+    };
+    let answer = during(&service, refresh, "delete from auth.refresh_tokens").await;
+    answer.assert_error(401, "invalid-refresh-token", "Invalid or expired refresh token");
+}
+
+#[tokio::test]
 async fn its_refresh_token_is_noticed_however_it_ended() {
     let recorder = PrometheusBuilder::new().build_recorder();
     // The test runs on one thread, and so do the handlers.
