@@ -14,9 +14,12 @@ use sha2::Sha256;
 use uuid::Uuid;
 
 use super::Auth;
+use super::device::Device;
 use super::error::AuthError;
 use super::letters::Template;
 use super::network::Network;
+use super::second_factor::Proof;
+use super::sessions::SessionPayload;
 
 /// How long a code is good.
 pub(super) const LIFETIME_SECONDS: f64 = 600.0;
@@ -68,6 +71,14 @@ impl Purpose {
 pub(super) struct NewCode {
     pub(super) code: String,
     pub(super) mac: Vec<u8>,
+}
+
+/// A code that somebody typed rightly.
+pub(super) struct RightCode {
+    id: Uuid,
+    user: Uuid,
+    mac: Vec<u8>,
+    takes_over: bool,
 }
 
 /// A code that somebody typed: six or eight digits.
@@ -129,14 +140,28 @@ impl Auth {
         Ok(NewCode { code, mac })
     }
 
-    /// The person whose code this is, which uses it up; their address is verified by it.
-    pub(super) async fn use_code(
+    /// What follows a code in the place of a password: a session, or the question for the second factor.
+    pub(super) async fn sign_in_by_code(
+        &self,
+        purpose: Purpose,
+        email: &str,
+        typed: &TypedCode,
+        device: &Device,
+    ) -> Result<SessionPayload, AuthError> {
+        let right = self.compare_code(purpose, email, typed, &device.network).await?;
+        let claims = self.custom_claims(right.user).await?;
+        let user = self.use_code(right).await?;
+        self.after_first_factor(user, Proof::Mailbox(claims), device).await
+    }
+
+    /// Whether this is the person's code. It is not used up, but the guess is counted.
+    pub(super) async fn compare_code(
         &self,
         purpose: Purpose,
         email: &str,
         typed: &TypedCode,
         network: &Network,
-    ) -> Result<Uuid, AuthError> {
+    ) -> Result<RightCode, AuthError> {
         let pool = &self.0.pool;
         let name = purpose.name();
         let counted = pool
@@ -151,10 +176,22 @@ impl Auth {
         self.code_mac(purpose, email, typed.expose())?
             .verify_slice(&stored)
             .map_err(|_| AuthError::InvalidTicket)?;
-        let id: Uuid = counted.try_get("id")?;
-        let used =
-            pool.query_opt(include_str!("sql/use_code.sql"), &[&id, &stored, &purpose.takes_over()]).await?;
-        Ok(used.ok_or(AuthError::InvalidTicket)?.try_get("id")?)
+        Ok(RightCode {
+            id: counted.try_get("id")?,
+            user: counted.try_get("user_id")?,
+            mac: stored,
+            takes_over: purpose.takes_over(),
+        })
+    }
+
+    /// Uses a code up: of several uses of it one wins. The person's address is verified by it.
+    pub(super) async fn use_code(&self, code: RightCode) -> Result<Uuid, AuthError> {
+        let mut transaction = self.lock_person(code.user).await?;
+        let sql = include_str!("sql/use_code.sql");
+        let row = transaction.query_opt(sql, &[&code.id, &code.mac, &code.takes_over]).await?;
+        let user = row.ok_or(AuthError::InvalidTicket)?.try_get("id")?;
+        transaction.commit().await?;
+        Ok(user)
     }
 
     fn code_mac(&self, purpose: Purpose, email: &str, code: &str) -> Result<Hmac<Sha256>, AuthError> {

@@ -1,5 +1,6 @@
 //! Lets web pages of any origin call the service, as Nhost Auth does: the origin is echoed and credentials
-//! are allowed. That gives no page more than its user's own tokens do: nothing here reads a cookie.
+//! are allowed. That gives no page more than its user's own tokens do: no cookie says who somebody is. The one that is
+//! read here tells a browser that began to sign in with another service from others.
 
 use std::time::Duration;
 

@@ -77,6 +77,9 @@ pub enum AuthError {
     /// The person of the service belongs to another account, or the account to another person of it.
     #[error("The provider's account is already linked")]
     ProviderAlreadyLinked,
+    /// A service is to be linked by a page that is not the client's.
+    #[error("A service is linked from the client's own pages")]
+    ForeignPage,
     /// A security key must be shown first.
     #[error("A security key must be shown first: the session is not elevated")]
     ElevationRequired,
@@ -160,6 +163,9 @@ pub enum RefusedToken {
     /// It is good, and its person is gone.
     #[error("The access token's user does not exist")]
     UnknownUser,
+    /// It is good, and somebody has ended its session.
+    #[error("The access token's session has ended")]
+    EndedSession,
 }
 
 /// Goes with the answer of an error that tells about accounts.
@@ -201,6 +207,7 @@ impl AuthError {
             Self::ProfileFetchFailed => (StatusCode::BAD_REQUEST, "oauth-profile-fetch-failed"),
             Self::ProviderError => (StatusCode::BAD_REQUEST, "oauth-provider-error"),
             Self::ProviderAlreadyLinked => (StatusCode::CONFLICT, "provider-account-already-linked"),
+            Self::ForeignPage => (StatusCode::FORBIDDEN, "foreign-page"),
             Self::ElevationRequired => (StatusCode::FORBIDDEN, "elevated-claim-required"),
             Self::PasswordTooShort => (StatusCode::BAD_REQUEST, "password-too-short"),
             Self::BreachedPassword => (StatusCode::BAD_REQUEST, "password-in-hibp-database"),

@@ -1,5 +1,6 @@
 //! The tables that the sign-in service has beside those of Nhost Auth, in the schema `brain`: made by
-//! migrations of a set of their own, because Nhost Auth's tables stay as Nhost has them.
+//! migrations of a set of their own, because Nhost Auth's tables stay as Nhost has them. One trigger stands on those:
+//! sessions are ended by many, and all of them leave a trace.
 
 use db::migrate::MigrationSet;
 
@@ -14,6 +15,8 @@ const ENTRIES: &[(&str, &str)] = &[
     ("21_provider_sign_ins", include_str!("migrations/21_provider_sign_ins/up.sql")),
     ("22_passkeys", include_str!("migrations/22_passkeys/up.sql")),
     ("23_mailbox_days", include_str!("migrations/23_mailbox_days/up.sql")),
+    ("24_letter_pauses", include_str!("migrations/24_letter_pauses/up.sql")),
+    ("25_ended_sessions", include_str!("migrations/25_ended_sessions/up.sql")),
 ];
 
 /// The sign-in service's migrations, to be applied after the platform's.

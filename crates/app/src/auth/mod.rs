@@ -6,6 +6,7 @@
 //! It exists only where the program stands alone, and is the only feature that may use the database itself.
 
 mod access;
+mod caller;
 mod codes;
 mod cors;
 mod custom_claims;
@@ -102,7 +103,8 @@ impl Auth {
         let options = options.normalised();
         let add_roles = "insert into auth.roles (role) select unnest($1::text[]) on conflict do nothing";
         pool.execute(add_roles, &[&options.default_allowed_roles]).await?;
-        let redirects = Redirects::new(&options.client_url, &options.allowed_redirect_urls);
+        let redirects =
+            Redirects::new(&options.client_url, &options.allowed_redirect_urls, &options.server_url);
         let passwords = Passwords::start().await?;
         let webauthn = options.relying_party.as_ref().map(RelyingParty::build).transpose()?;
         let limits = Limits::new(options.rate_limits.clone(), jwt.clock());

@@ -3,8 +3,8 @@
 //!
 //! In an entry `*` stands for anything without `.` and `/`, `**` for anything at all.
 
-use axum::http::StatusCode;
-use axum::http::header::LOCATION;
+use axum::http::header::{LOCATION, REFERER};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -18,6 +18,8 @@ use super::observe::Outcome;
 pub(super) struct Redirects {
     client_url: String,
     allowed: Vec<Place>,
+    /// Where this service is itself.
+    own: Option<Place>,
 }
 
 /// An address that links may lead to.
@@ -32,11 +34,11 @@ struct Place {
 }
 
 impl Redirects {
-    /// The client's address and further ones.
-    pub(super) fn new(client_url: &str, further: &[String]) -> Self {
+    /// The client's address and further ones, and the service's own.
+    pub(super) fn new(client_url: &str, further: &[String], own: &str) -> Self {
         let all = std::iter::once(client_url).chain(further.iter().map(String::as_str));
         let allowed = all.filter_map(|entry| Place::read(entry.trim())).collect();
-        Self { client_url: client_url.to_owned(), allowed }
+        Self { client_url: client_url.to_owned(), allowed, own: Place::read(own) }
     }
 
     /// Where the client is.
@@ -53,6 +55,14 @@ impl Redirects {
         } else {
             Err(AuthError::RedirectToNotAllowed)
         }
+    }
+
+    /// Whether a browser was sent by a page of the client's, or of our own. Another site can hide where it sends
+    /// browsers from, but cannot make them say that it is this one.
+    pub(super) fn are_origin_of(&self, headers: &HeaderMap) -> bool {
+        let page = headers.get(REFERER).and_then(|value| value.to_str().ok()).and_then(Place::read);
+        let origins = self.allowed.iter().chain(&self.own);
+        page.is_some_and(|page| origins.into_iter().any(|entry| matches(&entry.origin, &page.origin)))
     }
 }
 
@@ -196,7 +206,7 @@ mod tests {
 
     fn is_allowed(allowed: &[&str], wanted: &str) -> bool {
         let further: Vec<String> = allowed.iter().map(|entry| (*entry).to_owned()).collect();
-        let redirects = Redirects::new("https://app.example.com", &further);
+        let redirects = Redirects::new("https://app.example.com", &further, "https://api.example.com");
         RedirectTo::try_from(wanted.to_owned()).is_ok_and(|wanted| redirects.choose(Some(&wanted)).is_ok())
     }
 

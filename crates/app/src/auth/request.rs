@@ -109,7 +109,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
     }
 }
 
-/// The person whose access token the request shows, and the session that it is of. `Option<Bearer>` is `None` for a missing or bad one.
+/// The person whose access token the request shows, and the session that it is of, which may have ended: what the token
+/// does to the account goes through [`Auth::caller`]. `Option<Bearer>` is `None` for a missing or bad one.
 pub(super) struct Bearer(pub(super) UserId, pub(super) Option<Uuid>);
 
 /// What the access token says that a request shows.
@@ -125,6 +126,13 @@ impl FromRequestParts<Auth> for Bearer {
 
     async fn from_request_parts(parts: &mut Parts, auth: &Auth) -> Result<Self, AuthError> {
         let claims = claims(auth, &parts.headers)?;
+        Self::of(&claims)
+    }
+}
+
+impl Bearer {
+    /// Whom the claims of an access token are about.
+    pub(super) fn of(claims: &AccessClaims) -> Result<Self, AuthError> {
         let user = claims.user_id.ok_or(RefusedToken::Bad(TokenError::Claims.into()))?;
         let session = claims.variables.get(REFRESH_TOKEN_ID).and_then(|id| Uuid::try_parse(id).ok());
         Ok(Self(user, session))

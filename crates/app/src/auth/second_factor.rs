@@ -15,7 +15,7 @@ use super::codes::{Purpose, TypedCode};
 use super::device::Device;
 use super::error::AuthError;
 use super::network::Network;
-use super::sessions::SessionPayload;
+use super::sessions::{Claims, Opening, SessionPayload};
 use super::tickets::{Kind, Ticket};
 use super::totp;
 
@@ -51,12 +51,12 @@ impl Factor {
 }
 
 /// What the first half of a sign-in has shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Proof {
-    /// That somebody knows the password.
-    Password,
-    /// That somebody reads the person's letters: another letter would show nothing more.
-    Mailbox,
+pub(super) enum Proof<'a> {
+    /// That somebody knows the password which has this hash.
+    Password(&'a str),
+    /// That somebody reads the person's letters: another letter would show nothing more. With the project's claims from
+    /// before the letter was used up.
+    Mailbox(Claims),
     /// That another service knows them.
     Service,
 }
@@ -77,31 +77,44 @@ impl Auth {
     pub(super) async fn after_first_factor(
         &self,
         user: Uuid,
-        proof: Proof,
+        proof: Proof<'_>,
         device: &Device,
     ) -> Result<SessionPayload, AuthError> {
-        let factor = self.factor_to_ask(user, proof).await?;
+        let factor = self.factor_to_ask(user, &proof).await?;
+        let opening = match proof {
+            Proof::Password(hash) => Opening::by_password(hash),
+            Proof::Mailbox(claims) => Opening::with_claims(claims),
+            Proof::Service => Opening::default(),
+        };
         let Some((factor, email)) = factor else {
-            return Ok(SessionPayload::session(self.begin_session(user, device).await?));
+            return Ok(SessionPayload::session(self.begin_session(user, device, opening).await?));
         };
         if factor == Factor::Email {
             self.send_second_factor(&email).await?;
         }
         let ticket = Ticket::generate(Kind::MfaTotp);
-        let sql = "insert into brain.tickets (ticket_hash, user_id, kind, expires_at)
-            values ($1::text, $2, $3::text, now() + $4::float8 * interval '1 second')";
-        self.0.pool.execute(sql, &[&ticket.stored(), &user, &Kind::MfaTotp.name(), &TICKET_SECONDS]).await?;
+        let (sql, kind) = (include_str!("sql/keep_mfa_ticket.sql"), Kind::MfaTotp.name());
+        let hash = opening.password_hash;
+        let kept =
+            self.0.pool.execute(sql, &[&ticket.stored(), &user, &kind, &TICKET_SECONDS, &hash]).await?;
+        if kept == 0 {
+            return Err(opening.refused());
+        }
         Ok(SessionPayload::challenge(&ticket, factor))
     }
 
-    async fn factor_to_ask(&self, user: Uuid, proof: Proof) -> Result<Option<(Factor, String)>, AuthError> {
+    async fn factor_to_ask(
+        &self,
+        user: Uuid,
+        proof: &Proof<'_>,
+    ) -> Result<Option<(Factor, String)>, AuthError> {
         if !self.0.options.mfa_enabled {
             return Ok(None);
         }
         let row = self.0.pool.query_opt(include_str!("sql/find_factor.sql"), &[&user]).await?;
         let Some(row) = row else { return Ok(None) };
-        let factor =
-            Factor::from_row(&row)?.filter(|factor| (*factor, proof) != (Factor::Email, Proof::Mailbox));
+        let shows_nothing = |factor: &Factor| *factor == Factor::Email && matches!(proof, Proof::Mailbox(_));
+        let factor = Factor::from_row(&row)?.filter(|factor| !shows_nothing(factor));
         let email: Option<String> = row.try_get("email")?;
         Ok(factor.zip(Some(email.unwrap_or_default())))
     }
@@ -167,7 +180,10 @@ impl Auth {
         ticket: Option<String>,
         network: &Network,
     ) -> Result<Uuid, AuthError> {
-        let taken = self.use_code(Purpose::SecondFactor, email, typed, network).await;
+        let taken = match self.compare_code(Purpose::SecondFactor, email, typed, network).await {
+            Ok(right) => self.use_code(right).await,
+            Err(error) => Err(error),
+        };
         taken.map_err(|error| match error {
             AuthError::InvalidTicket => AuthError::InvalidTotp,
             error => error,

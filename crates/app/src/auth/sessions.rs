@@ -14,6 +14,9 @@ use super::second_factor::Factor;
 use super::tickets::Ticket;
 use super::user::User;
 
+/// Claims by their names.
+pub(super) type Claims = BTreeMap<String, String>;
+
 /// The claim that names the session of an access token, so that what is revoked can be told from what is not.
 pub(super) const REFRESH_TOKEN_ID: &str = "x-hasura-refresh-token-id";
 
@@ -74,47 +77,87 @@ impl SessionPayload {
     }
 }
 
+/// What a session begins with, beside the person.
+#[derive(Default)]
+pub(super) struct Opening<'a> {
+    /// The hash that their password was compared with: who has another one by now does not come in by the old one.
+    pub(super) password_hash: Option<&'a str>,
+    /// The project's claims from before a proof was used up, where one was. It may have changed them; but where they
+    /// cannot be read any more, the proof is not lost.
+    claims: Option<Claims>,
+    /// The session's own claims.
+    own: Claims,
+}
+
+impl<'a> Opening<'a> {
+    /// Of a person whose password had this hash.
+    pub(super) fn by_password(hash: &'a str) -> Self {
+        Self { password_hash: Some(hash), ..Self::default() }
+    }
+
+    /// Of a person who had these claims before their proof was used up.
+    pub(super) fn with_claims(claims: Claims) -> Self {
+        Self { claims: Some(claims), ..Self::default() }
+    }
+
+    /// Of a person who has just shown a security key while they were signed in: the access token says so until it is
+    /// renewed.
+    pub(super) fn elevated(user: Uuid) -> Self {
+        Self { own: BTreeMap::from([(ELEVATED.to_owned(), user.to_string())]), ..Self::default() }
+    }
+
+    /// Why there is no session, or no ticket for the second half of a sign-in: what was shown is good no more.
+    pub(super) fn refused(&self) -> AuthError {
+        if self.password_hash.is_some() { AuthError::InvalidEmailPassword } else { AuthError::DisabledUser }
+    }
+}
+
 impl Auth {
     /// A new session of a person who has just shown who they are.
-    pub(super) async fn begin_session(&self, user: Uuid, device: &Device) -> Result<OpenSession, AuthError> {
-        self.begin_session_with(user, device, BTreeMap::new()).await
-    }
-
-    /// The same for a person who has just shown a security key while they were signed in: the access token says so
-    /// until it is renewed.
-    pub(super) async fn begin_elevated_session(
+    pub(super) async fn begin_session(
         &self,
         user: Uuid,
         device: &Device,
+        mut opening: Opening<'_>,
     ) -> Result<OpenSession, AuthError> {
-        let elevated = BTreeMap::from([(ELEVATED.to_owned(), user.to_string())]);
-        self.begin_session_with(user, device, elevated).await
-    }
-
-    async fn begin_session_with(
-        &self,
-        user: Uuid,
-        device: &Device,
-        own: BTreeMap<String, String>,
-    ) -> Result<OpenSession, AuthError> {
-        let mut claims = self.custom_claims(user).await?;
-        claims.extend(own);
+        let mut claims = match (self.custom_claims(user).await, opening.claims.take()) {
+            (Err(error), Some(claims)) => {
+                error.log();
+                claims
+            }
+            (claims, _) => claims?,
+        };
+        claims.append(&mut opening.own);
         let token = RefreshToken::generate();
         let lifetime = f64::from(self.0.options.refresh_token_expires_in);
-        let sql = include_str!("sql/open_session.sql");
-        let row =
-            self.0.pool.query_opt(sql, &[&user, &token.stored(), &lifetime, &device.metadata()]).await?;
-        // Disabled or deleted while they showed it.
-        let row = row.ok_or(AuthError::DisabledUser)?;
+        let row = self
+            .0
+            .pool
+            .query_opt(
+                include_str!("sql/open_session.sql"),
+                &[&user, &token.stored(), &lifetime, &device.metadata(), &opening.password_hash],
+            )
+            .await?;
+        let row = row.ok_or_else(|| opening.refused())?;
         self.open_session(&row, &token, claims)
     }
 
     /// The project's own claims of a person.
-    pub(super) async fn custom_claims(&self, user: Uuid) -> Result<BTreeMap<String, String>, AuthError> {
+    pub(super) async fn custom_claims(&self, user: Uuid) -> Result<Claims, AuthError> {
         match &self.0.custom_claims {
             Some(claims) => claims.of(user).await,
-            None => Ok(BTreeMap::new()),
+            None => Ok(Claims::new()),
         }
+    }
+
+    /// The same of an account that was made a moment ago. Where they cannot be read it goes again: nobody has been told
+    /// of it, and whoever asked must be able to ask again.
+    pub(super) async fn first_claims(&self, user: Uuid) -> Result<Claims, AuthError> {
+        let claims = self.custom_claims(user).await;
+        if claims.is_err() {
+            self.0.pool.execute("delete from auth.users where id = $1", &[&user]).await?;
+        }
+        claims
     }
 
     /// The session of the person in `row`, a user's row with the column `refresh_token_id`, whose stored
@@ -123,7 +166,7 @@ impl Auth {
         &self,
         row: &Row,
         token: &RefreshToken,
-        mut claims: BTreeMap<String, String>,
+        mut claims: Claims,
     ) -> Result<OpenSession, AuthError> {
         let user = User::from_row(row)?;
         let options = &self.0.options;

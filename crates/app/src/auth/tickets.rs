@@ -1,10 +1,11 @@
 //! Tickets: what a link in a letter carries, for one use. The database keeps a digest of each, with what it is
 //! for; several may be out at once, so that asking for one does not end another.
 
-use db::tokio_postgres::types::Json;
+use db::Transaction;
+use db::tokio_postgres::types::{Json, ToSql};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Auth;
@@ -102,13 +103,66 @@ pub(super) struct TicketLetter<'a> {
     pub(super) verified: Option<bool>,
 }
 
+/// A ticket as it is written down, with the letter that brings it.
+struct NewTicket<'a> {
+    letter: TicketLetter<'a>,
+    kind: &'static str,
+    stored: String,
+    lifetime: f64,
+    pause: f64,
+    template: &'static str,
+    variables: Json<Value>,
+    code_mac: Option<Vec<u8>>,
+}
+
+impl NewTicket<'_> {
+    const SQL: &'static str = include_str!("sql/send_ticket.sql");
+
+    fn parameters(&self) -> [&(dyn ToSql + Sync); 12] {
+        [
+            &self.letter.email,
+            &self.stored,
+            &self.kind,
+            &self.lifetime,
+            &self.pause,
+            &self.template,
+            &self.variables,
+            &self.letter.verified,
+            &self.letter.new_email,
+            &self.code_mac,
+            &LIFETIME_SECONDS,
+            &CODES_PER_HOUR,
+        ]
+    }
+}
+
 impl Auth {
     /// Writes the letter, if there is such a person and they did not get the same a moment ago: says whether.
     /// It takes as long either way.
     pub(super) async fn send_ticket(&self, letter: TicketLetter<'_>) -> Result<bool, AuthError> {
+        let Some(new) = self.new_ticket(letter)? else { return Ok(false) };
+        let row = self.0.pool.query_one(NewTicket::SQL, &new.parameters()).await?;
+        self.0.letters_wait.notify_one();
+        Ok(row.try_get::<_, String>("template")? == new.template)
+    }
+
+    /// The same as the last part of a transaction.
+    pub(super) async fn send_ticket_and_commit(
+        &self,
+        mut transaction: Transaction,
+        letter: TicketLetter<'_>,
+    ) -> Result<bool, AuthError> {
+        let Some(new) = self.new_ticket(letter)? else { return Ok(false) };
+        let row = transaction.query_one(NewTicket::SQL, &new.parameters()).await?;
+        transaction.commit().await?;
+        self.0.letters_wait.notify_one();
+        Ok(row.try_get::<_, String>("template")? == new.template)
+    }
+
+    fn new_ticket<'a>(&self, letter: TicketLetter<'a>) -> Result<Option<NewTicket<'a>>, AuthError> {
         let options = &self.0.options;
         let kind = letter.kind;
-        let Some((link_type, template, lifetime)) = kind.letter() else { return Ok(false) };
+        let Some((link_type, template, lifetime)) = kind.letter() else { return Ok(None) };
         let ticket = Ticket::generate(kind);
         let text = ticket.0.expose_secret();
         let redirect = letter.destination.as_str();
@@ -128,28 +182,24 @@ impl Auth {
             "link": link, "ticket": text, "redirectTo": redirect, "code": typed,
             "serverUrl": options.server_url, "clientUrl": options.client_url,
         }));
-        let row = self
-            .0
-            .pool
-            .query_one(
-                include_str!("sql/send_ticket.sql"),
-                &[
-                    &letter.email,
-                    &ticket.stored(),
-                    &kind.name(),
-                    &f64::from(lifetime),
-                    &f64::from(options.letter_pause_seconds),
-                    &template.name(),
-                    &variables,
-                    &letter.verified,
-                    &letter.new_email,
-                    &code.as_ref().map(|code| &code.mac),
-                    &LIFETIME_SECONDS,
-                    &CODES_PER_HOUR,
-                ],
-            )
-            .await?;
-        self.0.letters_wait.notify_one();
-        Ok(row.try_get::<_, String>("template")? == template.name())
+        Ok(Some(NewTicket {
+            letter,
+            kind: kind.name(),
+            stored: ticket.stored(),
+            lifetime: f64::from(lifetime),
+            pause: f64::from(options.letter_pause_seconds),
+            template: template.name(),
+            variables,
+            code_mac: code.map(|code| code.mac),
+        }))
+    }
+
+    /// Whose ticket of one of these kinds this is, while it is good. It is not used up.
+    pub(super) async fn owner_of_ticket(&self, ticket: &Ticket, kinds: &[Kind]) -> Result<Uuid, AuthError> {
+        let kinds: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+        let sql = "select user_id from brain.tickets
+            where ticket_hash = $1::text and kind = any ($2::text[]) and expires_at > now()";
+        let row = self.0.pool.query_opt(sql, &[&ticket.stored(), &kinds]).await?;
+        Ok(row.ok_or(AuthError::InvalidTicket)?.try_get("user_id")?)
     }
 }

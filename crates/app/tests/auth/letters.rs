@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use app::auth::Options;
 use clients::mail::{Mailer, Outbox, Security, Sender, Smtp, SmtpOptions, Way};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -13,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::service::Service;
+use super::service::{Service, text};
 
 pub(super) fn sender() -> Sender {
     Sender::parse("Brain <no-reply@brain.example>").unwrap()
@@ -363,4 +364,31 @@ async fn the_outbox_folder_gets_files_that_their_owner_alone_reads() {
     assert_eq!((files.len(), mode & 0o777), (1, 0o600));
     assert!(files[0].extension().is_some_and(|extension| extension == "eml"));
     assert!(text.contains("To: a@b.c"));
+}
+
+#[tokio::test]
+async fn a_code_that_has_ended_is_left_out_of_the_letter_whose_link_is_good() {
+    let options = Options { email_verification_required: true, ..Options::default() };
+    let service = Service::start_with(options).await;
+    let mut server = MailServer::start(&[]).await;
+    for (email, is_late) in [("a@b.c", false), ("b@b.c", true)] {
+        let body = json!({ "email": email, "password": "correct horse" });
+        service.post("/signup/email-password", body).await;
+        let code = text(&service.letter("email-verify", email).await["code"]).to_owned();
+        if is_late {
+            service
+                .sql(
+                    "update brain.letters set variables =
+                        variables || jsonb_build_object('codeEndsAt', now() - interval '1 second')",
+                )
+                .await;
+        }
+        let post = post(&service, server.mailer(), None);
+        let letter = server.next().await;
+        until_empty(&service).await;
+        drop(post);
+        assert!(letter.contains("X-Ticket: verifyEmail:"), "{letter}");
+        assert_eq!(letter.matches(&code).count(), if is_late { 0 } else { 2 }, "{letter}");
+        assert_eq!(letter.matches("type this code").count(), if is_late { 0 } else { 2 }, "{letter}");
+    }
 }

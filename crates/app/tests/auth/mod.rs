@@ -6,6 +6,7 @@ mod codes;
 mod deletion;
 mod email_change;
 mod email_factor;
+mod ended_sessions;
 mod gmail;
 mod google;
 mod id_tokens;

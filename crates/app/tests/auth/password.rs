@@ -115,3 +115,37 @@ async fn who_is_shut_out_or_anonymous_cannot_change_a_password() {
     service.sql("delete from auth.users").await;
     change().await.assert_error(401, "invalid-request", "does not exist");
 }
+
+#[tokio::test]
+async fn a_reset_of_an_address_that_was_never_verified_ends_all_that_whoever_made_the_account_had() {
+    // With a page that shows the ticket itself, and with one that the link signs in.
+    for (shows_ticket, verified) in [(true, false), (false, false), (true, true), (false, true)] {
+        let options = Options { password_change_ends_sessions: false, ..Options::default() };
+        let service = Service::start_with(options).await;
+        let stranger = service.sign_up("a@b.c").await;
+        service.sql(&format!("update auth.users set email_verified = {verified}")).await;
+        for has in [
+            "insert into auth.user_security_keys (user_id, credential_id) select id, 'k' from auth.users",
+            "insert into auth.user_providers (user_id, provider_id, provider_user_id, access_token)
+                select id, 'google', 'g', '' from auth.users",
+        ] {
+            service.sql(has).await;
+        }
+        service.post(RESET, json!({"email": "a@b.c"})).await.assert_ok();
+        let letter = service.letter("password-reset", "a@b.c").await;
+        if shows_ticket {
+            let body = json!({"newPassword": NEW, "ticket": letter["ticket"]});
+            service.post(CHANGE, body).await.assert_ok();
+            assert_eq!(service.sign_in("a@b.c", NEW).await.status, StatusCode::OK);
+        } else {
+            assert!(service.visit(&letter).await.contains("refreshToken="));
+            assert_eq!(service.sign_in("a@b.c", PASSWORD).await.status.is_success(), verified);
+        }
+        let left = i64::from(verified);
+        for rows in ["auth.user_security_keys", "auth.user_providers"] {
+            assert_eq!(service.count(&format!("select count(*) from {rows}")).await, left, "{rows}");
+        }
+        assert_eq!(service.refresh(&stranger["refreshToken"]).await.status.is_success(), verified);
+        assert_eq!(service.count("select count(*) from auth.users where email_verified").await, 1);
+    }
+}

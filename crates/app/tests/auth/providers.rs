@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use app::auth::{Elevation, Options};
 use axum::body::Body;
-use axum::http::header::COOKIE;
+use axum::http::header::{COOKIE, REFERER};
 use axum::http::{Request, StatusCode};
 use serde_json::{Value, json};
 
@@ -44,8 +44,14 @@ fn query_of(url: &str) -> HashMap<String, String> {
         .collect()
 }
 
+/// A browser that follows a link on a page of the client's.
+async fn follow(service: &Service, path: &str, page: Option<&str>) -> Answer {
+    let request = page.into_iter().fold(Request::get(path), |request, page| request.header(REFERER, page));
+    service.send(request.body(Body::empty()).unwrap()).await
+}
+
 async fn visit(service: &Service, path: &str) -> Visit {
-    let answer = service.get(path).await;
+    let answer = follow(service, path, Some("http://localhost:3000/")).await;
     assert_eq!(answer.status, StatusCode::FOUND, "{answer:?}");
     let at = answer.headers["location"].to_str().unwrap().to_owned();
     let set = answer.headers["set-cookie"].to_str().unwrap();
@@ -192,7 +198,51 @@ async fn a_person_links_a_service_to_their_account() {
     let connect = format!("{GOOGLE}?connect={}", text(&bob["accessToken"]));
     let refused = with_google(&service, &double, &connect, |_| {}).await;
     assert_eq!(refused["error"], "provider-account-already-linked");
-    service.get(&format!("{GOOGLE}?connect=forged")).await.assert_error(401, "invalid-request", "JWT");
+    let forged = format!("{GOOGLE}?connect=forged");
+    follow(&service, &forged, Some("http://localhost:3000/")).await.assert_error(
+        401,
+        "invalid-request",
+        "JWT",
+    );
+}
+
+#[tokio::test]
+async fn nobody_is_lured_into_linking_a_service_to_somebody_elses_account() {
+    let options = Options {
+        allowed_redirect_urls: vec!["https://*.app.example.com/in".to_owned(), "myapp://back".to_owned()],
+        ..Options::default()
+    };
+    let (service, _double) = service_with(options).await;
+    let ann = service.sign_up("ann@here.example").await;
+    let connect = format!("{GOOGLE}?connect={}", text(&ann["accessToken"]));
+    for page in [
+        None,
+        Some(""),
+        Some("null"),
+        Some("https://evil.example/"),
+        Some("https://evil.example/https://a.app.example.com/"),
+        Some("https://a.app.example.com.evil.example/"),
+        Some("http://a.app.example.com/"),
+        Some("http://localhost:3001/"),
+    ] {
+        follow(&service, &connect, page).await.assert_error(403, "foreign-page", "the client's own pages");
+    }
+    assert_eq!(service.count("select count(*) from brain.provider_sign_ins").await, 0);
+    for page in ["https://a.app.example.com/", "https://a.app.example.com/x?y", "http://localhost:3000"] {
+        assert_eq!(follow(&service, &connect, Some(page)).await.status, StatusCode::FOUND, "{page}");
+    }
+    // Signing in changes no account.
+    assert_eq!(follow(&service, GOOGLE, Some("https://evil.example/")).await.status, StatusCode::FOUND);
+}
+
+#[tokio::test]
+async fn a_session_that_has_ended_links_no_service() {
+    let (service, _double) = service().await;
+    let ann = service.sign_up("ann@here.example").await;
+    service.post("/signout", json!({ "refreshToken": ann["refreshToken"] })).await.assert_ok();
+    let connect = format!("{GOOGLE}?connect={}", text(&ann["accessToken"]));
+    let refused = follow(&service, &connect, Some("http://localhost:3000/")).await;
+    refused.assert_error(401, "invalid-request", "session has ended");
 }
 
 #[tokio::test]
@@ -346,7 +396,8 @@ async fn a_service_is_linked_with_a_security_key_where_the_settings_want_it() {
     };
     service.reconfigure(required).await;
     let elevated = "elevated-claim-required";
-    service.get(&format!("{GOOGLE}?connect={token}")).await.assert_error(403, elevated, "key");
+    let connect = format!("{GOOGLE}?connect={token}");
+    follow(&service, &connect, Some("http://localhost:3000/")).await.assert_error(403, elevated, "key");
     let id_token = double.sign(&double.claims("g-1", "ann@example.com", "n"));
     let link = json!({ "provider": "google", "idToken": id_token, "nonce": "n" });
     service.post_as(token, "/link/idtoken", link).await.assert_error(403, elevated, "key");

@@ -201,6 +201,57 @@ async fn custom_claims_come_from_the_projects_rows() {
 }
 
 #[tokio::test]
+async fn claims_that_cannot_be_read_take_no_proof_with_them() {
+    let mut service = Service::start().await;
+    let works = Arc::new(AtomicBool::new(true));
+    let data = r#"{"user":{"metadata":{"team":7},"profile":{"org":{"id":"o-1"}},"roles":[{"role":"a"}]}}"#;
+    let project = Arc::new(Told { data, works: Arc::clone(&works) });
+    let claims = [("Org-Id", "profile.org.id"), ("roles", "$.roles[*].role"), ("team", "metadata.team")];
+    let custom_claims = claims.map(|(name, path)| (name.to_owned(), path.to_owned())).into();
+    let options = Options { custom_claims, anonymous_users_enabled: true, ..Options::default() };
+    service.reconfigure_with(Some(project), options).await;
+    let tries = async |path: &str, body: serde_json::Value| {
+        works.store(false, Ordering::SeqCst);
+        let failed = service.post(path, body.clone()).await;
+        failed.assert_error(503, "internal-server-error", "unavailable");
+        works.store(true, Ordering::SeqCst);
+        let answer = service.post(path, body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}: {answer:?}");
+        let variables = service.jwt.verify(text(&answer.body["session"]["accessToken"])).unwrap().variables;
+        assert_eq!(variables["x-hasura-org-id"], "o-1");
+        answer.body["session"].clone()
+    };
+    // An account that nobody was told of is not there.
+    tries("/signin/anonymous", json!({})).await;
+    let session = tries("/signup/email-password", json!({ "email": "a@b.c", "password": PASSWORD })).await;
+    assert_eq!(service.count("select count(*) from auth.users").await, 2);
+    service.post("/signin/otp/email", json!({ "email": "a@b.c" })).await.assert_ok();
+    let code = service.letter("signin-otp", "a@b.c").await["code"].clone();
+    tries("/signin/otp/email/verify", json!({ "email": "a@b.c", "otp": code })).await;
+    service.post("/signin/passwordless/email", json!({ "email": "a@b.c" })).await.assert_ok();
+    let letter = service.letter("signin-passwordless", "a@b.c").await;
+    works.store(false, Ordering::SeqCst);
+    assert!(service.visit(&letter).await.contains("error=internal%2Dserver%2Derror"));
+    works.store(true, Ordering::SeqCst);
+    let address = service.visit(&letter).await;
+    assert!(address.contains("refreshToken="), "{address}");
+    // The second half of a sign-in, with a code that is good once.
+    service.sql("update auth.users set password_hash = null where is_anonymous").await;
+    let token = text(&session["accessToken"]);
+    assert_eq!(service.get_user(&format!("Bearer {token}")).await.status, StatusCode::OK);
+    service
+        .sql("insert into brain.email_factors (user_id) select id from auth.users where email = 'a@b.c'")
+        .await;
+    service.post("/user/password/reset", json!({ "email": "a@b.c" })).await.assert_ok();
+    let reset = service.letter("password-reset", "a@b.c").await["ticket"].clone();
+    let change = json!({ "newPassword": PASSWORD, "ticket": reset });
+    service.post("/user/password", change).await.assert_ok();
+    let ticket = service.sign_in("a@b.c", PASSWORD).await.body["mfa"]["ticket"].clone();
+    let code = service.letter("mfa-otp", "a@b.c").await["code"].clone();
+    tries("/signin/mfa/totp", json!({ "ticket": ticket, "otp": code })).await;
+}
+
+#[tokio::test]
 async fn a_refresh_token_after_its_use_is_noticed_and_by_setting_ends_the_session() {
     for ends in [false, true] {
         let options = Options { reused_token_ends_session: ends, ..Options::default() };

@@ -1,5 +1,6 @@
 //! One sign-in service over a database of its own, and how to talk to it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use app::auth::{Auth, Options, migrations, router};
@@ -9,6 +10,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use base::clock::Clock;
 use base::jwt::JwtKeys;
+use base::project::Project;
 use db::testing::TestDatabase;
 use db::{Pool, platform};
 use serde_json::{Value, json};
@@ -51,7 +53,12 @@ impl Service {
 
     /// The same database, served with other settings.
     pub(super) async fn reconfigure(&mut self, options: Options) {
-        let auth = Auth::start(self.pool.clone(), self.jwt.clone(), None, options).await.unwrap();
+        self.reconfigure_with(None, options).await;
+    }
+
+    /// The same, with a project that custom claims are read from.
+    pub(super) async fn reconfigure_with(&mut self, project: Option<Arc<dyn Project>>, options: Options) {
+        let auth = Auth::start(self.pool.clone(), self.jwt.clone(), project, options).await.unwrap();
         self.auth = auth.clone();
         self.router = router(auth);
     }
@@ -127,6 +134,36 @@ impl Service {
         client.batch_execute(&shut).await.unwrap();
         let end = "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1";
         client.execute(end, &[&name]).await.unwrap();
+    }
+
+    /// What comes of requests that meet: all begin before any can finish.
+    pub(super) async fn at_once(
+        &self,
+        requests: impl Iterator<Item = impl Future<Output = Answer>>,
+    ) -> Vec<Answer> {
+        let mut transaction = self.pool.begin().await.unwrap();
+        transaction.execute("select from auth.users for update", &[]).await.unwrap();
+        let release = async {
+            self.until_waiting(2).await;
+            transaction.commit().await.unwrap();
+        };
+        futures::join!(futures::future::join_all(requests), release).0
+    }
+
+    /// Waits until so many statements wait for rows that others hold.
+    pub(super) async fn until_waiting(&self, statements: i64) {
+        let waiting = "select count(*) from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock'";
+        // Those of the pool may be behind what waits.
+        let limit = Duration::from_secs(5);
+        let (client, connection) = self.pool.address().connect("tests", &[], limit).await.unwrap();
+        tokio::spawn(connection);
+        let wait = async {
+            while client.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) < statements {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), wait).await.unwrap();
     }
 
     /// The one number that a query gives.

@@ -1,5 +1,6 @@
 //! `POST /signin/email-password`.
 
+use app::auth::{AddressRules, Options};
 use axum::http::StatusCode;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::json;
@@ -43,14 +44,20 @@ async fn an_unknown_address_costs_a_hash_as_a_wrong_password_does() {
     let _guard = metrics::set_default_local_recorder(&recorder);
     let service = Service::start().await;
     service.sign_up("a@b.c").await;
-    service.sign_up("b@b.c").await;
+    for email in ["b@b.c", "off@b.c", "blocked@b.c"] {
+        service.sign_up(email).await;
+    }
     service.sql("update auth.users set password_hash = null where email = 'b@b.c'").await;
+    service.sql("update auth.users set disabled = true where email = 'off@b.c'").await;
+    let blocked = AddressRules::new(&[], &["blocked@b.c".to_owned()], &[], &[]);
+    let mut service = service;
+    service.reconfigure(Options { address_rules: blocked, ..Options::default() }).await;
     let hashes = || -> u32 {
         let rendered = recorder.handle().render();
         let line = rendered.lines().find_map(|line| line.strip_prefix("auth_password_hash_seconds_count "));
         line.unwrap().parse().unwrap()
     };
-    for email in ["a@b.c", "b@b.c", "nobody@b.c"] {
+    for email in ["a@b.c", "b@b.c", "off@b.c", "blocked@b.c", "nobody@b.c"] {
         let before = hashes();
         service.sign_in(email, "a wrong one").await;
         assert_eq!(hashes() - before, 1, "{email}");
@@ -58,16 +65,25 @@ async fn an_unknown_address_costs_a_hash_as_a_wrong_password_does() {
 }
 
 #[tokio::test]
-async fn what_the_account_is_comes_before_the_password() {
+async fn what_the_account_is_is_told_to_who_knows_the_password() {
     let service = Service::start().await;
     service.sign_up("a@b.c").await;
-    for password in [PASSWORD, "a wrong one"] {
-        service.sql("update auth.users set disabled = true, is_anonymous = true").await;
-        service.sign_in("a@b.c", password).await.assert_error(401, "disabled-user", "User is disabled");
-        service.sql("update auth.users set disabled = false").await;
-        let answer = service.sign_in("a@b.c", password).await;
-        answer.assert_error(403, "forbidden-anonymous", "Forbidden, user is anonymous.");
-    }
+    let wrong = async || {
+        let answer = service.sign_in("a@b.c", "a wrong one").await;
+        answer.assert_error(401, "invalid-email-password", "Incorrect email or password");
+    };
+    service.sql("update auth.users set disabled = true, is_anonymous = true").await;
+    service.sign_in("a@b.c", PASSWORD).await.assert_error(401, "disabled-user", "User is disabled");
+    wrong().await;
+    service.sql("update auth.users set disabled = false").await;
+    let answer = service.sign_in("a@b.c", PASSWORD).await;
+    answer.assert_error(403, "forbidden-anonymous", "Forbidden, user is anonymous.");
+    wrong().await;
+    let mut service = service;
+    service.sql("update auth.users set is_anonymous = false").await;
+    service.reconfigure(Options { email_verification_required: true, ..Options::default() }).await;
+    service.sign_in("a@b.c", PASSWORD).await.assert_error(401, "unverified-user", "not verified");
+    service.sign_in("a@b.c", "a wrong one").await.assert_error(401, "invalid-email-password", "Incorrect");
 }
 
 #[tokio::test]

@@ -9,6 +9,9 @@ use super::service::{PASSWORD, Service, text};
 
 const RESEND: &str = "/user/email/send-verification-email";
 
+pub(super) const A_MINUTE_LATER: &str =
+    "update brain.letter_pauses set sent_at = sent_at - interval '61 seconds'";
+
 fn strict() -> Options {
     Options { email_verification_required: true, ..Options::default() }
 }
@@ -123,7 +126,7 @@ async fn the_letter_may_be_asked_for_again_but_not_at_once() {
     assert_eq!(service.count(letters).await, 1);
     service.post(RESEND, json!({"email": "a@b.c"})).await.assert_ok();
     assert_eq!(service.count(letters).await, 1);
-    service.sql("update brain.tickets set created_at = now() - interval '61 seconds'").await;
+    service.sql(A_MINUTE_LATER).await;
     service.post(RESEND, json!({"email": "A@b.c", "options": {}})).await.assert_ok();
     assert_eq!(service.count(letters).await, 2);
     // Both links are good.
@@ -186,7 +189,7 @@ async fn codes_that_verify_are_five_an_hour_and_their_letters_too() {
     let service = strict_service().await;
     let letters = "select count(*) from brain.letters where template = 'email-verify'";
     for number in 2..=7 {
-        service.sql("update brain.tickets set created_at = created_at - interval '61 seconds'").await;
+        service.sql(A_MINUTE_LATER).await;
         service.post(RESEND, json!({ "email": "a@b.c" })).await.assert_ok();
         assert_eq!(service.count(letters).await, number.min(5));
     }
@@ -194,4 +197,84 @@ async fn codes_that_verify_are_five_an_hour_and_their_letters_too() {
     let code = service.letter("email-verify", "a@b.c").await["code"].clone();
     let answer = service.post(VERIFY_CODE, json!({ "email": "a@b.c", "otp": code })).await;
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_link_or_code_that_verifies_is_none_once_the_address_is_verified() {
+    for way in ["code", "another link", "administrator", "letter to sign in"] {
+        let service = strict_service().await;
+        let first = service.letter("email-verify", "a@b.c").await;
+        service.sql(A_MINUTE_LATER).await;
+        service.post(RESEND, json!({ "email": "a@b.c" })).await.assert_ok();
+        let second = service.letter("email-verify", "a@b.c").await;
+        let show = |code: &Value| service.post(VERIFY_CODE, json!({ "email": "a@b.c", "otp": code }));
+        match way {
+            "code" => assert_eq!(show(&second["code"]).await.status, StatusCode::OK),
+            "another link" => assert!(service.visit(&second).await.contains("refreshToken=")),
+            "administrator" => service.sql("update auth.users set email_verified = true").await,
+            _ => {
+                service.post("/signin/passwordless/email", json!({ "email": "a@b.c" })).await.assert_ok();
+                service.visit(&service.letter("signin-passwordless", "a@b.c").await).await;
+            }
+        }
+        let sessions = service.count("select count(*) from auth.refresh_tokens").await;
+        assert!(service.visit(&first).await.contains("error=invalid%2Dticket"), "{way}");
+        show(&second["code"]).await.assert_error(401, "invalid-ticket", "Invalid ticket");
+        assert_eq!(service.count("select count(*) from auth.refresh_tokens").await, sessions, "{way}");
+    }
+}
+
+#[tokio::test]
+async fn of_two_links_that_verify_at_once_one_signs_in() {
+    for _ in 0..5 {
+        let service = strict_service().await;
+        let first = service.letter("email-verify", "a@b.c").await;
+        service.sql(A_MINUTE_LATER).await;
+        service.post(RESEND, json!({ "email": "a@b.c" })).await.assert_ok();
+        let second = service.letter("email-verify", "a@b.c").await;
+        let (one, other) = futures::join!(service.visit(&first), service.visit(&second));
+        let signed_in = [one, other].iter().filter(|address| address.contains("refreshToken=")).count();
+        assert_eq!(signed_in, 1);
+    }
+}
+
+#[tokio::test]
+async fn letters_that_are_asked_for_at_once_are_one() {
+    let service = strict_service().await;
+    service.sql("insert into auth.users (email, email_verified, display_name, locale) values ('b@b.c', true, 'B', 'en')").await;
+    service.sql(A_MINUTE_LATER).await;
+    service.sql("delete from brain.letters").await;
+    for (path, email, letter) in [
+        (RESEND, "a@b.c", "email-verify"),
+        ("/user/password/reset", "b@b.c", "password-reset"),
+        ("/signin/passwordless/email", "b@b.c", "signin-passwordless"),
+        ("/signin/otp/email", "b@b.c", "signin-otp"),
+    ] {
+        let asked = (0..8).map(|_| service.post(path, json!({ "email": email })));
+        service.at_once(asked).await.iter().for_each(super::service::Answer::assert_ok);
+        let letters = format!("select count(*) from brain.letters where template = '{letter}'");
+        assert_eq!(service.count(&letters).await, 1, "{path}");
+    }
+    assert_eq!(service.count("select count(*) from brain.tickets").await, 1 + 3);
+    let service = Service::start().await;
+    let session = service.sign_up("c@b.c").await;
+    let token = text(&session["accessToken"]);
+    let asked = (0..8).map(|number| {
+        service.post_as(token, "/user/email/change", json!({ "newEmail": format!("c{number}@b.c") }))
+    });
+    let answers = service.at_once(asked).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == StatusCode::OK).count(), 1, "{answers:?}");
+    assert_eq!(service.count("select count(*) from brain.letters where template <> 'nobody'").await, 1);
+}
+
+#[tokio::test]
+async fn codes_that_verify_are_five_an_hour_at_once_too() {
+    let service = Service::start_with(Options { letter_pause_seconds: 0, ..strict() }).await;
+    service.post("/signup/email-password", json!({"email": "a@b.c", "password": PASSWORD})).await;
+    service.sql("update brain.codes set issued = 4").await;
+    let asked = (0..6).map(|_| service.post(RESEND, json!({ "email": "a@b.c" })));
+    service.at_once(asked).await.iter().for_each(super::service::Answer::assert_ok);
+    assert_eq!(service.count("select count(*) from brain.letters where template = 'email-verify'").await, 2);
+    assert_eq!(service.count("select issued::bigint from brain.codes").await, 5);
+    assert_eq!(service.count("select count(*) from brain.tickets").await, 2);
 }

@@ -10,7 +10,7 @@ use super::signup_email_password::{Roles, SignUpOptions};
 use super::{Answered, OK};
 use crate::auth::Auth;
 use crate::auth::device::Device;
-use crate::auth::error::{AuthError, RefusedToken};
+use crate::auth::error::AuthError;
 use crate::auth::fields::{DisplayName, Email, Locale, Metadata, Password};
 use crate::auth::refresh_token::RefreshToken;
 use crate::auth::request::{Bearer, JsonBody, Object};
@@ -62,7 +62,7 @@ pub(in crate::auth) async fn sign_in(
     if options.disable_new_users {
         return Err(AuthError::DisabledUser);
     }
-    let custom = auth.custom_claims(row.try_get("id")?).await?;
+    let custom = auth.first_claims(row.try_get("id")?).await?;
     Ok(Json(SessionPayload::session(auth.open_session(&row, &token, custom)?)))
 }
 
@@ -87,12 +87,11 @@ enum Method {
 
 pub(in crate::auth) async fn deanonymize(
     State(auth): State<Auth>,
-    Bearer(user, _): Bearer,
+    bearer: Bearer,
     JsonBody(request): JsonBody<Deanonymize>,
 ) -> Result<Answered, AuthError> {
     let options = &auth.0.options;
-    let row = auth.0.pool.query_opt(include_str!("../sql/find_user.sql"), &[&user.0]).await?;
-    let standing = Standing::from_row(&row.ok_or(RefusedToken::UnknownUser)?)?;
+    let standing = Standing::from_row(&auth.caller(&bearer).await?)?;
     standing.check(options)?;
     if !standing.is_anonymous() {
         return Err(AuthError::UserNotAnonymous);
@@ -117,7 +116,7 @@ pub(in crate::auth) async fn deanonymize(
         .query_opt(
             include_str!("../sql/deanonymize.sql"),
             &[
-                &user.0,
+                &bearer.0.0,
                 &email,
                 &password_hash,
                 &wanted.display_name.as_ref().map(|name| &name.0),
@@ -136,7 +135,7 @@ pub(in crate::auth) async fn deanonymize(
         }
         changed => changed?.ok_or(AuthError::UserNotAnonymous)?,
     };
-    tracing::info!(user.id = %user, "an anonymous person took an address");
+    tracing::info!(user.id = %bearer.0, "an anonymous person took an address");
     if needs_letter {
         let kind = if password_hash.is_some() { Kind::VerifyEmail } else { Kind::PasswordlessEmail };
         let destination = &destination;

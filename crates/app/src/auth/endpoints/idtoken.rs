@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{Answered, OK, SignUpOptions};
 use crate::auth::Auth;
 use crate::auth::device::Device;
-use crate::auth::error::{AuthError, RefusedToken};
+use crate::auth::error::AuthError;
 use crate::auth::providers::Arrival;
 use crate::auth::request::{Bearer, JsonBody, Object};
 use crate::auth::sessions::SessionPayload;
@@ -50,8 +50,7 @@ pub(in crate::auth) async fn link(
     bearer: Bearer,
     JsonBody(request): JsonBody<Link>,
 ) -> Result<Answered, AuthError> {
-    let row = auth.0.pool.query_opt(include_str!("../sql/find_user.sql"), &[&bearer.0.0]).await?;
-    Standing::from_row(&row.ok_or(RefusedToken::UnknownUser)?)?.check_known(&auth.0.options)?;
+    Standing::from_row(&auth.caller(&bearer).await?)?.check_known(&auth.0.options)?;
     let (provider, identity) =
         read(&auth, &request.provider, &request.id_token, request.nonce.as_deref()).await?;
     auth.link_identity(bearer.0.0, provider, &identity).await?;

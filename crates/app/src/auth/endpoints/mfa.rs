@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::{Answered, OK};
 use crate::auth::Auth;
 use crate::auth::device::Device;
-use crate::auth::error::{AuthError, RefusedToken};
+use crate::auth::error::AuthError;
 use crate::auth::network::Network;
 use crate::auth::request::{Bearer, JsonBody};
 use crate::auth::second_factor::{Factor, Shown};
-use crate::auth::sessions::SessionPayload;
+use crate::auth::sessions::{Opening, SessionPayload};
 use crate::auth::tickets::{Kind, Ticket};
 use crate::auth::totp;
 use crate::auth::user::Standing;
@@ -146,9 +146,12 @@ pub(in crate::auth) async fn sign_in(
     if !ticket.says(Kind::MfaTotp) {
         return Err(AuthError::InvalidRequest("`ticket` is none of a second factor".to_owned()));
     }
+    let owner = auth.owner_of_ticket(&ticket, &[Kind::MfaTotp]).await?;
+    // Before ticket and code are used up.
+    let opening = Opening::with_claims(auth.custom_claims(owner).await?);
     let user =
         auth.take_second_factor(Shown::Ticket(&ticket), bounded(&request.otp)?, &device.network).await?;
-    Ok(Json(SessionPayload::session(auth.begin_session(user, &device).await?)))
+    Ok(Json(SessionPayload::session(auth.begin_session(user, &device, opening).await?)))
 }
 
 fn check_enabled(auth: &Auth) -> Result<(), AuthError> {
@@ -158,8 +161,7 @@ fn check_enabled(auth: &Auth) -> Result<(), AuthError> {
 /// The person who asks, if they may.
 async fn person(auth: &Auth, bearer: &Bearer) -> Result<Row, AuthError> {
     check_enabled(auth)?;
-    let row = auth.0.pool.query_opt(include_str!("../sql/find_user.sql"), &[&bearer.0.0]).await?;
-    let row = row.ok_or(RefusedToken::UnknownUser)?;
+    let row = auth.caller(bearer).await?;
     Standing::from_row(&row)?.check_known(&auth.0.options)?;
     Ok(row)
 }

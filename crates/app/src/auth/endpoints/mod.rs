@@ -1,5 +1,5 @@
-//! The endpoints, one a file. Each reads its request into checked types, runs at most two statements, and
-//! answers with a value or an error; none knows under which address it is served.
+//! The endpoints, one a file. Each reads its request into checked types, runs a few statements, and answers with a value
+//! or an error; none knows under which address it is served.
 
 pub(super) mod anonymous;
 pub(super) mod healthz;

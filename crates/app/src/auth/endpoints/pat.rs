@@ -10,11 +10,11 @@ use uuid::Uuid;
 
 use crate::auth::Auth;
 use crate::auth::device::Device;
-use crate::auth::error::{AuthError, RefusedToken};
+use crate::auth::error::AuthError;
 use crate::auth::fields::{Metadata, UuidText};
 use crate::auth::refresh_token::RefreshToken;
 use crate::auth::request::{Bearer, JsonBody};
-use crate::auth::sessions::SessionPayload;
+use crate::auth::sessions::{Opening, SessionPayload};
 use crate::auth::user::Standing;
 
 #[derive(Deserialize)]
@@ -47,12 +47,10 @@ pub(in crate::auth) struct CreatedPat {
 
 pub(in crate::auth) async fn create(
     State(auth): State<Auth>,
-    Bearer(user, _): Bearer,
+    bearer: Bearer,
     JsonBody(request): JsonBody<CreatePat>,
 ) -> Result<Json<CreatedPat>, AuthError> {
-    let pool = &auth.0.pool;
-    let row = pool.query_opt(include_str!("../sql/find_user.sql"), &[&user.0]).await?;
-    Standing::from_row(&row.ok_or(RefusedToken::UnknownUser)?)?.check_known(&auth.0.options)?;
+    Standing::from_row(&auth.caller(&bearer).await?)?.check_known(&auth.0.options)?;
     if request.expires_at.0 <= auth.0.jwt.now() {
         return Err(AuthError::InvalidRequest("expiresAt has passed".to_owned()));
     }
@@ -62,9 +60,11 @@ pub(in crate::auth) async fn create(
     let expires_at = request.expires_at.0 as f64;
     let metadata = request.metadata.map(|metadata| metadata.0);
     let sql = include_str!("../sql/insert_pat.sql");
-    let row = pool.query_opt(sql, &[&user.0, &token.stored(), &expires_at, &metadata]).await?;
+    let mut transaction = auth.lock_caller(&bearer).await?;
+    let row = transaction.query_opt(sql, &[&bearer.0.0, &token.stored(), &expires_at, &metadata]).await?;
     let id = row.ok_or(AuthError::DisabledUser)?.try_get("id")?;
-    tracing::info!(user.id = %user, pat.id = %id, "a person made a personal access token");
+    transaction.commit().await?;
+    tracing::info!(user.id = %bearer.0, pat.id = %id, "a person made a personal access token");
     Ok(Json(CreatedPat { id, personal_access_token: token.expose().to_owned() }))
 }
 
@@ -83,5 +83,7 @@ pub(in crate::auth) async fn sign_in(
     let sql = include_str!("../sql/find_pat.sql");
     let row = auth.0.pool.query_opt(sql, &[&shown.stored()]).await?.ok_or(AuthError::InvalidPat)?;
     Standing::from_row(&row)?.check_known(&auth.0.options)?;
-    Ok(Json(SessionPayload::session(auth.begin_session(row.try_get("id")?, &device).await?)))
+    Ok(Json(SessionPayload::session(
+        auth.begin_session(row.try_get("id")?, &device, Opening::default()).await?,
+    )))
 }

@@ -1,7 +1,8 @@
 //! `POST /signin/email-password`: a session for who knows the password. An unknown address costs the same
 //! time as a wrong password and gets the same answer.
 //!
-//! As at Nhost Auth, what the account is (disabled, unverified, anonymous) is checked before the password.
+//! What the account is (disabled, unverified, anonymous) is told to who knows the password; so is it to nobody that its
+//! address may not come in.
 
 use axum::Json;
 use axum::extract::State;
@@ -32,39 +33,33 @@ pub(in crate::auth) async fn handle(
     JsonBody(request): JsonBody<SignIn>,
 ) -> Result<Json<SessionPayload>, AuthError> {
     auth.0.limits.check_account(request.email.as_str(), &device.network)?;
-    auth.0.options.address_rules.check(request.email.as_str())?;
+    let may = auth.0.options.address_rules.check(request.email.as_str());
     let found = auth
         .0
         .pool
         .query_opt(include_str!("../sql/find_credentials.sql"), &[&request.email.as_str()])
         .await?;
-    if let Some(row) = &found {
-        Standing::from_row(row)?.check_known(&auth.0.options)?;
-    }
     let stored: Option<String> = match &found {
         Some(row) => row.try_get("password_hash")?,
         None => None,
     };
     let password = request.password.into_secret();
     let verdict = auth.0.passwords.verify(password.clone(), stored.clone()).await?;
-    let row = found.filter(|_| verdict != Verdict::Wrong).ok_or(AuthError::InvalidEmailPassword)?;
+    may?;
+    let right = found.zip(stored).filter(|_| verdict != Verdict::Wrong);
+    let (row, mut hash) = right.ok_or(AuthError::InvalidEmailPassword)?;
+    Standing::from_row(&row)?.check_known(&auth.0.options)?;
     let id: Uuid = row.try_get("id")?;
     if verdict == Verdict::RightButOld {
-        renew_hash(&auth, id, password, stored).await?;
+        hash = renew_hash(&auth, id, password, &hash).await?;
     }
-
-    Ok(Json(auth.after_first_factor(id, Proof::Password, &device).await?))
+    Ok(Json(auth.after_first_factor(id, Proof::Password(&hash), &device).await?))
 }
 
-/// Replaces a hash of an old kind, unless the password was changed meanwhile.
-async fn renew_hash(
-    auth: &Auth,
-    id: Uuid,
-    password: SecretString,
-    old: Option<String>,
-) -> Result<(), AuthError> {
+/// The hash in the place of one of an old kind, unless the password was changed meanwhile.
+async fn renew_hash(auth: &Auth, id: Uuid, password: SecretString, old: &str) -> Result<String, AuthError> {
     let new = auth.0.passwords.hash(password).await?;
     let sql = "update auth.users set password_hash = $2::text where id = $1 and password_hash = $3::text";
-    auth.0.pool.execute(sql, &[&id, &new, &old]).await?;
-    Ok(())
+    let renewed = auth.0.pool.execute(sql, &[&id, &new, &old]).await?;
+    if renewed == 0 { Err(AuthError::InvalidEmailPassword) } else { Ok(new) }
 }

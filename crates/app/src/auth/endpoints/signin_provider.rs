@@ -10,7 +10,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::header::{CACHE_CONTROL, COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use base::jwt::TokenError;
+use base::ids::UserId;
 use clients::identity::Returned;
 use db::tokio_postgres::types::Json;
 use secrecy::ExposeSecret;
@@ -26,6 +26,7 @@ use crate::auth::error::{AuthError, RefusedToken};
 use crate::auth::providers::Arrival;
 use crate::auth::redirects::Destination;
 use crate::auth::refresh_token::digest;
+use crate::auth::request::Bearer;
 use crate::auth::user::Standing;
 
 /// How long a person may take at the other service.
@@ -86,10 +87,11 @@ pub(in crate::auth) async fn begin(
     let wanted = read(&options)?;
     auth.0.redirects.choose(wanted.redirect_to.as_ref())?;
     super::Roles::choose(&auth.0.options, wanted.allowed_roles, wanted.default_role)?;
-    let user = match &query.connect {
-        Some(token) => Some(person(&auth, token).await?),
+    let linking = match &query.connect {
+        Some(token) => Some(person(&auth, token, &headers).await?),
         None => None,
     };
+    let (user, session) = linking.map_or((None, None), |Bearer(user, session)| (Some(user.0), session));
     let begun = provider
         .begin(&redirect_uri(&auth, provider.name()))
         .await
@@ -99,9 +101,9 @@ pub(in crate::auth) async fn begin(
         .pool
         .execute(
             "insert into brain.provider_sign_ins
-              (state_hash, provider, browser_hash, nonce, verifier, options, user_id, expires_at)
-            values ($1::text, $2::text, $3::text, $4::text, $5::text, $6::jsonb, $7,
-              now() + $8::float8 * interval '1 second')",
+              (state_hash, provider, browser_hash, nonce, verifier, options, user_id, session_id, expires_at)
+            values ($1::text, $2::text, $3::text, $4::text, $5::text, $6::jsonb, $7, $8,
+              now() + $9::float8 * interval '1 second')",
             &[
                 &digest(begun.state.expose_secret()),
                 &provider.name(),
@@ -110,6 +112,7 @@ pub(in crate::auth) async fn begin(
                 &begun.verifier.expose_secret(),
                 &Json(&options),
                 &user,
+                &session,
                 &f64::from(LIFETIME_SECONDS),
             ],
         )
@@ -175,7 +178,8 @@ struct Kept {
     nonce: String,
     verifier: String,
     wanted: SignUpOptions,
-    user: Option<Uuid>,
+    /// Who links the service to their account.
+    linking: Option<Bearer>,
 }
 
 impl Kept {
@@ -185,11 +189,12 @@ impl Kept {
         let row = auth.0.pool.query_opt(sql, &[&digest(state), &name, &digest(&browser)]).await?;
         let row = row.ok_or(AuthError::InvalidState)?;
         let Json(options) = row.try_get::<_, Json<Value>>("options")?;
+        let (user, session) = (row.try_get::<_, Option<Uuid>>("user_id")?, row.try_get("session_id")?);
         Ok(Self {
             nonce: row.try_get("nonce")?,
             verifier: row.try_get("verifier")?,
             wanted: read(&options)?,
-            user: row.try_get("user_id")?,
+            linking: user.map(|user| Bearer(UserId(user), session)),
         })
     }
 }
@@ -211,8 +216,9 @@ async fn finish(
     let returned = Returned { code, nonce: begun.nonce.into(), verifier: begun.verifier.into() };
     let finished = provider.finish(&redirect_uri(auth, provider.name()), returned).await;
     let identity = finished.map_err(|error| AuthError::from_provider(&error))?;
-    if let Some(user) = begun.user {
-        auth.link_identity(user, provider.name(), &identity).await?;
+    if let Some(bearer) = begun.linking {
+        auth.caller(&bearer).await?;
+        auth.link_identity(bearer.0.0, provider.name(), &identity).await?;
         return Ok(destination.redirect(&[]));
     }
     let arrival =
@@ -227,14 +233,19 @@ async fn finish(
 
 /// The person who links a service to their account, by their access token: as at `/link/idtoken`, with their security
 /// key where the settings ask for it.
-async fn person(auth: &Auth, token: &str) -> Result<Uuid, AuthError> {
+///
+/// The token says who asks, and not whose browser this is: whoever is sent here with somebody else's would link their own
+/// service to that account. So the client's pages alone may send a browser here.
+async fn person(auth: &Auth, token: &str, headers: &HeaderMap) -> Result<Bearer, AuthError> {
+    if !auth.0.redirects.are_origin_of(headers) {
+        return Err(AuthError::ForeignPage);
+    }
     let claims = auth.0.jwt.verify_own(token);
     let claims = claims.map_err(|error| RefusedToken::Bad(error.into()))?;
-    let user = claims.user_id.ok_or(RefusedToken::Bad(TokenError::Claims.into()))?;
+    let bearer = Bearer::of(&claims)?;
     elevation::check(auth, &claims).await?;
-    let row = auth.0.pool.query_opt(include_str!("../sql/find_user.sql"), &[&user.0]).await?;
-    Standing::from_row(&row.ok_or(RefusedToken::UnknownUser)?)?.check_known(&auth.0.options)?;
-    Ok(user.0)
+    Standing::from_row(&auth.caller(&bearer).await?)?.check_known(&auth.0.options)?;
+    Ok(bearer)
 }
 
 fn read(options: &Value) -> Result<SignUpOptions, AuthError> {

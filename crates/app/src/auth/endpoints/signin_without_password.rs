@@ -15,7 +15,6 @@ use crate::auth::device::Device;
 use crate::auth::error::AuthError;
 use crate::auth::fields::Email;
 use crate::auth::request::{JsonBody, Object};
-use crate::auth::second_factor::Proof;
 use crate::auth::sessions::SessionPayload;
 use crate::auth::tickets::{Kind, TicketLetter};
 
@@ -56,8 +55,8 @@ pub(in crate::auth) async fn take_code(
         return Err(AuthError::DisabledEndpoint);
     }
     auth.0.options.address_rules.check(request.email.as_str())?;
-    let user = auth.use_code(Purpose::SignIn, request.email.as_str(), &request.otp, &device.network).await?;
-    Ok(Json(auth.after_first_factor(user, Proof::Mailbox, &device).await?))
+    let email = request.email.as_str();
+    Ok(Json(auth.sign_in_by_code(Purpose::SignIn, email, &request.otp, &device).await?))
 }
 
 pub(in crate::auth) async fn send_link(

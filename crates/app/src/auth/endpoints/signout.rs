@@ -1,4 +1,5 @@
-//! `POST /signout`: ends one session, or all of the person who asks. Access tokens live on until they expire.
+//! `POST /signout`: ends one session, or all of the person who asks. Access tokens go on reading
+//! until they expire; what they do to the account ends with the session.
 
 use axum::extract::State;
 use serde::Deserialize;
@@ -25,9 +26,9 @@ pub(in crate::auth) async fn handle(
 ) -> Result<Answered, AuthError> {
     let pool = &auth.0.pool;
     if request.all {
-        let Bearer(user, _) =
-            bearer.ok_or_else(|| invalid("to sign out everywhere, an access token is needed"))?;
-        pool.execute("delete from auth.refresh_tokens where user_id = $1", &[&user.0]).await?;
+        let bearer = bearer.ok_or_else(|| invalid("to sign out everywhere, an access token is needed"))?;
+        auth.caller(&bearer).await?;
+        pool.execute("delete from auth.refresh_tokens where user_id = $1", &[&bearer.0.0]).await?;
         return Ok(OK);
     }
     let token = request.refresh_token.ok_or_else(|| invalid("`refreshToken` or `all` is needed"))?;

@@ -84,7 +84,7 @@ pub(in crate::auth) async fn handle(
         return Err(AuthError::DisabledUser);
     }
     if opens_session {
-        let custom = auth.custom_claims(row.try_get("id")?).await?;
+        let custom = auth.first_claims(row.try_get("id")?).await?;
         return Ok(Json(SessionPayload::session(auth.open_session(&row, &token, custom)?)));
     }
     auth.send_ticket(TicketLetter {

@@ -78,19 +78,30 @@ impl Auth {
     }
 }
 
-/// Counts a token that was good once, and ends its session where the settings say so.
+/// Counts a token that was good once, also one whose session has ended, and ends its session where the settings say so.
 async fn notice_reuse(auth: &Auth, shown: &RefreshToken) -> Result<(), AuthError> {
     let sql = include_str!("../sql/notice_reuse.sql");
     let ends = auth.0.options.reused_token_ends_session;
     let Some(row) = auth.0.pool.query_opt(sql, &[&shown.stored(), &RACE_SECONDS, &ends]).await? else {
         return Ok(());
     };
-    let (is_race, ended): (bool, bool) = (row.try_get("is_race")?, row.try_get("ended")?);
-    let kind = if is_race { "race" } else { "late" };
+    let (is_race, is_over): (bool, bool) = (row.try_get("is_race")?, row.try_get("is_over")?);
+    let kind = match (is_race, is_over) {
+        (true, _) => "race",
+        (false, true) => "ended",
+        (false, false) => "late",
+    };
     metrics::counter!("auth_refresh_tokens_reused_total", "kind" => kind).increment(1);
-    if !is_race {
-        let (user, session): (Uuid, Uuid) = (row.try_get("user_id")?, row.try_get("id")?);
-        tracing::warn!(user.id = %user, session.id = %session, session.ended = ended, "a refresh token was shown after its use");
+    let (user, session) = (row.try_get::<_, Option<Uuid>>("user_id")?, row.try_get::<_, Uuid>("id")?);
+    let (user, ended) = (user.unwrap_or_default(), row.try_get::<_, bool>("ended")?);
+    match kind {
+        "late" => {
+            tracing::warn!(user.id = %user, session.id = %session, session.ended = ended, "a refresh token was shown after its use");
+        }
+        "ended" => {
+            tracing::info!(user.id = %user, session.id = %session, "a refresh token was shown after the end of its session");
+        }
+        _ => {}
     }
     Ok(())
 }

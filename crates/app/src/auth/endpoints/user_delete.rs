@@ -27,12 +27,12 @@ pub(in crate::auth) struct DeleteUser {
 
 pub(in crate::auth) async fn handle(
     State(auth): State<Auth>,
-    Bearer(user, session): Bearer,
+    bearer: Bearer,
     network: Network,
     request: Option<JsonBody<DeleteUser>>,
 ) -> Result<Answered, AuthError> {
-    let row = auth.0.pool.query_opt(include_str!("../sql/find_user.sql"), &[&user.0]).await?;
-    let row = row.ok_or(RefusedToken::UnknownUser)?;
+    let row = auth.caller(&bearer).await?;
+    let Bearer(user, session) = bearer;
     let standing = Standing::from_row(&row)?;
     standing.check(&auth.0.options)?;
     match request.and_then(|JsonBody(request)| request.password) {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{Answered, LinkOptions, OK};
 use crate::auth::Auth;
-use crate::auth::error::{AuthError, RefusedToken};
+use crate::auth::error::AuthError;
 use crate::auth::fields::Email;
 use crate::auth::request::{Bearer, JsonBody, Object};
 use crate::auth::tickets::{Kind, TicketLetter};
@@ -21,21 +21,17 @@ pub(in crate::auth) struct ChangeEmail {
 
 pub(in crate::auth) async fn handle(
     State(auth): State<Auth>,
-    Bearer(user, _): Bearer,
+    bearer: Bearer,
     JsonBody(request): JsonBody<ChangeEmail>,
 ) -> Result<Answered, AuthError> {
     let options = request.options.map(|object| object.0).unwrap_or_default();
     let destination = auth.0.redirects.choose(options.redirect_to.as_ref())?;
     let new_email = request.new_email.as_str();
     auth.0.options.address_rules.check(new_email)?;
-    let row = auth
-        .0
-        .pool
-        .query_opt(include_str!("../sql/find_email.sql"), &[&user.0, &new_email])
-        .await?
-        .ok_or(RefusedToken::UnknownUser)?;
+    let row = auth.caller(&bearer).await?;
     Standing::from_row(&row)?.check_known(&auth.0.options)?;
-    if row.try_get::<_, bool>("is_taken")? {
+    let owner = "select from auth.users where email operator(public.=) $1::text::auth.email";
+    if auth.0.pool.query_opt(owner, &[&new_email]).await?.is_some() {
         return Err(AuthError::EmailAlreadyInUse);
     }
     let email: Option<String> = row.try_get("email")?;
@@ -47,7 +43,7 @@ pub(in crate::auth) async fn handle(
         verified: None,
     };
     // Who asks is known, so they may know that no letter was written.
-    if auth.send_ticket(letter).await? {
+    if auth.send_ticket_and_commit(auth.lock_caller(&bearer).await?, letter).await? {
         Ok(OK)
     } else {
         Err(AuthError::TooManyRequests(auth.0.options.letter_pause_seconds))

@@ -11,7 +11,6 @@ use crate::auth::device::Device;
 use crate::auth::error::AuthError;
 use crate::auth::fields::Email;
 use crate::auth::request::JsonBody;
-use crate::auth::second_factor::Proof;
 use crate::auth::sessions::SessionPayload;
 
 #[derive(Deserialize)]
@@ -28,6 +27,5 @@ pub(in crate::auth) async fn handle(
 ) -> Result<Json<SessionPayload>, AuthError> {
     let email = request.email.as_str();
     auth.0.options.address_rules.check(email)?;
-    let user = auth.use_code(Purpose::Verify, email, &request.otp, &device.network).await?;
-    Ok(Json(auth.after_first_factor(user, Proof::Mailbox, &device).await?))
+    Ok(Json(auth.sign_in_by_code(Purpose::Verify, email, &request.otp, &device).await?))
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{Answered, OK};
 use crate::auth::Auth;
-use crate::auth::error::{AuthError, RefusedToken};
+use crate::auth::error::AuthError;
 use crate::auth::fields::Password;
 use crate::auth::request::{Bearer, JsonBody};
 use crate::auth::tickets::{Kind, Ticket};
@@ -27,52 +27,51 @@ pub(in crate::auth) async fn handle(
 ) -> Result<Answered, AuthError> {
     auth.check_new_password(&request.new_password).await?;
     let password = request.new_password.into_secret();
-    if let Some(Bearer(user, session)) = bearer {
-        let row = auth.0.pool.query_opt(include_str!("../sql/find_user.sql"), &[&user.0]).await?;
-        let row = row.ok_or(RefusedToken::UnknownUser)?;
-        Standing::from_row(&row)?.check_known(&auth.0.options)?;
-        let hash = auth.0.passwords.hash(password).await?;
-        return store(&auth, Showed::User(user.0, session), &hash).await;
-    }
     let ticket = request.ticket.map(Ticket::from_text).filter(|ticket| ticket.says(Kind::PasswordReset));
-    let Some(ticket) = ticket else {
-        let sentence = "an access token or the ticket of a password reset is needed";
-        return Err(AuthError::InvalidRequest(sentence.to_owned()));
+    let showed = match (bearer, ticket) {
+        (Some(bearer), ticket) => match (auth.caller(&bearer).await, ticket) {
+            // Programs send along whatever access token they have left.
+            (Err(AuthError::Unauthenticated(_)), Some(ticket)) => Showed::Ticket(ticket),
+            (row, _) => {
+                Standing::from_row(&row?)?.check_known(&auth.0.options)?;
+                Showed::Session(bearer)
+            }
+        },
+        (None, Some(ticket)) => Showed::Ticket(ticket),
+        (None, None) => {
+            let sentence = "an access token or the ticket of a password reset is needed";
+            return Err(AuthError::InvalidRequest(sentence.to_owned()));
+        }
     };
     // A good ticket first: hashes are dear, and anybody can show a bad one.
-    let sql = "select from brain.tickets where ticket_hash = $1 and expires_at > now()";
-    auth.0.pool.query_opt(sql, &[&ticket.stored()]).await?.ok_or(AuthError::InvalidTicket)?;
+    let user = match &showed {
+        Showed::Session(bearer) => bearer.0.0,
+        Showed::Ticket(ticket) => auth.owner_of_ticket(ticket, &[Kind::PasswordReset]).await?,
+    };
     let hash = auth.0.passwords.hash(password).await?;
-    store(&auth, Showed::Ticket(ticket), &hash).await
+    store(&auth, user, showed, &hash).await?;
+    tracing::info!(user.id = %user, "a person changed their password");
+    Ok(OK)
 }
 
 /// What entitles to the change.
 enum Showed {
-    User(Uuid, Option<Uuid>),
+    Session(Bearer),
     Ticket(Ticket),
 }
 
-async fn store(auth: &Auth, showed: Showed, hash: &str) -> Result<Answered, AuthError> {
-    let (user, session, ticket) = match showed {
-        Showed::User(user, session) => (Some(user), session, None),
-        Showed::Ticket(ticket) => (None, None, Some(ticket)),
+async fn store(auth: &Auth, user: Uuid, showed: Showed, hash: &str) -> Result<(), AuthError> {
+    let (mut transaction, session, ticket, refused) = match showed {
+        Showed::Session(bearer) => {
+            (auth.lock_caller(&bearer).await?, bearer.1, None, AuthError::DisabledUser)
+        }
+        Showed::Ticket(ticket) => {
+            (auth.lock_person(user).await?, None, Some(ticket.stored()), AuthError::InvalidTicket)
+        }
     };
-    let refused = if ticket.is_some() { AuthError::InvalidTicket } else { AuthError::DisabledUser };
-    let row = auth
-        .0
-        .pool
-        .query_opt(
-            include_str!("../sql/change_password.sql"),
-            &[
-                &user,
-                &ticket.map(|ticket| ticket.stored()),
-                &hash,
-                &auth.0.options.password_change_ends_sessions,
-                &session,
-            ],
-        )
-        .await?
-        .ok_or(refused)?;
-    tracing::info!(user.id = %row.try_get::<_, Uuid>("id")?, "a person changed their password");
-    Ok(OK)
+    let sql = include_str!("../sql/change_password.sql");
+    let ends_sessions = auth.0.options.password_change_ends_sessions;
+    let changed = transaction.query_opt(sql, &[&user, &ticket, &hash, &ends_sessions, &session]).await?;
+    changed.ok_or(refused)?;
+    Ok(transaction.commit().await?)
 }

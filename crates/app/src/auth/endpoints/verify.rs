@@ -54,10 +54,12 @@ pub(in crate::auth) async fn handle(
 
 /// A new session, or the ticket of the second factor, and what the link's ticket was for.
 async fn use_up(auth: &Auth, ticket: Ticket, device: &Device) -> Result<(SessionPayload, String), AuthError> {
+    let owner = auth.owner_of_ticket(&ticket, &Kind::OF_LINKS).await?;
+    // Before the ticket is used up.
+    let claims = auth.custom_claims(owner).await?;
     let kinds = Kind::OF_LINKS.map(Kind::name);
-    let used = auth
-        .0
-        .pool
+    let mut transaction = auth.lock_person(owner).await?;
+    let used = transaction
         .query_opt(include_str!("../sql/use_ticket.sql"), &[&ticket.stored(), &kinds.as_slice()])
         .await;
     let row = match used {
@@ -66,7 +68,8 @@ async fn use_up(auth: &Auth, ticket: Ticket, device: &Device) -> Result<(Session
         }
         used => used?.ok_or(AuthError::InvalidTicket)?,
     };
+    transaction.commit().await?;
     auth.0.letters_wait.notify_one();
-    let payload = auth.after_first_factor(row.try_get::<_, Uuid>("id")?, Proof::Mailbox, device).await?;
-    Ok((payload, row.try_get("kind")?))
+    let id: Uuid = row.try_get("id")?;
+    Ok((auth.after_first_factor(id, Proof::Mailbox(claims), device).await?, row.try_get("kind")?))
 }

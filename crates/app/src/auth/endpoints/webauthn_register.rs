@@ -17,11 +17,11 @@ use webauthn_rs::prelude::{
 use super::{Roles, SignUpOptions};
 use crate::auth::Auth;
 use crate::auth::device::Device;
-use crate::auth::error::{AuthError, RefusedToken};
+use crate::auth::error::AuthError;
 use crate::auth::fields::Email;
 use crate::auth::passkeys::{Ceremony, MAX_KEYS, NewKey, Nickname, refuse};
 use crate::auth::request::{Bearer, JsonBody, Object};
-use crate::auth::sessions::SessionPayload;
+use crate::auth::sessions::{Opening, SessionPayload};
 use crate::auth::tickets::{Kind, TicketLetter};
 use crate::auth::user::Standing;
 
@@ -117,7 +117,8 @@ pub(in crate::auth) async fn verify_sign_up(
             .await?;
         return Ok(Json(SessionPayload::nothing()));
     }
-    Ok(Json(SessionPayload::session(auth.begin_session(user, &device).await?)))
+    let opening = Opening::with_claims(auth.first_claims(user).await?);
+    Ok(Json(SessionPayload::session(auth.begin_session(user, &device, opening).await?)))
 }
 
 async fn insert_user(
@@ -227,8 +228,7 @@ pub(in crate::auth) async fn verify_add(
 }
 
 async fn person(auth: &Auth, bearer: &Bearer) -> Result<Row, AuthError> {
-    let row = auth.0.pool.query_opt(include_str!("../sql/find_user.sql"), &[&bearer.0.0]).await?;
-    let row = row.ok_or(RefusedToken::UnknownUser)?;
+    let row = auth.caller(bearer).await?;
     Standing::from_row(&row)?.check_known(&auth.0.options)?;
     Ok(row)
 }

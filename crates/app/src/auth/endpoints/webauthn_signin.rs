@@ -13,11 +13,11 @@ use webauthn_rs::prelude::PublicKeyCredential;
 
 use crate::auth::Auth;
 use crate::auth::device::Device;
-use crate::auth::error::{AuthError, RefusedToken};
+use crate::auth::error::AuthError;
 use crate::auth::fields::Email;
 use crate::auth::passkeys::{Ceremony, decoy};
 use crate::auth::request::{Bearer, JsonBody};
-use crate::auth::sessions::SessionPayload;
+use crate::auth::sessions::{Opening, SessionPayload};
 use crate::auth::user::Standing;
 
 #[derive(Deserialize)]
@@ -74,7 +74,7 @@ pub(in crate::auth) async fn verify_sign_in(
 ) -> Result<Json<SessionPayload>, AuthError> {
     auth.webauthn()?;
     let user = auth.answered(Ceremony::SignIn, &request.credential()?, None).await?;
-    Ok(Json(SessionPayload::session(auth.begin_session(user, &device).await?)))
+    Ok(Json(SessionPayload::session(auth.begin_session(user, &device, Opening::default()).await?)))
 }
 
 pub(in crate::auth) async fn elevate(
@@ -82,8 +82,7 @@ pub(in crate::auth) async fn elevate(
     bearer: Bearer,
 ) -> Result<Json<Value>, AuthError> {
     auth.webauthn()?;
-    let row = auth.0.pool.query_opt(include_str!("../sql/find_user.sql"), &[&bearer.0.0]).await?;
-    Standing::from_row(&row.ok_or(RefusedToken::UnknownUser)?)?.check_known(&auth.0.options)?;
+    Standing::from_row(&auth.caller(&bearer).await?)?.check_known(&auth.0.options)?;
     let (_, credentials) = auth.credentials(Some(bearer.0.0), None).await?;
     if credentials.is_empty() {
         return Err(AuthError::InvalidRequest("there is no security key".to_owned()));
@@ -98,6 +97,7 @@ pub(in crate::auth) async fn verify_elevate(
     JsonBody(request): JsonBody<Answer>,
 ) -> Result<Json<SessionPayload>, AuthError> {
     auth.webauthn()?;
+    auth.caller(&bearer).await?;
     let user = auth.answered(Ceremony::Elevate, &request.credential()?, Some(bearer.0.0)).await?;
-    Ok(Json(SessionPayload::session(auth.begin_elevated_session(user, &device).await?)))
+    Ok(Json(SessionPayload::session(auth.begin_session(user, &device, Opening::elevated(user)).await?)))
 }

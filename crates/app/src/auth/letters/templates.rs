@@ -1,7 +1,8 @@
 //! The texts of letters: files in a folder for each language and letter, `LOCALE/LETTER/subject.txt`,
 //! `body.txt` and `body.html`. Those in the binary are used where the operator's folder has none.
 //!
-//! A variable stands as `${name}`. In HTML its value is escaped; in a subject it stays on its line.
+//! A variable stands as `${name}`. In HTML its value is escaped; in a subject it stays on its line. What stands between
+//! `${#name}` and `${/name}` is left out where the variable has no value.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -125,7 +126,7 @@ fn own_text(folder: &Path, locale: &str, template: Template, file: &str) -> Opti
     .ok()
 }
 
-/// Replaces `${name}` by the variable's value; an unknown name becomes nothing.
+/// Replaces `${name}` by the variable's value; an unknown name becomes nothing, and `${#name}…${/name}` with it.
 fn fill(template: &str, variables: &BTreeMap<String, String>, form: impl Fn(&str) -> String) -> String {
     let mut out = String::with_capacity(template.len());
     let mut rest = template;
@@ -136,8 +137,15 @@ fn fill(template: &str, variables: &BTreeMap<String, String>, form: impl Fn(&str
             rest = after;
             continue;
         };
-        out.push_str(&variables.get(name).map(|value| form(value)).unwrap_or_default());
         rest = after;
+        let value = |name: &str| variables.get(name).map(String::as_str).unwrap_or_default();
+        match name.strip_prefix('#') {
+            Some(name) if value(name).is_empty() => {
+                let end = format!("${{/{name}}}");
+                rest = after.split_once(&end).map_or(after, |(_, after)| after);
+            }
+            _ => out.push_str(&form(value(name))),
+        }
     }
     out.push_str(rest);
     out
@@ -201,6 +209,17 @@ mod tests {
                 assert!(texts.html.contains(&escape_html(proof)), "{template:?}");
             }
         }
+    }
+
+    #[test]
+    fn what_has_no_value_is_left_out_with_its_sentence() {
+        let variables =
+            BTreeMap::from([("code".to_owned(), "12".to_owned()), ("link".to_owned(), String::new())]);
+        let filled = |template: &str| fill(template, &variables, str::to_owned);
+        assert_eq!(filled("a ${#code}code ${code}, ${/code}b"), "a code 12, b");
+        assert_eq!(filled("a ${#link}link ${link}, ${/link}b${#x}${code}${/x}"), "a b");
+        assert_eq!(filled("a ${#link}b ${code}"), "a b 12");
+        assert_eq!(filled("${#code}a${#link}b${/link}c${/code}"), "ac");
     }
 
     #[test]

@@ -24,4 +24,4 @@ update brain.codes c
 set tries = c.tries + 1
 from tried
 where c.id = tried.code_id and c.tries < $5::integer
-returning c.id, c.code_mac
+returning c.id, c.user_id, c.code_mac

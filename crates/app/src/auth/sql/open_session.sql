@@ -1,10 +1,11 @@
 -- A refresh token for a person who has just shown who they are. Their expired ones go, a few at a time:
 -- a token that another statement holds is left to it, so that nobody waits for anybody.
--- No row: the account is disabled or gone.
+-- $5: the hash that their password was compared with, where they showed it.
+-- No row: the account is disabled or gone, or has another password by now.
 with seen as (
   update auth.users
   set last_seen = now()
-  where id = $1 and not disabled
+  where id = $1 and not disabled and ($5::text is null or password_hash = $5::text)
   returning *
 ),
 new_token as (

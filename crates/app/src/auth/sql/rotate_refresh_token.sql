@@ -1,11 +1,14 @@
 -- Puts a new refresh token ($2) in the place of a good one ($1), if its person may come in.
 -- The spent one is remembered. Several at once: the row's lock lets one through, and then the condition on the hash fails for the rest.
+-- The person is locked before their session, as by whatever ends sessions: two that lock them the other way around would wait for each other.
 -- No row: the token is unknown, expired or a personal access token. `rotated` is false where the person may
 -- not come in, or another request was faster.
 with found as (
   select t.id, t.user_id
   from auth.refresh_tokens t
+  join auth.users u on u.id = t.user_id
   where t.refresh_token_hash = $1::text and t.type = 'regular' and t.expires_at > now()
+  for no key update of u
 ),
 rotated as (
   update auth.refresh_tokens t
@@ -22,8 +25,8 @@ rotated as (
   returning t.id, t.user_id
 ),
 spent as (
-  insert into brain.spent_refresh_tokens (refresh_token_hash, refresh_token_id)
-  select $1::text, r.id
+  insert into brain.spent_refresh_tokens (refresh_token_hash, refresh_token_id, user_id)
+  select $1::text, r.id, r.user_id
   from rotated r
 ),
 seen as (

@@ -1,5 +1,6 @@
 -- Takes the letter that waits longest, for $1 seconds: after them another server may take it. With it comes how many
 -- the mailbox $2 has sent on the day of $3, in seconds since 1970.
+-- A code that is good no more is left out of the variables.
 update brain.letters l
 set tries = l.tries + 1, next_try_at = now() + $1::float8 * interval '1 second'
 where l.id = (
@@ -11,7 +12,9 @@ where l.id = (
   for update skip locked
 )
 returning
-  l.id, l.tries, l.template, l.locale, l.recipient, l.variables, l.is_doubtful,
+  l.id, l.tries, l.template, l.locale, l.recipient, l.is_doubtful,
+  case when nullif(l.variables->>'codeEndsAt', '')::timestamptz <= now() then l.variables - 'code' else l.variables end
+    as variables,
   extract(epoch from l.created_at)::float8 as written_at,
   extract(epoch from l.deadline - now())::float8 as seconds_left,
   coalesce((

@@ -2,4 +2,4 @@
 -- No row: it is unknown, used, expired, or another browser's.
 delete from brain.provider_sign_ins
 where state_hash = $1::text and provider = $2::text and browser_hash = $3::text and expires_at > now()
-returning nonce, verifier, options, user_id
+returning nonce, verifier, options, user_id, session_id
