@@ -144,7 +144,9 @@ impl<'a, B: Book> Comparison<'a, B> {
     }
 
     async fn see_object(&self, object: Listed) -> Result<Option<Finding>, B::Error> {
-        let Some(key) = own_key(&object.key) else { return Ok(Some(Finding::Foreign(object.key))) };
+        let Ok(key) = ObjectKey::try_from(object.key.clone()) else {
+            return Ok(Some(Finding::Foreign(object.key)));
+        };
         if self.book.line(&object.key).await?.is_some() {
             return Ok(None);
         }
@@ -158,7 +160,7 @@ impl<'a, B: Book> Comparison<'a, B> {
         let Some(file) = self.book.line(&line.key).await?.and_then(|line| line.shown_by) else {
             return Ok(None);
         };
-        if let Some(own) = own_key(&line.key)
+        if let Ok(own) = ObjectKey::try_from(line.key.clone())
             && self.size(&own).await?.is_some()
         {
             return Ok(None);
@@ -182,11 +184,6 @@ fn compare_sizes(object: Listed, line: &Line) -> Option<Finding> {
         return Some(Finding::Agreed);
     }
     Some(Finding::Resized { key: object.key, stored: object.size, known: line.size })
-}
-
-/// The key as the server has it, if it is one of the server's.
-fn own_key(key: &str) -> Option<ObjectKey> {
-    ObjectKey::try_from(key.to_owned()).ok().filter(|own| own.to_string() == key)
 }
 
 /// What is read page by page, one page of it in mind.

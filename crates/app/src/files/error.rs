@@ -303,6 +303,7 @@ fn store_status(error: &StoreError) -> StatusCode {
     match error {
         StoreError::Full => StatusCode::INSUFFICIENT_STORAGE,
         StoreError::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        StoreError::Remote(error) if error.code() == "s3-too-large" => StatusCode::PAYLOAD_TOO_LARGE,
         StoreError::Remote(error) if error.again() != Again::Never => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }

@@ -11,6 +11,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Credentials;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::types::ObjectCannedAcl;
 use base::clock::Clock;
 
 use super::fault::{Fault, Kind};
@@ -42,23 +43,43 @@ pub(super) struct Inner {
 #[derive(Debug, Default)]
 pub(super) struct Habits {
     /// The bucket takes no ACL: its owner owns all objects.
-    pub(super) refuses_acl: AtomicBool,
+    refuses_acl: AtomicBool,
     /// The store does not know `If-None-Match` for a PUT.
-    pub(super) ignores_conditions: AtomicBool,
+    ignores_conditions: AtomicBool,
 }
 
-impl Habits {
-    pub(super) fn has(habit: &AtomicBool) -> bool {
-        habit.load(Ordering::Relaxed)
+/// What goes along with an object that not every store takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Manner {
+    /// The ACL of the settings.
+    has_acl: bool,
+    /// `If-None-Match`.
+    has_condition: bool,
+}
+
+impl Manner {
+    /// The same for a call that makes no object: there is nothing to be compared.
+    pub(super) fn unconditional(self) -> Self {
+        Self { has_condition: false, ..self }
     }
 
-    /// Remembers a habit; whether it is news.
-    pub(super) fn note(habit: &AtomicBool, what: &str) -> bool {
-        let is_news = !habit.swap(true, Ordering::Relaxed);
-        if is_news {
-            tracing::warn!("{what}");
+    /// With less, where `fault` may come from what is left out.
+    pub(super) fn without(self, fault: &Fault) -> Option<Self> {
+        match fault.kind() {
+            Kind::AclRefused if self.has_acl => Some(Self { has_acl: false, ..self }),
+            Kind::NotImplemented if self.has_condition => Some(self.unconditional()),
+            _ => None,
         }
-        is_news
+    }
+
+    /// The ACL that is sent.
+    pub(super) fn acl(self, settings: &Settings) -> Option<ObjectCannedAcl> {
+        settings.object_acl.as_deref().filter(|_| self.has_acl).map(ObjectCannedAcl::from)
+    }
+
+    /// `If-None-Match`, as it is sent.
+    pub(super) fn condition(self) -> Option<String> {
+        self.has_condition.then(|| "*".to_owned())
     }
 }
 
@@ -157,24 +178,26 @@ impl Bucket {
         result
     }
 
-    /// Whether `If-None-Match` is worth sending.
-    pub(super) fn condition(&self) -> Option<&'static str> {
-        (!Habits::has(&self.0.habits.ignores_conditions)).then_some("*")
+    /// How objects are put, by what is known of the store.
+    pub(super) fn manner(&self) -> Manner {
+        let Inner { settings, habits, .. } = &*self.0;
+        Manner {
+            has_acl: settings.object_acl.is_some() && !habits.refuses_acl.load(Ordering::Relaxed),
+            has_condition: !habits.ignores_conditions.load(Ordering::Relaxed),
+        }
     }
 
-    /// Whether the store has just shown a habit that was not known, so that the same call goes better now.
-    pub(super) fn learn(&self, fault: &Fault) -> bool {
+    /// Remembers what a call did not get through with, and got through without.
+    pub(super) fn learn(&self, first: Manner, last: Manner) {
         let habits = &self.0.habits;
-        match fault.kind() {
-            Kind::AclRefused if self.0.settings.object_acl.is_some() => Habits::note(
-                &habits.refuses_acl,
-                "the bucket takes no ACLs: objects are put without (AWS_S3_OBJECT_ACL)",
-            ),
-            Kind::NotImplemented => Habits::note(
-                &habits.ignores_conditions,
-                "the store does not know If-None-Match: objects are put without",
-            ),
-            _ => false,
+        if first.has_acl && !last.has_acl && !habits.refuses_acl.swap(true, Ordering::Relaxed) {
+            tracing::warn!("the bucket takes no ACLs: objects are put without (AWS_S3_OBJECT_ACL)");
+        }
+        if first.has_condition
+            && !last.has_condition
+            && !habits.ignores_conditions.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!("the store does not know If-None-Match: objects are put without");
         }
     }
 }

@@ -10,8 +10,8 @@ use http::HeaderMap;
 
 use super::setup::{Outcome, Step, Wanted};
 use super::{Bucket, Content, Encryption, ObjectHeaders};
-use crate::Error;
 use crate::http::{Http, HttpOptions};
+use crate::{Again, Error};
 
 /// What is put.
 const CONTENT: &[u8] = b"BrainMessenger tries whether it can keep files here. This may be removed.\n";
@@ -34,6 +34,8 @@ pub async fn check(bucket: &Bucket, wanted: &Wanted, key: &str, clock: &Clock, m
         return;
     }
     tell(&trial.get().await.step("get", &trial.to_read()));
+    tell(&trial.encryption().await.step("encryption", &trial.to_read()));
+    tell(&trial.absent().await.step("what is not there", "s3:ListBucket"));
     tell(&trial.get_by_address(clock).await.step("get by a signed address", &trial.to_read()));
     if wanted.may_restore {
         tell(&trial.restore().await.step("restore", "s3:RestoreObject"));
@@ -102,7 +104,7 @@ impl Trial<'_> {
 
     async fn list(&self) -> Tried {
         let listed = self.bucket.list(self.key, None).await;
-        Tried(listed.map(|_| "what is not there is told from what is forbidden".to_owned()))
+        Tried(listed.map(|objects| format!("{} by this name", objects.len())))
     }
 
     async fn get(&self) -> Tried {
@@ -112,6 +114,36 @@ impl Trial<'_> {
             same(&pieces.concat())
         };
         Tried(read.await)
+    }
+
+    /// Whether it lies there as it was to be kept.
+    async fn encryption(&self) -> Tried {
+        let asked = async {
+            let about = self.bucket.describe(self.key).await?;
+            match (about.server_side_encryption(), &self.bucket.settings().encryption) {
+                (Some(algorithm), _) => Ok(format!("by {}", algorithm.as_str())),
+                (None, Encryption::Unasked) => Ok("as the store does by itself (AWS_S3_SSE=none)".to_owned()),
+                (None, _) => {
+                    let reason = "the store does not say that it encrypts; AWS_S3_SSE=none if it need not";
+                    Err(Error::Store {
+                        code: "s3-unexpected",
+                        reason: reason.to_owned(),
+                        again: Again::Never,
+                    })
+                }
+            }
+        };
+        Tried(asked.await)
+    }
+
+    /// What is not there must not look like what is forbidden.
+    async fn absent(&self) -> Tried {
+        let asked = self.bucket.head(&format!("{}-is-not-there", self.key)).await;
+        Tried(match asked {
+            Err(Error::ObjectMissing) => Ok("what is not there is told from what is forbidden".to_owned()),
+            Ok(_) => same(b""),
+            Err(error) => Err(error),
+        })
     }
 
     /// As browsers do it: without keys, by an address that is signed.
@@ -162,5 +194,5 @@ fn same(read: &[u8]) -> Result<String, Error> {
         return Ok("the same bytes".to_owned());
     }
     let reason = "what was read is not what was put".to_owned();
-    Err(Error::Store { code: "s3-unexpected", reason, again: crate::Again::Never })
+    Err(Error::Store { code: "s3-unexpected", reason, again: Again::Never })
 }

@@ -4,6 +4,7 @@
 //! Knows no file of the messenger's: a key is a text, and what an object is called and what it is, the caller
 //! says. No key of an account, no signed address and no answer of the store's reaches a log line or an error.
 
+mod answer;
 mod bucket;
 pub mod check;
 mod fault;

@@ -129,7 +129,9 @@ impl Bucket {
         match self.complete(key, upload_id, listed).await {
             Ok(done) => Ok(Completed { checksum: done.checksum_sha256 }),
             // An earlier try's answer may have been lost: the upload is gone then, and the object is there.
-            Err(fault) if matches!(fault.kind(), Kind::UploadMissing | Kind::ObjectExists) => {
+            Err(fault)
+                if matches!(fault.kind(), Kind::UploadMissing | Kind::ObjectExists | Kind::Conflict) =>
+            {
                 let there = self.describe(key).await.map_err(|_| fault)?;
                 Ok(Completed { checksum: there.checksum_sha256 })
             }
@@ -231,6 +233,8 @@ impl Bucket {
         headers: &ObjectHeaders,
         hash: Option<[u8; 32]>,
     ) -> Result<String, Fault> {
+        let first = self.manner().unconditional();
+        let mut manner = first;
         loop {
             let send = |client: Client| {
                 let (encryption, kms_key) = self.encryption();
@@ -243,15 +247,17 @@ impl Bucket {
                     .set_cache_control(headers.cache_control.clone())
                     .checksum_algorithm(ChecksumAlgorithm::Sha256)
                     .set_metadata(hash.map(|hash| HashMap::from([(HASH.to_owned(), hex(&hash))])))
-                    .server_side_encryption(encryption)
+                    .set_server_side_encryption(encryption)
                     .set_ssekms_key_id(kms_key)
-                    .set_acl(self.acl())
+                    .set_acl(manner.acl(&self.0.settings))
                     .send()
             };
             match self.call(Operation::BeginUpload, send).await {
-                Ok(begun) => return begun.upload_id.ok_or_else(|| Fault::new(Kind::Unexpected)),
-                Err(fault) if self.learn(&fault) => {}
-                Err(fault) => return Err(fault),
+                Ok(begun) => {
+                    self.learn(first, manner);
+                    return begun.upload_id.ok_or_else(|| Fault::new(Kind::Unexpected));
+                }
+                Err(fault) => manner = manner.without(&fault).ok_or(fault)?,
             }
         }
     }
@@ -262,6 +268,8 @@ impl Bucket {
         upload_id: &str,
         parts: CompletedMultipartUpload,
     ) -> Result<CompleteMultipartUploadOutput, Fault> {
+        let first = self.manner();
+        let mut manner = first;
         loop {
             let send = |client: Client| {
                 client
@@ -269,13 +277,16 @@ impl Bucket {
                     .bucket(&self.0.settings.bucket)
                     .key(key)
                     .upload_id(upload_id)
-                    .set_if_none_match(self.condition().map(ToOwned::to_owned))
+                    .set_if_none_match(manner.condition())
                     .multipart_upload(parts.clone())
                     .send()
             };
             match self.call(Operation::CompleteUpload, send).await {
-                Err(fault) if self.learn(&fault) => {}
-                other => return other,
+                Ok(done) => {
+                    self.learn(first, manner);
+                    return Ok(done);
+                }
+                Err(fault) => manner = manner.without(&fault).ok_or(fault)?,
             }
         }
     }

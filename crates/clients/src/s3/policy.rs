@@ -28,13 +28,13 @@ pub fn for_server(settings: &Settings, wanted: &Wanted) -> Value {
             "Action": on_objects,
             "Resource": format!("{bucket}/{PREFIX}*")
         }),
-        // Without it the store says "forbidden" of what is not there.
+        // Without it the store says "forbidden" of what is not there. Who asks for one object names no prefix.
         json!({
             "Sid": "WhatIsThere",
             "Effect": "Allow",
             "Action": "s3:ListBucket",
             "Resource": bucket,
-            "Condition": { "StringLike": { "s3:prefix": format!("{PREFIX}*") } }
+            "Condition": { "StringLikeIfExists": { "s3:prefix": format!("{PREFIX}*") } }
         }),
     ];
     statements.extend(key_statement(settings));

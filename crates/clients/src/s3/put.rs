@@ -9,13 +9,12 @@ use std::path::{Path, PathBuf};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::primitives::{ByteStream, Length, SdkBody};
-use aws_sdk_s3::types::{ObjectCannedAcl, ServerSideEncryption};
+use aws_sdk_s3::types::ServerSideEncryption;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::bucket::Habits;
 use super::fault::{Fault, Kind};
 use super::meters::{Operation, Way};
 use super::{Bucket, Encryption, meters};
@@ -123,6 +122,11 @@ impl Bucket {
                 let there = self.describe(key).await?;
                 if is_same(&there, size, &hash) { Ok(()) } else { Err(Error::ObjectExists) }
             }
+            // An earlier try was still at work when the last one came, and may have ended since.
+            Err(fault) if *fault.kind() == Kind::Conflict => match self.describe(key).await {
+                Ok(there) if is_same(&there, size, &hash) => Ok(()),
+                _ => Err(fault.into()),
+            },
             Err(fault) => Err(fault.into()),
         }
     }
@@ -130,6 +134,8 @@ impl Bucket {
     async fn put_whole(&self, key: &str, content: &Content, headers: &ObjectHeaders) -> Result<(), Fault> {
         let body = content.body(0, content.size()).await?;
         let checksum = STANDARD.encode(content.hash());
+        let first = self.manner();
+        let mut manner = first;
         loop {
             let send = |client: Client| {
                 let body = body.try_clone().map_or_else(ByteStream::default, ByteStream::new);
@@ -138,37 +144,35 @@ impl Bucket {
                     .put_object()
                     .bucket(&self.0.settings.bucket)
                     .key(key)
-                    .set_if_none_match(self.condition().map(ToOwned::to_owned))
+                    .set_if_none_match(manner.condition())
                     .content_type(&headers.content_type)
                     .content_disposition(&headers.content_disposition)
                     .set_cache_control(headers.cache_control.clone())
                     .content_length(i64::try_from(content.size()).unwrap_or(i64::MAX))
                     .checksum_sha256(&checksum)
                     .metadata(HASH, hex(&content.hash()))
-                    .server_side_encryption(encryption)
+                    .set_server_side_encryption(encryption)
                     .set_ssekms_key_id(kms_key)
-                    .set_acl(self.acl())
+                    .set_acl(manner.acl(&self.0.settings))
                     .body(body)
                     .send()
             };
             match self.call(Operation::Put, send).await {
-                Ok(_) => return Ok(()),
-                Err(fault) if self.learn(&fault) => {}
-                Err(fault) => return Err(fault),
+                Ok(_) => {
+                    self.learn(first, manner);
+                    return Ok(());
+                }
+                Err(fault) => manner = manner.without(&fault).ok_or(fault)?,
             }
         }
     }
 
-    pub(super) fn encryption(&self) -> (ServerSideEncryption, Option<String>) {
+    pub(super) fn encryption(&self) -> (Option<ServerSideEncryption>, Option<String>) {
         match &self.0.settings.encryption {
-            Encryption::Store => (ServerSideEncryption::Aes256, None),
-            Encryption::Kms(key) => (ServerSideEncryption::AwsKms, key.clone()),
+            Encryption::Unasked => (None, None),
+            Encryption::Store => (Some(ServerSideEncryption::Aes256), None),
+            Encryption::Kms(key) => (Some(ServerSideEncryption::AwsKms), key.clone()),
         }
-    }
-
-    pub(super) fn acl(&self) -> Option<ObjectCannedAcl> {
-        let acl = self.0.settings.object_acl.as_deref()?;
-        (!Habits::has(&self.0.habits.refuses_acl)).then(|| ObjectCannedAcl::from(acl))
     }
 }
 

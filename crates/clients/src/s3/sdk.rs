@@ -11,6 +11,8 @@ use aws_sdk_s3::config::{
     BehaviorVersion, Config, IdentityCache, ProvideCredentials, Region, RequestChecksumCalculation,
     ResponseChecksumValidation, SharedCredentialsProvider, SharedHttpClient, StalledStreamProtectionConfig,
 };
+use aws_sdk_s3::error::ProvideErrorMetadata;
+use aws_sdk_s3::operation::put_object::PutObjectError;
 
 use super::Settings;
 use super::keys::KeyRing;
@@ -21,20 +23,28 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// No pause is longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// A store that is not Amazon's may say 429 where Amazon's says `SlowDown`.
+/// What Amazon's client does not try again by itself.
 #[derive(Debug)]
-struct TooManyRequests;
+struct AlsoPassing;
 
-impl ClassifyRetry for TooManyRequests {
+impl ClassifyRetry for AlsoPassing {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
-        match context.response() {
-            Some(answer) if answer.status().as_u16() == 429 => RetryAction::throttling_error(),
+        // Of `PutObject` alone: an upload in parts is of no use any more when there was a conflict (API reference,
+        // CompleteMultipartUpload).
+        let failure = context.output_or_error().and_then(|output| output.err()?.as_operation_error());
+        let put = failure.and_then(|failure| failure.downcast_ref::<PutObjectError>());
+        let status = context.response().map(|answer| answer.status().as_u16());
+        match (status, put.and_then(ProvideErrorMetadata::code)) {
+            // A store that is not Amazon's may say so where Amazon's says `SlowDown`.
+            (Some(429), _) => RetryAction::throttling_error(),
+            // An earlier try is still at work.
+            (_, Some("ConditionalRequestConflict" | "OperationAborted")) => RetryAction::transient_error(),
             _ => RetryAction::NoActionIndicated,
         }
     }
 
     fn name(&self) -> &'static str {
-        "TooManyRequests"
+        "AlsoPassing"
     }
 }
 
@@ -67,7 +77,7 @@ pub(super) fn client(
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
         .retry_config(retry)
-        .retry_classifier(TooManyRequests)
+        .retry_classifier(AlsoPassing)
         .timeout_config(timeouts)
         // The wire itself watches for silence, after the last byte of a body, too.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())

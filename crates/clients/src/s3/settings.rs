@@ -1,7 +1,7 @@
 //! Where the bucket is, how objects are kept in it, and who asks.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use secrecy::SecretString;
 
@@ -50,6 +50,8 @@ impl Settings {
 /// With whose key the store encrypts objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Encryption {
+    /// As the store does by itself: some that are not Amazon's refuse to be asked.
+    Unasked,
     /// With the store's own (SSE-S3, `AES256`).
     Store,
     /// With one of KMS (SSE-KMS): its id or ARN, or AWS's own for S3 where it is `None`.
@@ -67,6 +69,8 @@ pub enum Keys {
         secret_access_key: SecretString,
         /// What goes with temporary keys.
         session_token: Option<SecretString>,
+        /// When temporary keys expire, if that was told.
+        expires: Option<SystemTime>,
     },
     /// The machine's own. They are renewed by themselves.
     Machine(Machine),

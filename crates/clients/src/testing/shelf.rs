@@ -1,7 +1,7 @@
 //! What the store does: a file system's operations, and on top of them what the real store checks and a file system
 //! does not: conditions, checksums, whose parts an upload has, what is in the archive.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io::SeekFrom;
 use std::path::Path;
@@ -13,11 +13,10 @@ use futures::{FutureExt, TryFutureExt, TryStreamExt};
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput,
     CompleteMultipartUploadOutput, CompletedPart, CreateMultipartUploadInput, CreateMultipartUploadOutput,
-    DeleteObjectInput, DeleteObjectOutput, ETag, ETagCondition, GetObjectInput, GetObjectOutput,
-    HeadObjectInput, HeadObjectOutput, ListObjectsV2Input, ListObjectsV2Output, ListPartsInput,
-    ListPartsOutput, ObjectCannedACL, Part, PutObjectInput, PutObjectOutput, RestoreObjectInput,
-    RestoreObjectOutput, ServerSideEncryption, StorageClass, StreamingBlob, UploadPartInput,
-    UploadPartOutput,
+    DeleteObjectInput, DeleteObjectOutput, ETagCondition, GetObjectInput, GetObjectOutput, HeadObjectInput,
+    HeadObjectOutput, ListObjectsV2Input, ListObjectsV2Output, ListPartsInput, ListPartsOutput,
+    ObjectCannedACL, Part, PutObjectInput, PutObjectOutput, RestoreObjectInput, RestoreObjectOutput,
+    ServerSideEncryption, StorageClass, StreamingBlob, UploadPartInput, UploadPartOutput,
 };
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
@@ -26,6 +25,7 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio_util::io::ReaderStream;
 
+use super::record::{Archived, Book, KnownPart, Upload};
 use super::store::Manners;
 
 /// The least size of a part that is not the last.
@@ -46,36 +46,6 @@ pub(super) struct Shelf {
     book: Arc<Mutex<Book>>,
     /// Putting and completing an object are done one after the other: a condition and its object go together.
     turns: Arc<[tokio::sync::Mutex<()>; TURNS]>,
-}
-
-/// What a file system does not keep.
-#[derive(Debug, Default)]
-struct Book {
-    uploads: HashMap<String, Upload>,
-    /// Checksums of objects that were put in parts, by key.
-    checksums: HashMap<String, String>,
-    archive: HashMap<String, Archived>,
-}
-
-#[derive(Debug)]
-struct Upload {
-    key: String,
-    has_checksums: bool,
-    parts: BTreeMap<i32, KnownPart>,
-}
-
-#[derive(Clone, Debug)]
-struct KnownPart {
-    size: u64,
-    etag: Option<ETag>,
-    sha256: [u8; 32],
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Archived {
-    Away,
-    Restoring,
-    Back,
 }
 
 impl Shelf {
@@ -127,16 +97,20 @@ impl Shelf {
     }
 
     /// What a bucket's owner may have asked for by a policy: every object says how it is encrypted.
-    fn check_encryption(encryption: Option<&ServerSideEncryption>) -> S3Result<()> {
-        encryption.map(drop).ok_or_else(|| s3_error!(AccessDenied))
+    fn check_encryption(&self, encryption: Option<&ServerSideEncryption>) -> S3Result<()> {
+        match (encryption, self.manners().options.refuses_encryption) {
+            (Some(_), true) => Err(s3_error!(NotImplemented)),
+            (None, false) => Err(s3_error!(AccessDenied)),
+            _ => Ok(()),
+        }
     }
 
     fn check(&self, acl: Option<&ObjectCannedACL>, has_condition: bool) -> S3Result<()> {
         let manners = self.manners();
-        if manners.refuses_acl && acl.is_some_and(|acl| acl.as_str() != "bucket-owner-full-control") {
+        if manners.options.refuses_acl && acl.is_some_and(|acl| acl.as_str() != "bucket-owner-full-control") {
             return Err(s3_error!(AccessControlListNotSupported, "The bucket does not allow ACLs"));
         }
-        if manners.refuses_conditions && has_condition {
+        if manners.options.refuses_conditions && has_condition {
             return Err(s3_error!(NotImplemented));
         }
         Ok(())
@@ -199,7 +173,7 @@ impl Shelf {
 impl S3 for Shelf {
     async fn put_object(&self, req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
         self.check(req.input.acl.as_ref(), req.input.if_none_match.is_some())?;
-        Self::check_encryption(req.input.server_side_encryption.as_ref())?;
+        self.check_encryption(req.input.server_side_encryption.as_ref())?;
         let _turn = self.turn(&req.input.key).await;
         let (bucket, key) = (req.input.bucket.clone(), req.input.key.clone());
         let encryption = req.input.server_side_encryption.clone();
@@ -246,6 +220,9 @@ impl S3 for Shelf {
     async fn head_object(&self, req: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
         let key = req.input.key.clone();
         let mut about = self.files.head_object(req).await?;
+        if !self.manners().options.refuses_encryption {
+            about.output.server_side_encryption = Some(ServerSideEncryption::from_static("AES256"));
+        }
         let book = self.book();
         if let Some(checksum) = book.checksums.get(&key) {
             about.output.checksum_sha256 = Some(checksum.clone());
@@ -300,8 +277,9 @@ impl S3 for Shelf {
         mut req: S3Request<CreateMultipartUploadInput>,
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
         self.check(req.input.acl.as_ref(), false)?;
-        Self::check_encryption(req.input.server_side_encryption.as_ref())?;
-        let has_checksums = req.input.checksum_algorithm.is_some() && !self.manners().ignores_checksums;
+        self.check_encryption(req.input.server_side_encryption.as_ref())?;
+        let has_checksums =
+            req.input.checksum_algorithm.is_some() && !self.manners().options.ignores_checksums;
         let key = req.input.key.clone();
         // An upload belongs to the bucket's owner, not to the keys that began it.
         req.credentials = None;
@@ -315,7 +293,7 @@ impl S3 for Shelf {
         &self,
         mut req: S3Request<UploadPartInput>,
     ) -> S3Result<S3Response<UploadPartOutput>> {
-        let ignores_checksums = self.manners().ignores_checksums;
+        let ignores_checksums = self.manners().options.ignores_checksums;
         let (id, number) = (req.input.upload_id.clone(), req.input.part_number);
         let wanted = req.input.checksum_sha256.take();
         let is_there = self.book().uploads.get(&id).is_some_and(|upload| upload.key == req.input.key);

@@ -32,21 +32,20 @@ pub(super) struct Manners {
     keys: HashMap<String, String>,
     /// The rights that callers have; all of them, where nothing is said.
     rights: Option<&'static [&'static str]>,
-    /// Whether an ACL is refused, as buckets made since 2023 do.
-    pub(super) refuses_acl: bool,
-    /// Whether `If-None-Match` is refused, as old stores do.
-    pub(super) refuses_conditions: bool,
-    /// Whether checksums of parts are neither compared nor kept, as old stores do.
-    pub(super) ignores_checksums: bool,
+    /// How the store behaves.
+    pub(super) options: StoreOptions,
 }
 
 /// How a store is to behave.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "stores have each of these habits or not")]
 pub struct StoreOptions {
     /// It refuses ACLs, as buckets made since 2023 do.
     pub refuses_acl: bool,
     /// It does not know `If-None-Match`, as old stores.
     pub refuses_conditions: bool,
+    /// It refuses a word about encryption, as stores without keys of their own.
+    pub refuses_encryption: bool,
     /// It neither compares nor keeps checksums of parts, as old stores.
     pub ignores_checksums: bool,
 }
@@ -67,13 +66,7 @@ impl Store {
     /// Starts one that keeps its objects in `folder`, and knows the first keys.
     pub async fn start(folder: &Path, options: StoreOptions) -> Self {
         tokio::fs::create_dir_all(folder.join(BUCKET)).await.unwrap();
-        let manners = Manners {
-            keys: HashMap::new(),
-            rights: None,
-            refuses_acl: options.refuses_acl,
-            refuses_conditions: options.refuses_conditions,
-            ignores_checksums: options.ignores_checksums,
-        };
+        let manners = Manners { options, ..Manners::default() };
         let manners = Arc::new(Mutex::new(manners));
         let shelf = Shelf::new(folder, Arc::clone(&manners));
         let mut service = S3ServiceBuilder::new(shelf.clone());
@@ -133,7 +126,12 @@ impl Store {
 
     /// Keys with this id and secret.
     pub fn keys_of(id: &str, secret: &str) -> Keys {
-        Keys::Given { access_key_id: id.to_owned(), secret_access_key: secret.into(), session_token: None }
+        Keys::Given {
+            access_key_id: id.to_owned(),
+            secret_access_key: secret.into(),
+            session_token: None,
+            expires: None,
+        }
     }
 
     /// Lets these keys call, too.

@@ -140,6 +140,20 @@ async fn a_burst_of_slow_down_passes_and_a_long_one_is_told() {
 }
 
 #[tokio::test]
+async fn an_earlier_try_that_is_still_at_work_is_waited_for() {
+    let (folder, _store, network, bucket) = behind().await;
+    let conflict = Mishap::Answer { status: 409, code: "ConditionalRequestConflict", region: None };
+    network.fail(2, "PUT", conflict);
+    bucket.put(KEY, small(), &headers()).await.unwrap();
+    // The last try met the earlier one, which has put the object since.
+    network.fail(3, "PUT", conflict);
+    bucket.put(KEY, small(), &headers()).await.unwrap();
+    network.fail(3, "PUT", conflict);
+    let error = bucket.put(KEY, folder.file(10), &headers()).await.unwrap_err();
+    assert_eq!((error.code(), error.again()), ("s3-conflict", Again::Later));
+}
+
+#[tokio::test]
 async fn slowness_is_no_silence() {
     let (folder, _store, network, bucket) = behind().await;
     let slow = Mishap::Slow(64 * 1024, Duration::from_millis(100));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clients::Error;
-use clients::s3::{Archive, Bucket, Content};
+use clients::s3::{Archive, Bucket, Content, Encryption, Settings};
 use clients::testing::{Store, StoreOptions};
 use futures::TryStreamExt;
 use sha2::{Digest, Sha256};
@@ -101,6 +101,23 @@ async fn a_store_that_takes_no_acl_or_knows_no_condition_is_met_half_way() {
     bucket.put("uploads/2/large", folder.file(65 * 1024 * 1024), &headers()).await.unwrap();
     let upload = bucket.begin_upload("uploads/3/direct", &headers()).await.unwrap();
     bucket.abort_upload("uploads/3/direct", &upload).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_without_keys_of_its_own_is_asked_for_no_encryption() {
+    let refuses = StoreOptions { refuses_encryption: true, ..StoreOptions::default() };
+    let (folder, store, asking) = open(refuses).await;
+    let error = asking.put(KEY, folder.file(10), &headers()).await.unwrap_err();
+    assert_eq!(error.code(), "s3-not-implemented");
+    let settings = Settings { encryption: Encryption::Unasked, ..store.settings() };
+    let bucket = Bucket::open(settings, store.keys()).unwrap();
+    bucket.put(KEY, folder.file(10), &headers()).await.unwrap();
+    bucket.put("uploads/2/large", folder.file(65 * 1024 * 1024), &headers()).await.unwrap();
+    // What was refused was not the condition, which goes on being sent.
+    let asking = asking.put(KEY, folder.file(11), &headers()).await.unwrap_err();
+    assert_eq!(asking.code(), "s3-not-implemented");
+    let error = bucket.put(KEY, folder.file(11), &headers()).await.unwrap_err();
+    assert_eq!(error.code(), "s3-object-exists");
 }
 
 #[tokio::test]

@@ -107,6 +107,42 @@ async fn a_machine_without_keys_says_so_soon() {
     bucket.put("uploads/1", small(), &headers()).await.unwrap();
 }
 
+#[tokio::test]
+async fn all_who_wait_for_keys_hear_of_one_failure() {
+    let (_folder, store, _) = open(StoreOptions::default()).await;
+    // It takes calls, and never answers.
+    let deaf = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", deaf.local_addr().unwrap());
+    let machine = Machine { instance_endpoint: Some(endpoint), ..Machine::default() };
+    let bucket = Bucket::open(store.settings(), Keys::Machine(machine)).unwrap();
+    let began = Instant::now();
+    bucket.check_keys().await.unwrap_err();
+    let alone = began.elapsed();
+    let waiting = (0..20).map(|_| bucket.check_keys());
+    let began = Instant::now();
+    for answer in futures::future::join_all(waiting).await {
+        assert_eq!(answer.unwrap_err().code(), "s3-keys-missing");
+    }
+    assert!(began.elapsed() < alone + Duration::from_secs(1), "{:?}, {alone:?} alone", began.elapsed());
+}
+
+#[tokio::test]
+async fn given_keys_may_expire_too() {
+    let (_folder, store, _) = open(StoreOptions::default()).await;
+    let now = Clock::system().unix_seconds();
+    let at = |seconds: i64| UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap());
+    let Keys::Given { access_key_id, secret_access_key, .. } = store.keys() else { panic!("the machine's") };
+    let keys = Keys::Given {
+        access_key_id,
+        secret_access_key,
+        session_token: Some("session".to_owned().into()),
+        expires: Some(at(now + 600)),
+    };
+    let bucket = Bucket::open(store.settings(), keys).unwrap();
+    let signed = bucket.presign_get("uploads/1", &headers(), Duration::from_hours(1), at(now)).await.unwrap();
+    assert_eq!(signed.life, Duration::from_mins(10));
+}
+
 /// An instance's own service, which tells keys of a role: their id, their secret is it and `-secret`.
 async fn instance(id: &Arc<Mutex<&'static str>>, expires_at: i64) -> Machine {
     type Id = Arc<Mutex<&'static str>>;

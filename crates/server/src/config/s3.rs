@@ -4,12 +4,14 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use clients::http::is_safe_address;
 use clients::s3::{Bucket, Encryption, Keys, Machine, Settings, WebIdentity};
 use secrecy::SecretString;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::Exit;
 
@@ -17,8 +19,10 @@ const KEY_ID: &str = "AWS_ACCESS_KEY_ID";
 const SECRET: &str = "AWS_SECRET_ACCESS_KEY";
 const TOKEN: &str = "AWS_SESSION_TOKEN";
 
+const EXPIRATION: &str = "AWS_CREDENTIAL_EXPIRATION";
+
 /// The variables that may change while the server runs.
-pub(super) const KEY_VARIABLES: &[&str] = &[KEY_ID, SECRET, TOKEN];
+pub(super) const KEY_VARIABLES: &[&str] = &[KEY_ID, SECRET, TOKEN, EXPIRATION];
 
 /// How AWS calls encryption with keys of KMS.
 const KMS: &str = "aws:kms";
@@ -45,6 +49,9 @@ pub(crate) struct S3Config {
     /// What goes with temporary keys
     #[arg(long, env = TOKEN, value_name = "TOKEN", hide_env_values = true)]
     pub(crate) aws_session_token: Option<SecretString>,
+    /// When temporary keys expire (RFC 3339): no signed address is said to live longer
+    #[arg(long, env = EXPIRATION, value_name = "TIME")]
+    pub(crate) aws_credential_expiration: Option<String>,
     /// The profile whose keys are used
     #[arg(long, env = "AWS_PROFILE", value_name = "NAME")]
     pub(crate) aws_profile: Option<String>,
@@ -83,8 +90,10 @@ pub(crate) struct S3Config {
     /// are refused
     #[arg(long, env = "AWS_S3_OBJECT_ACL", value_name = "ACL", value_parser = ["private", "bucket-owner-full-control"])]
     pub(crate) aws_s3_object_acl: Option<String>,
-    /// How the store encrypts: with its own keys, or with KMS
-    #[arg(long, env = "AWS_S3_SSE", value_name = "NAME", default_value = "AES256", value_parser = ["AES256", KMS])]
+    /// How the store encrypts: with its own keys, with KMS, or as it does by itself (`none`, for stores that refuse to
+    /// be asked)
+    #[arg(long, env = "AWS_S3_SSE", value_name = "NAME", default_value = "AES256",
+          value_parser = ["AES256", KMS, "none"])]
     pub(crate) aws_s3_sse: String,
     /// The key at KMS; when it is not set: AWS's own for S3
     #[arg(long, env = "AWS_S3_SSE_KMS_KEY_ID", value_name = "ID")]
@@ -107,6 +116,14 @@ pub(crate) struct S3Config {
     /// The folder of the account that the server runs as.
     #[arg(skip)]
     home: Option<PathBuf>,
+}
+
+/// Keys as the settings have them.
+struct GivenKeys {
+    id: Option<String>,
+    secret: Option<SecretString>,
+    token: Option<SecretString>,
+    expiration: Option<String>,
 }
 
 impl S3Config {
@@ -160,6 +177,7 @@ impl S3Config {
     pub(crate) fn settings(&self) -> Option<Settings> {
         let encryption = match self.aws_s3_sse.as_str() {
             KMS => Encryption::Kms(self.aws_s3_sse_kms_key_id.clone()),
+            "none" => Encryption::Unasked,
             _ => Encryption::Store,
         };
         Some(Settings {
@@ -178,12 +196,12 @@ impl S3Config {
 
     /// The keys that the server was started with.
     pub(crate) fn keys(&self) -> Result<Keys, Exit> {
-        let keys = (
-            self.aws_access_key_id.clone(),
-            self.aws_secret_access_key.clone(),
-            self.aws_session_token.clone(),
-        );
-        self.keys_of(keys)
+        self.keys_of(GivenKeys {
+            id: self.aws_access_key_id.clone(),
+            secret: self.aws_secret_access_key.clone(),
+            token: self.aws_session_token.clone(),
+            expiration: self.aws_credential_expiration.clone(),
+        })
     }
 
     /// The keys as `.env` and the profile's file have them now. A variable that was in the environment or an argument
@@ -210,16 +228,18 @@ impl S3Config {
         };
         let token =
             if stays(TOKEN) { self.aws_session_token.clone() } else { read(TOKEN).map(SecretString::from) };
-        self.keys_of((id, secret, token))
+        let expiration =
+            if stays(EXPIRATION) { self.aws_credential_expiration.clone() } else { read(EXPIRATION) };
+        self.keys_of(GivenKeys { id, secret, token, expiration })
     }
 
-    fn keys_of(
-        &self,
-        keys: (Option<String>, Option<SecretString>, Option<SecretString>),
-    ) -> Result<Keys, Exit> {
-        match keys {
+    fn keys_of(&self, given: GivenKeys) -> Result<Keys, Exit> {
+        let GivenKeys { id, secret, token, expiration } = given;
+        match (id, secret, token) {
             (Some(access_key_id), Some(secret_access_key), session_token) => {
-                Ok(Keys::Given { access_key_id, secret_access_key, session_token })
+                let expires =
+                    expiration.as_deref().filter(|_| session_token.is_some()).map(time_of).transpose()?;
+                Ok(Keys::Given { access_key_id, secret_access_key, session_token, expires })
             }
             (None, None, None) => Ok(Keys::Machine(self.machine())),
             (None, _, _) => {
@@ -250,6 +270,11 @@ impl S3Config {
     fn region(&self) -> Option<&str> {
         self.aws_region.as_deref().or(self.aws_default_region.as_deref())
     }
+}
+
+fn time_of(text: &str) -> Result<SystemTime, Exit> {
+    let time = OffsetDateTime::parse(text, &Rfc3339);
+    time.map(SystemTime::from).map_err(|_| Exit::wrong(EXPIRATION, "no time as RFC 3339 has it"))
 }
 
 /// The rules for names of buckets that S3 has for all of them.

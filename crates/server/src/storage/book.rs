@@ -33,8 +33,8 @@ impl Book {
 
     /// Enters an object that the book does not know.
     pub(super) async fn enter(&self, key: &ObjectKey, size: u64) -> anyhow::Result<Entered> {
-        let (key, size) = (key.to_string(), i64::try_from(size)?);
-        let row = self.0.query_opt(include_str!("sql/enter_object.sql"), &[&key, &size]).await?;
+        let (text, size, file) = (key.to_string(), i64::try_from(size)?, key.file_id().0);
+        let row = self.0.query_opt(include_str!("sql/enter_object.sql"), &[&text, &size, &file]).await?;
         Ok(match row {
             Some(row) if row.get(0) => Entered::Kept,
             Some(_) => Entered::GivenUp,
@@ -48,10 +48,9 @@ impl Book {
         Ok(())
     }
 
-    /// Takes back that a file is there.
-    pub(super) async fn unmark(&self, file: FileId) -> anyhow::Result<()> {
-        self.0.execute("update storage.files set is_uploaded = false where id = $1", &[&file.0]).await?;
-        Ok(())
+    /// Takes back that a file is there, unless a line says by now where. Whether it was taken back.
+    pub(super) async fn unmark(&self, file: FileId) -> anyhow::Result<bool> {
+        Ok(self.0.execute(include_str!("sql/unmark_file.sql"), &[&file.0]).await? > 0)
     }
 }
 

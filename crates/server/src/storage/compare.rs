@@ -119,7 +119,9 @@ impl Inspection<'_> {
                 tell("struck", key, "its file is no longer said to be there")
             }
             Finding::Unlisted(file) => {
-                self.book.unmark(file.id).await?;
+                if !self.book.unmark(file.id).await? {
+                    return Ok(());
+                }
                 let about = format!("called {:?}: the file is no longer said to be there", file.name);
                 tell("unmarked", &file.id, &about)
             }
@@ -134,7 +136,9 @@ fn report(finding: &Finding) -> anyhow::Result<()> {
             tell("unknown", key, "the store has it, and the database does not know it")
         }
         Finding::Foreign(key) => tell("foreign", key, "no file is called so; it is left"),
-        Finding::Missing { key, .. } => tell("missing", key, "a file shows it, and the store does not have it"),
+        Finding::Missing { key, .. } => {
+            tell("missing", key, "a file shows it, and the store does not have it")
+        }
         Finding::Resized { key, stored, known } => {
             let sizes = format!("the store has {stored} bytes, the database says {known}");
             tell("resized", key, &sizes)

@@ -5,6 +5,7 @@ mod download;
 mod faults;
 mod in_parts;
 mod messages;
+mod operations;
 mod pictures;
 mod plan;
 mod presigned;

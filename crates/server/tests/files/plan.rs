@@ -91,17 +91,18 @@ async fn what_a_plan_has_no_room_for_is_not_received(place: Place) {
     let refused = upload(&service, 2 << 20).await;
     assert_eq!(refusal(&refused), numbers("file-too-large", 0));
     assert_eq!(refused.error().1, "This file is larger than your plan allows");
-    let kept = service.stored("a.txt", "text/plain", &[b'x'; 600]).await;
-    let file = "Content-Disposition: form-data; name=\"file\"; filename=\"b.txt\"";
-    let other = Form::new().part(file, &[b'x'; 2 << 20]).end();
+    let own = Form::new().file("a.txt", "text/plain", &[b'x'; 600]).end();
+    let kept = id_of(&service.upload_as(Caller::User(ANNA), own).await);
+    let head = "Content-Disposition: form-data; name=\"file\"; filename=\"b.txt\"";
+    let other = Form::new().part(head, &vec![b'x'; 2 << 20]).end();
     let refused = service.replace_as(Caller::User(ANNA), &kept, other).await;
     assert_eq!(refusal(&refused), numbers("file-too-large", 600));
 
     // Of several, those for which there is room are kept.
-    let raise = "mutation { update_plans(where: { isDefault: { _eq: true } }, _set: { storageBytes: 1000, maxUploadBytes: 3000000 }) { affected_rows } }";
+    let raise = "mutation { update_plans(where: { isDefault: { _eq: true } }, _set: { storageBytes: 1000, maxUploadBytes: 10000000 }) { affected_rows } }";
     service.world.admin(raise).await;
     let form = Form::new().bucket("messages").file("c.txt", "text/plain", b"123");
-    let form = form.file("d.txt", "text/plain", &[b'x'; 2 << 20]);
+    let form = form.file("d.txt", "text/plain", &vec![b'x'; 2 << 20]);
     let refused = service.upload_as(Caller::User(ANNA), form.end()).await;
     assert_eq!(refused.error().1, "Your files take up all the space that your plan allows");
     assert_eq!(refused.json()["processedFiles"].as_array().unwrap().len(), 1);

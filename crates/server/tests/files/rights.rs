@@ -72,7 +72,7 @@ async fn a_file_in_an_archive_is_asked_back_and_comes() {
 #[tokio::test]
 async fn an_address_of_a_file_in_an_archive_is_not_given() {
     let service = Service::start(Place::Bucket).await;
-    let id = service.stored("a.bin", "", &[b'x'; 128 << 10]).await;
+    let id = service.stored("a.bin", "", &vec![b'x'; 128 << 10]).await;
     let (key, other) = (service.objects().await.remove(0), service.stored("b.txt", "", b"hello").await);
     service.bucket().archive(&key);
     let path = format!("/files/{id}/presignedurl");

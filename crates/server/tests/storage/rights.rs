@@ -38,6 +38,7 @@ fn open(bucket: &str, person: &Person) -> Bucket {
         access_key_id: person.id.clone(),
         secret_access_key: person.secret.clone().into(),
         session_token: None,
+        expires: None,
     };
     Bucket::open(settings, keys).unwrap()
 }
@@ -133,6 +134,8 @@ async fn trying_the_store_names_each_right_that_is_missing() {
         "put",
         "list",
         "get",
+        "encryption",
+        "what is not there",
         "get by a signed address",
         "restore",
         "delete",
@@ -158,7 +161,9 @@ async fn trying_the_store_names_each_right_that_is_missing() {
     let mut blind = policy.clone();
     blind["Statement"].as_array_mut().unwrap().pop();
     let said = with_archive(&Store::shared().person(&blind)).run(&["check"]);
-    assert_eq!(said.line("list"), "failed   list: the right s3:ListBucket is missing");
+    for subject in ["list", "what is not there"] {
+        assert_eq!(said.line(subject), format!("failed   {subject}: the right s3:ListBucket is missing"));
+    }
 }
 
 #[tokio::test]
@@ -174,10 +179,12 @@ async fn with_the_rights_of_the_specification_files_go_up_and_down() {
     let (_database, url) = migrated().await;
     let said = Operator::of_bucket("specified", &person).with("DATABASE_URL", &url).run(&["check"]);
     assert!(!said.succeeded);
-    assert_eq!(said.about("right"), ["put", "get", "get by a signed address", "upload in parts"], "{said:?}");
+    let right = ["put", "get", "encryption", "get by a signed address", "upload in parts"];
+    assert_eq!(said.about("right"), right, "{said:?}");
     for (subject, right) in [
         ("delete", "s3:DeleteObject"),
         ("list", "s3:ListBucket"),
+        ("what is not there", "s3:ListBucket"),
         ("parts of an upload", "s3:ListMultipartUploadParts"),
         ("end of an upload", "s3:AbortMultipartUpload"),
     ] {

@@ -120,8 +120,10 @@ def meets(statement, action, resource, prefix):
         return False
     for operator, fields in statement.get("Condition", {}).items():
         for name, values in fields.items():
-            if (operator, name) != ("StringLike", "s3:prefix"):
+            if operator not in ("StringLike", "StringLikeIfExists") or name != "s3:prefix":
                 return False
+            if prefix is None and operator == "StringLikeIfExists":
+                continue
             if prefix is None or not any(fnmatch.fnmatchcase(prefix, one) for one in listed(values)):
                 return False
     return True
@@ -149,8 +151,8 @@ def authorize(self, bucket_name=None, key_name=None):
             raise S3AccessDeniedError()
     refuse_acl(self, bucket_name, key_name)
     if key_name and self.method in ("GET", "HEAD") and "uploadId" not in query:
-        # What is not there is forbidden to those who may not list it.
-        if not s3().get_object(bucket_name, key_name) and not signed.may("s3:ListBucket", bucket, key_name):
+        # What is not there is forbidden to those who may not list it; such a call names no prefix.
+        if not s3().get_object(bucket_name, key_name) and not signed.may("s3:ListBucket", bucket, None):
             raise S3AccessDeniedError()
 
 

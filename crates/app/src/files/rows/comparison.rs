@@ -4,9 +4,9 @@ use base::ids::FileId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::Rows;
 use super::book::Role;
 use super::files::Affected;
-use super::Rows;
 use crate::files::compare::{Book, Line, Unlisted};
 use crate::files::error::FilesError;
 use crate::files::store::ObjectKey;

@@ -54,7 +54,7 @@ impl ObjectKey {
     }
 
     /// The file that it is of.
-    pub(crate) fn file_id(&self) -> FileId {
+    pub fn file_id(&self) -> FileId {
         self.id
     }
 }
@@ -87,8 +87,10 @@ impl TryFrom<String> for ObjectKey {
         if root != Some(ROOT) || !safe || name.trim_start_matches('.').is_empty() {
             return Err(NoKey);
         }
-        let id = id.and_then(|id| id.parse().ok()).ok_or(NoKey)?;
-        Ok(Self { id, name: name.to_owned() })
+        let id: FileId = id.and_then(|id| id.parse().ok()).ok_or(NoKey)?;
+        let key = Self { id, name: name.to_owned() };
+        // An id can be written in several ways, of which one is ours: under another it is another object.
+        if key.to_string() == text { Ok(key) } else { Err(NoKey) }
     }
 }
 

@@ -27,8 +27,7 @@ impl Part for AtRest<'_> {
     }
 
     fn correction(&self, found: &Self::State) -> Option<Self::State> {
-        let by_default = found.as_ref().and_then(|rule| rule.apply_server_side_encryption_by_default());
-        if by_default.is_some_and(|found| self.is_met_by(found)) {
+        if *self.0 == Encryption::Unasked || found.as_ref().is_some_and(|found| self.is_met_by(found)) {
             return None;
         }
         let mut wanted = found.clone().unwrap_or_else(|| ServerSideEncryptionRule::builder().build());
@@ -50,6 +49,7 @@ impl Part for AtRest<'_> {
         let by_default = state.as_ref().and_then(|rule| rule.apply_server_side_encryption_by_default());
         let algorithm = by_default.map_or("none", |found| found.sse_algorithm.as_str());
         match (self.0, algorithm) {
+            (Encryption::Unasked, _) => format!("by {algorithm}, as the bucket has it (AWS_S3_SSE=none)"),
             (Encryption::Store, "AES256") | (Encryption::Kms(_), _) => format!("by {algorithm}"),
             (Encryption::Store, _) => {
                 format!("by {algorithm}, which is more than AWS_S3_SSE asks for, and is left")
@@ -59,20 +59,23 @@ impl Part for AtRest<'_> {
 }
 
 impl AtRest<'_> {
-    fn is_met_by(&self, found: &ServerSideEncryptionByDefault) -> bool {
-        match self.0 {
+    fn is_met_by(&self, rule: &ServerSideEncryptionRule) -> bool {
+        let Some(found) = rule.apply_server_side_encryption_by_default() else { return false };
+        match (self.0, &found.sse_algorithm) {
             // The store always encrypts with its own key at least.
-            Encryption::Store => true,
-            Encryption::Kms(key) => {
-                matches!(found.sse_algorithm, ServerSideEncryption::AwsKms | ServerSideEncryption::AwsKmsDsse)
-                    && found.kms_master_key_id == *key
+            (Encryption::Unasked | Encryption::Store, _) => true,
+            (Encryption::Kms(key), ServerSideEncryption::AwsKms) => {
+                found.kms_master_key_id == *key && rule.bucket_key_enabled() == Some(true)
             }
+            // Encryption in two layers knows no key of the bucket's.
+            (Encryption::Kms(key), ServerSideEncryption::AwsKmsDsse) => found.kms_master_key_id == *key,
+            (Encryption::Kms(_), _) => false,
         }
     }
 
     fn by_default(&self) -> Option<ServerSideEncryptionByDefault> {
         let (algorithm, key) = match self.0 {
-            Encryption::Store => (ServerSideEncryption::Aes256, None),
+            Encryption::Unasked | Encryption::Store => (ServerSideEncryption::Aes256, None),
             Encryption::Kms(key) => (ServerSideEncryption::AwsKms, key.clone()),
         };
         ServerSideEncryptionByDefault::builder()

@@ -1,9 +1,9 @@
--- What a file says of itself decides whose the object is: its id stands in the key, and its size must be the object's.
+-- What a file says of itself decides whose the object is: its id ($3) stands in the key, and its size must be the object's.
 insert into stored_objects (key, file_id, size, is_current)
 select $1, f.id, $2::bigint, f.id is not null
 from (values (1)) object
 left join storage.files f
-  on f.id::text = split_part($1, '/', 2)
+  on f.id = $3
   and f.is_uploaded
   and f.size = $2::bigint
   and not exists (
