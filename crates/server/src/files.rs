@@ -26,7 +26,13 @@ pub(crate) async fn start(
 ) -> anyhow::Result<Files> {
     let folder = config.server.data_dir.join("files");
     let store = match bucket {
-        Some(bucket) => Store::S3(S3Store::new(bucket, clock.clone())),
+        Some(bucket) => {
+            let bucket = S3Store::new(bucket, clock.clone());
+            Store::S3(match config.storage.restored_after() {
+                Some(age) => bucket.archived_after(age),
+                None => bucket,
+            })
+        }
         None => Store::Disk(DiskStore::open(&folder).await?),
     };
     // In the same file system: what is kept on the disk is moved there.
@@ -39,7 +45,11 @@ pub(crate) async fn start(
         .with_context(|| format!("the folder {} cannot be used", path.display()))?;
     let options = Options {
         studio,
-        limits: Limits::default(),
+        limits: Limits {
+            concurrent_uploads: config.server.uploads.into(),
+            uploads_per_person: config.server.uploads_per_person.into(),
+            ..Limits::default()
+        },
         clock: clock.clone(),
         signing_key: signing_key.clone(),
         public_url: config.server.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),

@@ -1,4 +1,4 @@
-//! The body of an upload as a stream that cannot stall for ever nor make the form's reader hoard it.
+//! The body of an upload as a stream that can neither stall nor trickle for ever, nor make the form's reader hoard it.
 //!
 //! The multipart reader takes all that a stream has ready before it hands anything on, and looks for the end
 //! of a part's headers in as much as comes. So this stream pauses after each piece, and ends with an error
@@ -14,14 +14,16 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use tokio::time::{Instant, Sleep};
 
+use super::limits::Pace;
+
 /// How long the rest of a refused upload is read.
 const DISCARD_TIME: Duration = Duration::from_secs(10);
 
 /// Why the body ends too soon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BodyError {
-    /// Nothing came for too long.
-    #[error("nothing came for too long")]
+    /// Nothing came for too long, or all of it too slowly.
+    #[error("nothing came for too long, or all of it too slowly")]
     Stalled,
     /// The connection broke.
     #[error("the connection broke")]
@@ -37,8 +39,13 @@ pub(super) struct UploadBody(Arc<Mutex<Reading>>);
 
 struct Reading {
     data: BodyDataStream,
+    pace: Pace,
+    received: u64,
+    /// How long the client was waited for, before now.
+    waited: Duration,
+    waiting_since: Option<Instant>,
+    /// When the client is given up, while it is waited for.
     deadline: Pin<Box<Sleep>>,
-    stall: Duration,
     /// What may still come before the next part's content begins; `None` while content is read.
     headers_left: Option<usize>,
     pause: bool,
@@ -46,12 +53,15 @@ struct Reading {
 }
 
 impl UploadBody {
-    /// The body of a request whose client may send nothing for at most `stall`.
-    pub(super) fn new(body: Body, stall: Duration) -> Self {
+    /// The body of a request whose client must send at this pace.
+    pub(super) fn new(body: Body, pace: Pace) -> Self {
         Self(Arc::new(Mutex::new(Reading {
             data: body.into_data_stream(),
-            deadline: Box::pin(tokio::time::sleep(stall)),
-            stall,
+            pace,
+            received: 0,
+            waited: Duration::ZERO,
+            waiting_since: None,
+            deadline: Box::pin(tokio::time::sleep(pace.stall)),
             headers_left: None,
             pause: false,
             over: false,
@@ -113,16 +123,31 @@ impl Stream for UploadBody {
 
 impl Reading {
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
-        match self.data.poll_next_unpin(cx) {
-            Poll::Ready(Some(Ok(chunk))) => {
-                let next = Instant::now() + self.stall;
-                self.deadline.as_mut().reset(next);
-                Poll::Ready(Some(self.within_headers(chunk)))
+        let Poll::Ready(piece) = self.data.poll_next_unpin(cx) else {
+            if self.waiting_since.is_none() {
+                let now = Instant::now();
+                self.waiting_since = Some(now);
+                let until = now + self.patience();
+                self.deadline.as_mut().reset(until);
             }
-            Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(BodyError::BrokenOff))),
-            Poll::Ready(None) => Poll::Ready(None),
-            Poll::Pending => self.deadline.as_mut().poll(cx).map(|()| Some(Err(BodyError::Stalled))),
+            return self.deadline.as_mut().poll(cx).map(|()| Some(Err(BodyError::Stalled)));
+        };
+        if let Some(since) = self.waiting_since.take() {
+            self.waited = self.waited.saturating_add(since.elapsed());
         }
+        Poll::Ready(match piece {
+            Some(Ok(chunk)) => {
+                self.received = self.received.saturating_add(chunk.len() as u64);
+                Some(self.within_headers(chunk))
+            }
+            Some(Err(_)) => Some(Err(BodyError::BrokenOff)),
+            None => None,
+        })
+    }
+
+    /// For how long the next piece is waited for.
+    fn patience(&self) -> Duration {
+        self.pace.stall.min(self.pace.time_for(self.received).saturating_sub(self.waited))
     }
 
     /// A chunk may reach beyond the headers, so it is refused only when the ones before used them up.
@@ -145,7 +170,7 @@ mod tests {
     fn body(chunks: &[&'static [u8]]) -> UploadBody {
         let chunks: Vec<_> =
             chunks.iter().map(|chunk| Ok::<_, std::io::Error>(Bytes::from_static(chunk))).collect();
-        UploadBody::new(Body::from_stream(futures::stream::iter(chunks)), Duration::from_secs(5))
+        UploadBody::new(Body::from_stream(futures::stream::iter(chunks)), Pace::default())
     }
 
     #[tokio::test]
@@ -183,7 +208,44 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_silent_client_is_given_up() {
         let silent = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
-        let mut body = UploadBody::new(silent, Duration::from_secs(30));
+        let mut body = UploadBody::new(silent, Pace::default());
         assert_eq!(body.next().await, Some(Err(BodyError::Stalled)));
+    }
+
+    /// A body of so many pieces, one each so many seconds.
+    fn slow(piece: &'static [u8], pieces: usize, every: u64) -> UploadBody {
+        let pieces = futures::stream::iter(0..pieces).then(move |_| async move {
+            tokio::time::sleep(Duration::from_secs(every)).await;
+            Ok::<_, std::io::Error>(Bytes::from_static(piece))
+        });
+        UploadBody::new(Body::from_stream(pieces), Pace::default())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_trickles_is_given_up() {
+        let begun = Instant::now();
+        let mut body = slow(b"x", 1000, 29);
+        let ended = loop {
+            match body.next().await {
+                Some(Ok(_)) => {}
+                ended => break ended,
+            }
+        };
+        assert_eq!((ended, begun.elapsed().as_secs()), (Some(Err(BodyError::Stalled)), 60));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_line_is_a_line_and_the_server_may_be_slow_itself() {
+        const TEN_KIB: &[u8] = &[0; 10 << 10];
+        let mut body = slow(TEN_KIB, 1000, 1);
+        let mut pieces = 0;
+        while let Some(piece) = body.next().await {
+            piece.unwrap();
+            pieces += 1;
+            if pieces == 500 {
+                tokio::time::sleep(Duration::from_hours(1)).await;
+            }
+        }
+        assert_eq!(pieces, 1000);
     }
 }

@@ -12,7 +12,7 @@ use super::Files;
 use super::answer::{Method, Shown, answered};
 use super::error::{FilesError, parse_id};
 use super::media_type;
-use super::rows::{ReadableFile, Role, Stored};
+use super::rows::{Role, Stored};
 
 /// What a cache may do with files of a bucket that does not say.
 const UNSAID: &str = "no-cache";
@@ -45,48 +45,41 @@ async fn respond(
     method: Method,
 ) -> Result<Response, FilesError> {
     let caller = files.session(headers)?;
-    let (file, stored) = files.find(&caller, parse_id(id)?).await?;
-    shown(file, &stored)?.respond_as_asked(files, query, headers, method).await
+    let file = files.find(&caller, parse_id(id)?).await?;
+    shown(&file).ok_or(FilesError::FileNotFound)?.respond_as_asked(files, query, headers, method).await
 }
 
-/// The file's content, as it is shown.
-pub(super) fn shown(file: ReadableFile, stored: &Stored) -> Result<Shown, FilesError> {
-    let Some(object) = stored.object(Role::Content) else {
+/// The content of a file that is uploaded, as it is shown; nothing where the book has none, which the operator hears of.
+pub(super) fn shown(file: &Stored) -> Option<Shown> {
+    let Some(object) = file.object(Role::Content) else {
         tracing::error!(file.id = %file.id, "a file is said to be uploaded, and no object of it is in the book");
-        return Err(FilesError::FileNotFound);
+        return None;
     };
-    Ok(Shown {
+    Some(Shown {
         id: file.id,
         changed_at: file.changed_at(),
         etag: quoted(file.etag.as_deref().unwrap_or_default()),
-        name: file.name.unwrap_or_default(),
-        media_type: file.mime_type.unwrap_or_else(|| media_type::UNKNOWN.to_owned()),
-        cache_control: cache_control(stored),
+        name: file.name.clone().unwrap_or_default(),
+        media_type: file.mime_type.clone().unwrap_or_else(|| media_type::UNKNOWN.to_owned()),
+        cache_control: cache_control(file),
         size: object.size,
         key: object.key.clone(),
     })
 }
 
 /// What a cache may do with files of this bucket.
-pub(super) fn cache_control(stored: &Stored) -> String {
-    stored.bucket.cache_control.clone().unwrap_or_else(|| UNSAID.to_owned())
+pub(super) fn cache_control(file: &Stored) -> String {
+    file.bucket.cache_control.clone().unwrap_or_else(|| UNSAID.to_owned())
 }
 
 impl Files {
-    /// The file `id`, if the caller may see it and it is uploaded, and what only the service knows of it.
-    pub(super) async fn find(
-        &self,
-        caller: &Session,
-        id: FileId,
-    ) -> Result<(ReadableFile, Stored), FilesError> {
-        let rows = &self.0.rows;
-        let (file, stored) = tokio::try_join!(rows.readable(caller, id), rows.stored(slice::from_ref(&id)))?;
-        let file = file.ok_or(FilesError::FileNotFound)?;
-        if file.is_uploaded != Some(true) {
-            return Err(FilesError::NotUploaded);
-        }
-        let stored = stored.into_iter().next().ok_or(FilesError::FileNotFound)?;
-        Ok((file, stored))
+    /// The file `id`, if the caller may see it and it is uploaded.
+    pub(super) async fn find(&self, caller: &Session, id: FileId) -> Result<Stored, FilesError> {
+        let (rows, ids) = (&self.0.rows, slice::from_ref(&id));
+        let (readable, stored) = tokio::try_join!(rows.readable(caller, ids), rows.stored(ids))?;
+        let stored = stored.into_iter().next().filter(|file| readable.contains(&file.id));
+        let file = stored.ok_or(FilesError::FileNotFound)?;
+        if file.is_uploaded() { Ok(file) } else { Err(FilesError::NotUploaded) }
     }
 }
 

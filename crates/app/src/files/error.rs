@@ -71,8 +71,8 @@ pub enum FilesError {
     /// A `metadata[]` is not the JSON that it should be.
     #[error("couldn't decode metadata")]
     Metadata,
-    /// The client sent nothing for too long.
-    #[error("the upload stood still for too long")]
+    /// The client sent nothing for too long, or all of it too slowly.
+    #[error("the upload stood still for too long, or was too slow")]
     Stalled,
     /// The client went away, or its connection broke.
     #[error("the upload broke off")]
@@ -268,6 +268,7 @@ impl From<StoreError> for FilesError {
         match error {
             StoreError::Archived => Self::Archived,
             StoreError::Parts(what) => Self::Parts(what),
+            StoreError::Crowded => Self::TooManyUploads,
             error => Self::Store(error),
         }
     }
@@ -327,7 +328,7 @@ fn store_code(error: &StoreError) -> &'static str {
         StoreError::Busy => "spool-full",
         StoreError::Io { .. } => "disk",
         StoreError::Missing => "object-missing",
-        StoreError::Archived | StoreError::Parts(_) => "files",
+        StoreError::Archived | StoreError::Parts(_) | StoreError::Crowded => "files",
     }
 }
 

@@ -5,6 +5,8 @@
 //! limit of all buckets holds meanwhile. A file that is too big is read on and thrown away, so that the ones
 //! before it can still be stored and the client learns the size; but not without end.
 
+use std::sync::Arc;
+
 use base::ids::FileId;
 use base::session::Session;
 use http::HeaderMap;
@@ -18,6 +20,7 @@ use super::error::{FilesError, parse_id};
 use super::limits::Limits;
 use super::rows::{Allowance, BeyondPlan, Bucket, Rows};
 use super::spool::{SpoolFolder, Spooled};
+use super::turns::Turn;
 use super::{Files, Service};
 
 /// The bucket of a form that names none.
@@ -87,6 +90,8 @@ pub(super) struct FormReader<'a> {
     pub(super) limits: &'a Limits,
     /// What the uploader's plan has room for.
     pub(super) allowance: Allowance,
+    /// The uploader's turn.
+    pub(super) turn: &'a Arc<Turn>,
     /// The request's body.
     pub(super) body: &'a UploadBody,
 }
@@ -106,6 +111,7 @@ impl Files {
     pub(super) async fn form_reader<'a>(
         &'a self,
         caller: &Session,
+        turn: &'a Arc<Turn>,
         headers: &HeaderMap,
         body: &'a UploadBody,
     ) -> FormReader<'a> {
@@ -113,7 +119,7 @@ impl Files {
         let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let is_little = length.is_some_and(|length: u64| length <= RECEIVED_UNASKED);
         let allowance = if is_little { Allowance::default() } else { rows.allowance(caller).await };
-        FormReader { rows, spool, limits, allowance, body }
+        FormReader { rows, spool, limits, allowance, turn, body }
     }
 }
 
@@ -194,7 +200,7 @@ impl FormReader<'_> {
             field.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let file =
             |content| UploadedFile { id: None, name: name.clone(), declared_type, metadata: None, content };
-        let mut spool = self.spool.create().await?;
+        let mut spool = self.spool.create(Some(Arc::clone(self.turn))).await?;
         while let Some(chunk) = field.chunk().await.map_err(|error| form_error(&error))? {
             let size = spool.size() + chunk.len() as u64;
             let refusal = self.allowance.refusal(size, taken);

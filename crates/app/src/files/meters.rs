@@ -1,6 +1,6 @@
 //! What this service counts, under the names that a dashboard reads.
 
-use metrics::{Unit, counter, describe_counter};
+use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 
 const UPLOADS: &str = "files_uploads_total";
 const UPLOAD_BYTES: &str = "files_upload_bytes_total";
@@ -8,6 +8,8 @@ const DOWNLOADS: &str = "files_downloads_total";
 const DOWNLOAD_BYTES: &str = "files_download_bytes_total";
 const NOT_REMOVED: &str = "files_objects_not_removed_total";
 const PRESIGNED: &str = "files_presigned_total";
+const UNDER_WAY: &str = "files_uploads_under_way";
+const TURNED_AWAY: &str = "files_uploads_turned_away_total";
 
 /// How a request ended.
 #[derive(Clone, Copy)]
@@ -54,6 +56,11 @@ pub(super) fn describe() {
     describe_counter!(DOWNLOAD_BYTES, Unit::Bytes, "Bytes of files that were sent.");
     describe_counter!(NOT_REMOVED, "Attempts to remove an object from the store that failed, by code.");
     describe_counter!(PRESIGNED, "Presigned addresses that were given out.");
+    describe_gauge!(UNDER_WAY, "Uploads that are being received or stored.");
+    describe_counter!(
+        TURNED_AWAY,
+        "Uploads that were answered 429, by the bound that they met: of all, of one person."
+    );
 }
 
 /// Counts a request to upload.
@@ -79,6 +86,16 @@ pub(super) fn count_downloaded_bytes(bytes: u64) {
 /// Counts an object that could not be removed.
 pub(super) fn count_not_removed(code: &'static str) {
     counter!(NOT_REMOVED, "code" => code).increment(1);
+}
+
+/// Counts an upload for which there was no turn, by the bound that it met.
+pub(super) fn count_turned_away(bound: &'static str) {
+    counter!(TURNED_AWAY, "bound" => bound).increment(1);
+}
+
+/// Tells how many uploads are under way.
+pub(super) fn set_uploads_under_way(uploads: usize) {
+    gauge!(UNDER_WAY).set(u32::try_from(uploads).unwrap_or(u32::MAX));
 }
 
 /// Counts presigned addresses.

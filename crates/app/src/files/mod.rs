@@ -36,6 +36,7 @@ mod signature;
 mod spool;
 mod store;
 mod thumbnail;
+mod turns;
 mod upload;
 mod version;
 
@@ -56,17 +57,17 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, Method};
 use secrecy::SecretString;
-use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
 use self::error::FilesError;
 use self::rows::Rows;
 use self::signature::Signer;
+use self::turns::Turns;
 
 pub use self::compare::{Book, Comparison, Finding, Line, Unlisted};
 pub use self::housekeeping::Swept;
-pub use self::limits::Limits;
+pub use self::limits::{Limits, Pace};
 pub use self::picture::Studio;
 pub use self::spool::SpoolFolder;
 pub use self::store::{DiskStore, Listed, NoKey, ObjectKey, S3Store, Store, StoreError};
@@ -88,7 +89,7 @@ struct Service {
     clock: Clock,
     signer: Signer,
     public_url: Option<String>,
-    uploads: Semaphore,
+    turns: Arc<Turns>,
     /// When rows without a line in the book were looked for last, in seconds since 1970.
     searched_at: AtomicI64,
     /// What a client's going away must not cut short.
@@ -126,7 +127,7 @@ impl Files {
             store,
             spool,
             studio,
-            uploads: Semaphore::new(limits.concurrent_uploads),
+            turns: Turns::new(&limits),
             limits,
             clock,
             signer: Signer::new(&signing_key),

@@ -100,7 +100,7 @@ impl Files {
         };
         let Examined { format, bytes, size, blurhash, thumbnail } = examined;
         // On the disk again: many may wait for the store at the same time.
-        let mut spool = self.0.spool.create().await?;
+        let mut spool = self.0.spool.create(None).await?;
         // Each piece is hashed at once, on a thread on which requests run.
         for piece in bytes.chunks(PIECE_BYTES) {
             spool.write(piece).await?;

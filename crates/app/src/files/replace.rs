@@ -13,8 +13,9 @@ use super::error::{FilesError, parse_id};
 use super::keep::Keeping;
 use super::meters::{self, Outcome};
 use super::replacement_form::ReplacementForm;
-use super::rows::{Bucket, FileRow, ReadableFile};
+use super::rows::{FileRow, Stored};
 use super::store::ObjectKey;
+use super::turns::Uploader;
 use super::upload::within_bucket;
 
 /// Answers `PUT /files/{id}`.
@@ -25,7 +26,7 @@ pub(super) async fn replace(
 ) -> Response {
     let (head, body) = request.into_parts();
     let limits = &files.0.limits;
-    let body = UploadBody::new(body, limits.stall);
+    let body = UploadBody::new(body, limits.pace);
     let response = match receive_and_replace(&files, &id, &head.headers, &body).await {
         Ok(file) => (StatusCode::OK, Json(file)).into_response(),
         Err(error) => {
@@ -45,12 +46,16 @@ async fn receive_and_replace(
 ) -> Result<FileRow, FilesError> {
     let service = &files.0;
     let caller = files.session(headers)?;
-    let (file, bucket) = may_replace(files, &caller, id).await?;
-    let _turn = service.uploads.try_acquire().map_err(|_| FilesError::TooManyUploads)?;
-    let reader = files.form_reader(&caller, headers, body).await;
-    let form = reader.read_replacement(headers, &bucket).await?;
+    let file = may_replace(files, &caller, id).await?;
+    let turn = service.turns.take(Uploader::of(&caller))?;
+    let reader = files.form_reader(&caller, &turn, headers, body).await;
+    let form = reader.read_replacement(headers, &file.bucket).await?;
+    let files = files.clone();
     // Storing it runs to its end even when the client goes away.
-    let storing = service.unfinished.spawn(store(files.clone(), file, bucket, form));
+    let storing = service.unfinished.spawn(async move {
+        let _turn = turn;
+        store(files, file, form).await
+    });
     match storing.await? {
         Ok(file) => Ok(file),
         Err(error) => Err(service.rows.why_refused(&caller, error).await),
@@ -58,32 +63,14 @@ async fn receive_and_replace(
 }
 
 /// The file, if the caller may see it and change what is in it.
-async fn may_replace(
-    files: &Files,
-    caller: &Session,
-    id: &str,
-) -> Result<(ReadableFile, Bucket), FilesError> {
-    let id = parse_id(id)?;
-    let rows = &files.0.rows;
-    let file = rows.readable(caller, id).await?.ok_or(FilesError::FileNotFound)?;
-    if file.is_uploaded != Some(true) {
-        return Err(FilesError::NotUploaded);
-    }
-    if !rows.may_replace(caller, id).await? {
-        return Err(FilesError::NotAuthorized);
-    }
-    let bucket = rows.bucket(&file.bucket_id).await?.ok_or(FilesError::BucketNotFound)?;
-    Ok((file, bucket))
+async fn may_replace(files: &Files, caller: &Session, id: &str) -> Result<Stored, FilesError> {
+    let file = files.find(caller, parse_id(id)?).await?;
+    if files.0.rows.may_replace(caller, file.id).await? { Ok(file) } else { Err(FilesError::NotAuthorized) }
 }
 
-async fn store(
-    files: Files,
-    file: ReadableFile,
-    bucket: Bucket,
-    form: ReplacementForm,
-) -> Result<FileRow, FilesError> {
+async fn store(files: Files, file: Stored, form: ReplacementForm) -> Result<FileRow, FilesError> {
     let name = form.name.or(file.name).unwrap_or_default();
-    let content = within_bucket(&bucket, &name, form.content)?;
+    let content = within_bucket(&file.bucket, &name, form.content)?;
     let prepared = files.prepare(content, form.declared_type.as_deref()).await?;
     // Under a key of its own: the old content stays whole until the new one is.
     let key = ObjectKey::content(file.id, &name).fresh();

@@ -15,6 +15,7 @@ use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
 use super::store::StoreError;
+use super::turns::Turn;
 
 /// How much of the beginning is kept, to tell the content's type.
 const HEAD_BYTES: usize = 4096;
@@ -37,10 +38,11 @@ impl SpoolFolder {
         Ok(Self { path, capacity, used: Arc::new(AtomicU64::new(0)) })
     }
 
-    /// An empty file, which may grow as long as all of them hold less than the capacity.
-    pub(super) async fn create(&self) -> Result<SpoolFile, StoreError> {
+    /// An empty file, which may grow as long as all of them hold less than the capacity, and those of whoever has the
+    /// turn no more than their share. Without a turn: what the server makes itself.
+    pub(super) async fn create(&self, turn: Option<Arc<Turn>>) -> Result<SpoolFile, StoreError> {
         let path = self.path.join(Uuid::new_v4().to_string());
-        let room = Room { path, bytes: 0, capacity: self.capacity, used: Arc::clone(&self.used) };
+        let room = Room { path, bytes: 0, capacity: self.capacity, used: Arc::clone(&self.used), turn };
         let mut options = fs::OpenOptions::new();
         options.write(true).create_new(true).mode(0o600);
         let file = tokio::fs::OpenOptions::from(options)
@@ -57,12 +59,17 @@ struct Room {
     bytes: u64,
     capacity: u64,
     used: Arc<AtomicU64>,
+    /// It lasts as long as these bytes are here.
+    turn: Option<Arc<Turn>>,
 }
 
 impl Room {
     fn take(&mut self, bytes: u64) -> Result<(), StoreError> {
         let before = self.used.fetch_add(bytes, Ordering::Relaxed);
         self.bytes += bytes;
+        if let Some(turn) = &self.turn {
+            turn.take_room(bytes)?;
+        }
         if before.saturating_add(bytes) > self.capacity { Err(StoreError::Busy) } else { Ok(()) }
     }
 }
@@ -70,6 +77,9 @@ impl Room {
 impl Drop for Room {
     fn drop(&mut self) {
         self.used.fetch_sub(self.bytes, Ordering::Relaxed);
+        if let Some(turn) = &self.turn {
+            turn.give_back(self.bytes);
+        }
         // It may have been moved into the store; and what cannot be removed is swept at the next start.
         let _ = fs::remove_file(&self.path);
     }
@@ -156,7 +166,7 @@ mod tests {
     async fn it_counts_hashes_and_is_gone_when_dropped() {
         let path = scratch("spool");
         let folder = SpoolFolder::open(path.clone(), 10).unwrap();
-        let mut file = folder.create().await.unwrap();
+        let mut file = folder.create(None).await.unwrap();
         file.write(b"ab").await.unwrap();
         file.write(b"c").await.unwrap();
         let spooled = file.finish().await.unwrap();
@@ -173,12 +183,12 @@ mod tests {
     async fn all_uploads_share_one_room() {
         let path = scratch("spool");
         let folder = SpoolFolder::open(path.clone(), 10).unwrap();
-        let mut first = folder.create().await.unwrap();
+        let mut first = folder.create(None).await.unwrap();
         first.write(b"12345678").await.unwrap();
-        let mut second = folder.create().await.unwrap();
+        let mut second = folder.create(None).await.unwrap();
         assert!(matches!(second.write(b"123").await, Err(StoreError::Busy)));
         drop((first, second));
-        folder.create().await.unwrap().write(b"1234567890").await.unwrap();
+        folder.create(None).await.unwrap().write(b"1234567890").await.unwrap();
         fs::remove_dir_all(path).unwrap();
     }
 

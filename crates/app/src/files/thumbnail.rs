@@ -9,7 +9,7 @@ use super::Files;
 use super::answer::{Method, Shown, answered};
 use super::download::{cache_control, quoted};
 use super::error::{FilesError, parse_id};
-use super::rows::{ReadableFile, Role, Stored};
+use super::rows::{Role, Stored};
 
 /// Answers `GET /files/{id}/thumbnail`.
 pub(super) async fn get(State(files): State<Files>, Path(id): Path<String>, headers: HeaderMap) -> Response {
@@ -28,8 +28,8 @@ async fn respond(
     method: Method,
 ) -> Result<Response, FilesError> {
     let caller = files.session(headers)?;
-    let (file, stored) = files.find(&caller, parse_id(id)?).await?;
-    shown(&file, &stored).ok_or(FilesError::FileNotFound)?.respond(files, headers, method).await
+    let file = files.find(&caller, parse_id(id)?).await?;
+    shown(&file).ok_or(FilesError::FileNotFound)?.respond(files, headers, method).await
 }
 
 /// What a thumbnail is, whose name was made by us.
@@ -41,8 +41,8 @@ fn media_type_of(name: &str) -> &'static str {
 }
 
 /// The file's thumbnail, where it has one.
-pub(super) fn shown(file: &ReadableFile, stored: &Stored) -> Option<Shown> {
-    let object = stored.object(Role::Thumbnail)?;
+pub(super) fn shown(file: &Stored) -> Option<Shown> {
+    let object = file.object(Role::Thumbnail)?;
     let name = object.key.name();
     // The content's tag would do for a whole answer, but two answers with one tag must be the same bytes.
     let content = quoted(file.etag.as_deref().unwrap_or_default());
@@ -53,7 +53,7 @@ pub(super) fn shown(file: &ReadableFile, stored: &Stored) -> Option<Shown> {
         media_type: media_type_of(name).to_owned(),
         etag,
         changed_at: file.changed_at(),
-        cache_control: cache_control(stored),
+        cache_control: cache_control(file),
         size: object.size,
         key: object.key.clone(),
     })

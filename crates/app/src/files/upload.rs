@@ -21,6 +21,7 @@ use super::meters::{self, Outcome};
 use super::rows::{Bucket, FileRow, NewFile};
 use super::spool::Spooled;
 use super::store::ObjectKey;
+use super::turns::Uploader;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -44,7 +45,7 @@ impl From<FilesError> for Failure {
 pub(super) async fn upload(State(files): State<Files>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let limits = &files.0.limits;
-    let body = UploadBody::new(body, limits.stall);
+    let body = UploadBody::new(body, limits.pace);
     let response = match receive_and_store(&files, &head.headers, &body).await {
         Ok(processed_files) => (StatusCode::CREATED, Json(Processed { processed_files })).into_response(),
         Err(failure) => {
@@ -67,10 +68,13 @@ async fn receive_and_store(
     if caller.user_id().is_none() && !caller.is_admin() && !service.rows.may_write(&caller).await {
         return Err(FilesError::NotAuthorized.into());
     }
-    let _turn = service.uploads.try_acquire().map_err(|_| FilesError::TooManyUploads)?;
-    let reader = files.form_reader(&caller, headers, body).await;
-    let form = reader.read(headers).await?;
-    let storing = service.unfinished.spawn(store_all(files.clone(), caller, form));
+    let turn = service.turns.take(Uploader::of(&caller))?;
+    let form = files.form_reader(&caller, &turn, headers, body).await.read(headers).await?;
+    let files = files.clone();
+    let storing = service.unfinished.spawn(async move {
+        let _turn = turn;
+        store_all(files, caller, form).await
+    });
     storing.await.map_err(FilesError::from)?
 }
 

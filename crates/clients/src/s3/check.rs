@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use http::HeaderMap;
 
-use super::setup::{ArchiveClass, Outcome, Step, Wanted};
+use super::setup::{Outcome, Step, Wanted};
 use super::{Bucket, Content, Encryption, ObjectHeaders};
 use crate::http::{Http, HttpOptions};
 use crate::{Again, Error};
@@ -37,7 +37,7 @@ pub async fn check(bucket: &Bucket, wanted: &Wanted, key: &str, clock: &Clock, m
     tell(&trial.encryption().await.step("encryption", &trial.to_read()));
     tell(&trial.absent().await.step("what is not there", "s3:ListBucket"));
     tell(&trial.get_by_address(clock).await.step("get by a signed address", &trial.to_read()));
-    if wanted.archive.is_some_and(|archive| archive.class == ArchiveClass::Flexible) {
+    if wanted.may_restore {
         tell(&trial.restore().await.step("restore", "s3:RestoreObject"));
     }
     tell(&trial.delete().await.step("delete", "s3:DeleteObject"));

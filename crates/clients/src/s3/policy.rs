@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::setup::{self, ArchiveClass, Wanted};
+use super::setup::{self, Wanted};
 use super::{Encryption, PREFIX, Settings};
 
 /// The policy for a server: what `brainmessenger serve` and `brainmessenger storage check` do, and nothing else.
@@ -17,7 +17,7 @@ pub fn for_server(settings: &Settings, wanted: &Wanted) -> Value {
     if settings.object_acl.is_some() {
         on_objects.push("s3:PutObjectAcl");
     }
-    if wanted.archive.is_some_and(|archive| archive.class == ArchiveClass::Flexible) {
+    if wanted.may_restore {
         on_objects.push("s3:RestoreObject");
     }
     let bucket = bucket_arn(settings);
@@ -98,7 +98,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::s3::setup::Archive;
 
     fn settings() -> Settings {
         Settings {
@@ -136,11 +135,8 @@ mod tests {
 
         let lists = Settings { object_acl: Some("private".to_owned()), ..settings() };
         assert!(actions(&for_server(&lists, &Wanted::default())).contains(&"s3:PutObjectAcl".to_owned()));
-        let archived = |class| {
-            let wanted = Wanted { archive: Some(Archive { after_days: 30, class }), ..Wanted::default() };
-            actions(&for_server(&settings(), &wanted)).contains(&"s3:RestoreObject".to_owned())
-        };
-        assert!(archived(ArchiveClass::Flexible) && !archived(ArchiveClass::Instant));
+        let archived = Wanted { may_restore: true, ..Wanted::default() };
+        assert!(actions(&for_server(&settings(), &archived)).contains(&"s3:RestoreObject".to_owned()));
     }
 
     #[test]
@@ -169,7 +165,10 @@ mod tests {
         let touched = |settings: &Settings, wanted: &Wanted| actions(&for_setup(settings, wanted)).len();
         let origins = vec!["https://a.example".to_owned()];
         assert_eq!(touched(&settings(), &Wanted::default()), 10);
-        assert_eq!(touched(&settings(), &Wanted { origins, refuse_plain_http: true, archive: None }), 14);
+        assert_eq!(
+            touched(&settings(), &Wanted { origins, refuse_plain_http: true, ..Wanted::default() }),
+            14
+        );
         let lists = Settings { object_acl: Some("private".to_owned()), ..settings() };
         assert_eq!(touched(&lists, &Wanted::default()), 8);
     }

@@ -135,6 +135,14 @@ pub(crate) struct ServerConfig {
     #[arg(long, env = "BRAIN_PICTURE_CACHE", value_name = "MIB", default_value_t = 1024,
           value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
     pub(crate) picture_cache: u64,
+    /// How many uploads are received at once; what is beyond is answered 429
+    #[arg(long, env = "BRAIN_UPLOADS", value_name = "N", default_value_t = 64,
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) uploads: u16,
+    /// How many of them may be one person's
+    #[arg(long, env = "BRAIN_UPLOADS_PER_PERSON", value_name = "N", default_value_t = 8,
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) uploads_per_person: u16,
     /// Folder for everything that is kept: the database, files, generated keys
     #[arg(long, env = "BRAIN_DATA_DIR", value_name = "FOLDER", default_value = "./data")]
     pub(crate) data_dir: PathBuf,

@@ -1,5 +1,7 @@
 //! What `brainmessenger storage setup` makes of a bucket beside what the server's own settings say.
 
+use std::time::Duration;
+
 use clap::Args;
 use clients::s3::setup::{Archive, ArchiveClass, Wanted};
 
@@ -18,7 +20,7 @@ pub(crate) struct StorageConfig {
           value_parser = clap::value_parser!(u16).range(1..=3650))]
     pub(crate) s3_archive_after_days: Option<u16>,
     /// Which archive: `GLACIER_IR` (read at once), or GLACIER (restored within hours before it can be read); when it is
-    /// not set: `GLACIER_IR`
+    /// not set: `GLACIER_IR`. GLACIER without days: no more files go there, and some still are there
     #[arg(long, env = "AWS_S3_ARCHIVE_CLASS", value_name = "CLASS", value_parser = ["GLACIER_IR", "GLACIER"])]
     pub(crate) s3_archive_class: Option<String>,
     /// Pages that may send and fetch files from browsers, beside those of `BRAIN_PUBLIC_URL`,
@@ -34,8 +36,10 @@ pub(crate) struct StorageConfig {
 impl StorageConfig {
     /// Refuses settings that contradict each other, or mean nothing.
     pub(crate) fn check(&self) -> Result<(), Exit> {
-        if self.s3_archive_class.is_some() && self.s3_archive_after_days.is_none() {
-            let what = "is needed where AWS_S3_ARCHIVE_CLASS is set";
+        // Of GLACIER_IR nobody has to know what is there.
+        if self.s3_archive_after_days.is_none() && self.s3_archive_class.is_some() && !self.is_restored_from()
+        {
+            let what = "is needed where AWS_S3_ARCHIVE_CLASS is GLACIER_IR";
             return Err(Exit::wrong("AWS_S3_ARCHIVE_AFTER_DAYS", what));
         }
         match self.s3_origins.iter().find(|origin| origin_of(origin).as_deref() != Some(*origin)) {
@@ -50,11 +54,19 @@ impl StorageConfig {
 
     /// When files go to an archive, and to which.
     pub(crate) fn archive(&self) -> Option<Archive> {
-        let class = match self.s3_archive_class.as_deref() {
-            Some("GLACIER") => ArchiveClass::Flexible,
-            _ => ArchiveClass::Instant,
-        };
+        let class = if self.is_restored_from() { ArchiveClass::Flexible } else { ArchiveClass::Instant };
         self.s3_archive_after_days.map(|after_days| Archive { after_days, class })
+    }
+
+    /// From which age on a file may be in an archive from which it must be restored, where there is one.
+    pub(crate) fn restored_after(&self) -> Option<Duration> {
+        // S3 moves nothing before its first day is over.
+        let days = self.s3_archive_after_days.unwrap_or(1);
+        self.is_restored_from().then(|| Duration::from_hours(24 * u64::from(days)))
+    }
+
+    fn is_restored_from(&self) -> bool {
+        self.s3_archive_class.as_deref() == Some("GLACIER")
     }
 }
 
@@ -74,6 +86,7 @@ impl Config {
         Wanted {
             origins,
             archive: self.storage.archive(),
+            may_restore: self.storage.restored_after().is_some(),
             refuse_plain_http: self.storage.s3_refuse_plain_http,
         }
     }
@@ -108,14 +121,23 @@ mod tests {
 
     #[test]
     fn an_archive_has_a_time() {
+        assert!(refusal(&["--s3-archive-class", "GLACIER_IR"]).starts_with("AWS_S3_ARCHIVE_AFTER_DAYS: "));
         let class = ["--s3-archive-class", "GLACIER"];
-        assert!(refusal(&class).starts_with("AWS_S3_ARCHIVE_AFTER_DAYS: "));
+        // What is there from before must be restored, and no more goes there.
+        let left = read(&class);
+        assert!(left.storage.check().is_ok() && left.wanted_of_bucket().may_restore);
+        assert_eq!(
+            (left.storage.archive(), left.storage.restored_after()),
+            (None, Some(Duration::from_hours(24)))
+        );
         let days = ["--s3-archive-after-days", "30"];
         let instant = Archive { after_days: 30, class: ArchiveClass::Instant };
         assert_eq!(read(&days).storage.archive(), Some(instant));
+        assert_eq!((read(&days).storage.restored_after(), read(&[]).storage.restored_after()), (None, None));
         let both = read(&[days, class].concat());
         assert!(both.storage.check().is_ok());
         assert_eq!(both.storage.archive().unwrap().class, ArchiveClass::Flexible);
+        assert_eq!(both.storage.restored_after(), Some(Duration::from_hours(30 * 24)));
         assert_eq!(read(&[]).storage.archive(), None);
     }
 

@@ -69,7 +69,7 @@ async fn permissions_decide_who_reads(place: Place) {
     assert_eq!(service.fetch(Method::GET, &path, Caller::Nobody, &forged).await.error().0, 401);
     let wrong = [("x-hasura-admin-secret", "wrong")];
     assert_eq!(service.fetch(Method::GET, &path, Caller::Nobody, &wrong).await.error().0, 403);
-    service.project.fail("query file(");
+    service.project.fail("query readable(");
     let answer = service.fetch(Method::GET, &path, Caller::User(ANNA), &[]).await;
     assert_eq!(answer.error(), (503, "the service is unavailable, try again later".to_owned()));
 }

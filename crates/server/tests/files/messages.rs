@@ -9,6 +9,7 @@ use super::service::{ANNA, BORIS, Caller, Form, Place, Service};
 
 everywhere! {
     who_reads_the_message_gets_the_bytes
+    what_was_sent_stays_as_it_was_sent
 }
 
 async fn as_anna(service: &Service, mutation: &str, variables: Value) -> Value {
@@ -53,4 +54,28 @@ async fn who_reads_the_message_gets_the_bytes(place: Place) {
     let deleted = as_anna(&service, delete, json!({ "id": sent["id"] })).await;
     assert_eq!(deleted["fileUrl"], Value::Null);
     assert_eq!(statuses(&service, &path).await, [200, 404, 403]);
+}
+
+async fn what_was_sent_stays_as_it_was_sent(place: Place) {
+    let service = Service::start(place).await;
+    let session = Session::new(USER_ROLE, [("x-hasura-user-id".to_owned(), ANNA.to_owned())], false);
+    // A file that its owner may replace, and which they can read as the picture of a chat.
+    let id = service.stored("a.txt", "text/plain", b"hello").await;
+    let group = "mutation ($file: uuid!) { r: insert_chats_one(object: { type: \"group\", name: \"a\", avatarFileId: $file }) { id } }";
+    let chat = as_anna(&service, group, json!({ "file": id })).await["id"].take();
+    let insert = "mutation ($chat: bigint!, $file: uuid!) { r: insert_messages_one(object: { chatId: $chat, fileId: $file }) { id } }";
+    let variables = json!({ "chat": chat, "file": id });
+    let refused = service.world.run(&session, insert, variables.clone()).await.unwrap_err();
+    assert_eq!(refused.code, "file-elsewhere");
+
+    // What the administrator sends is not changed either, nor called something else.
+    let send = format!(
+        "mutation {{ insert_messages_one(object: {{ chatId: {chat}, senderId: \"{ANNA}\", fileId: \"{id}\" }}) {{ id }} }}"
+    );
+    service.world.admin(&send).await;
+    let file = "Content-Disposition: form-data; name=\"file\"; filename=\"b.txt\"";
+    let replaced = service.replace_as(Caller::User(ANNA), &id, Form::new().part(file, b"other").end()).await;
+    assert_eq!(replaced.error().0, 403);
+    let rename = "mutation ($file: uuid!) { r: updateFiles(where: { id: { _eq: $file } }, _set: { name: \"c\" }) { affected_rows } }";
+    assert_eq!(as_anna(&service, rename, json!({ "file": id })).await["affected_rows"], 0);
 }

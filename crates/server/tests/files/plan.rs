@@ -13,6 +13,8 @@ everywhere! {
     a_plan_has_room_for_so_much
     what_a_plan_has_no_room_for_is_not_received
     what_nothing_refers_to_goes_after_a_day
+    replacing_again_and_again_takes_no_more_than_twice_the_plan
+    uploads_that_are_begun_and_not_finished_are_few
 }
 
 const DAY: i64 = 24 * 60 * 60;
@@ -133,4 +135,48 @@ async fn what_nothing_refers_to_goes_after_a_day(place: Place) {
     service.world.run(&anna(), delete, json!({ "id": id })).await.unwrap();
     assert_eq!(service.files.sweep().await.unwrap(), swept);
     service.assert_no_trace().await;
+}
+
+async fn replacing_again_and_again_takes_no_more_than_twice_the_plan(place: Place) {
+    let service = Service::start(place).await;
+    let limit = "mutation { update_plans(where: { isDefault: { _eq: true } }, _set: { storageBytes: 1000, maxUploadBytes: 600 }) { affected_rows } }";
+    service.world.admin(limit).await;
+    let id = service.stored("a.txt", "text/plain", &[b'0'; 500]).await;
+    let replace = async |content: u8| {
+        let file = "Content-Disposition: form-data; name=\"file\"; filename=\"a.txt\"";
+        service.replace_as(Caller::User(ANNA), &id, Form::new().part(file, &[content; 500]).end()).await
+    };
+    for content in [b'1', b'2', b'3'] {
+        assert_eq!(replace(content).await.status, StatusCode::OK);
+    }
+    let refused = replace(b'4').await;
+    assert_eq!(
+        refusal(&refused),
+        json!({"code": "storage-clearing", "usedBytes": 500, "storageBytes": 1000, "maxUploadBytes": 600})
+    );
+    assert_eq!(service.objects().await.len(), 4);
+    // Once the old ones are out of the store there is room again.
+    service.clock.advance(2 * 60 * 60);
+    assert_eq!(service.sweep().await.objects, 3);
+    assert_eq!(replace(b'4').await.status, StatusCode::OK);
+    // What is deleted is out at once, and its room free for the next.
+    for _ in 0..4 {
+        let deleted = service.stored("b.txt", "text/plain", &[b'5'; 500]).await;
+        let path = format!("/files/{deleted}");
+        assert_eq!(service.fetch(Method::DELETE, &path, Caller::User(ANNA), &[]).await.status.as_u16(), 204);
+    }
+}
+
+async fn uploads_that_are_begun_and_not_finished_are_few(place: Place) {
+    let service = Service::start(place).await;
+    let limit = "mutation { update_rule_limits_by_pk(pk_columns: { name: \"unfinished-uploads-per-person\" }, _set: { value: 2 }) { value } }";
+    service.world.admin(limit).await;
+    let announced = json!({ "name": "a", "bucketId": "messages", "size": 1 });
+    let begin = || service.post("/files/uploads", Caller::User(ANNA), &announced);
+    let (first, second) = (begin().await, begin().await);
+    assert_eq!((first.status, second.status), (StatusCode::CREATED, StatusCode::CREATED));
+    assert_eq!(refusal(&begin().await)["code"], "too-many-uploads");
+    let path = format!("/files/uploads/{}", first.json()["id"].as_str().unwrap());
+    assert!(service.fetch(Method::DELETE, &path, Caller::User(ANNA), &[]).await.status.is_success());
+    assert_eq!(begin().await.status, StatusCode::CREATED);
 }

@@ -1,16 +1,19 @@
 //! Replacements: another content under the same id, whole or not at all.
 
+use std::time::Duration;
+
 use http::{Method, StatusCode};
 use serde_json::json;
 
 use super::everywhere;
-use super::service::{ANNA, BORIS, Caller, Form, Place, Service};
+use super::service::{ANNA, Answer, BORIS, Caller, Form, Place, Service};
 
 everywhere! {
     another_content_takes_the_place_of_the_old_one
     who_may_not_change_a_file_does_not_replace_it
     a_replacement_that_fails_leaves_the_old_content
     of_many_replacements_at_once_one_is_there_whole
+    what_is_read_is_one_content_with_its_own_tag
 }
 
 const FILE: &str =
@@ -117,4 +120,29 @@ async fn of_many_replacements_at_once_one_is_there_whole(place: Place) {
     service.clock.advance(2 * 60 * 60);
     service.sweep().await;
     assert_eq!((service.objects().await.len(), service.book().await.len()), (1, 1));
+}
+
+async fn what_is_read_is_one_content_with_its_own_tag(place: Place) {
+    let service = Service::start(place).await;
+    let id = service.stored("a.txt", "text/plain", b"0").await;
+    let path = format!("/files/{id}");
+    let read = || async { service.fetch(Method::GET, &path, Caller::User(ANNA), &[]).await };
+    for (between, new) in [("query stored", b"1"), ("query readable", b"2")] {
+        let old = read().await;
+        let (is_there, go_on) = service.project.hold(between);
+        let replacing = async {
+            is_there.await.unwrap();
+            // What was not held back has its answer by now.
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let replaced =
+                service.replace_as(Caller::User(ANNA), &id, Form::new().part(FILE, new).end()).await;
+            assert_eq!(replaced.status, StatusCode::OK, "{}", replaced.text());
+            go_on.send(()).unwrap();
+        };
+        let (meanwhile, ()) = tokio::join!(read(), replacing);
+        let after = read().await;
+        let pair = |answer: &Answer| (answer.body.clone(), answer.header("etag").to_owned());
+        assert_eq!(after.body, new);
+        assert!([pair(&old), pair(&after)].contains(&pair(&meanwhile)), "{between}");
+    }
 }

@@ -1,9 +1,9 @@
 //! What a bucket does not let the server do at once: removing without the right to, and reading what is in an archive.
 
 use http::{Method, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::service::{ANNA, Caller, Place, Service};
+use super::service::{ANNA, ARCHIVED_AFTER, Caller, Place, Service};
 
 /// What the specification asks an operator to allow.
 const SPECIFIED: &[&str] = &["s3:PutObject", "s3:GetObject"];
@@ -67,6 +67,39 @@ async fn a_file_in_an_archive_is_asked_back_and_comes() {
     service.bucket().finish_restoring(&key);
     let answer = read().await;
     assert_eq!((answer.status, answer.body.as_slice()), (StatusCode::OK, b"hello".as_slice()));
+}
+
+#[tokio::test]
+async fn an_address_of_a_file_in_an_archive_is_not_given() {
+    let service = Service::start(Place::Bucket).await;
+    let id = service.stored("a.bin", "", &vec![b'x'; 128 << 10]).await;
+    let (key, other) = (service.objects().await.remove(0), service.stored("b.txt", "", b"hello").await);
+    service.bucket().archive(&key);
+    let path = format!("/files/{id}/presignedurl");
+    let one = async || service.fetch(Method::GET, &path, Caller::User(ANNA), &[]).await;
+    let many = async || {
+        let asked = json!({ "ids": [id, other] });
+        let answer = service.post("/files/presignedurls", Caller::User(ANNA), &asked).await;
+        let mut urls = answer.json()["urls"].as_array().unwrap().clone();
+        urls.sort_by_key(|file| file["id"] != id);
+        urls
+    };
+    // Of what is too young to be there the store is not asked.
+    assert_eq!(one().await.status, StatusCode::OK);
+    service.clock.advance(ARCHIVED_AFTER.as_secs().cast_signed() + 60);
+    let page = many().await;
+    assert_eq!((&page[0]["isArchived"], &page[0]["url"]), (&json!(true), &Value::Null));
+    assert!(page[1]["url"].is_string() && page[1]["isArchived"].is_null(), "{page:?}");
+    assert!(!service.bucket().is_restoring(&key), "nobody has opened it");
+
+    let told = "the file is archived and is being restored, try again in some hours".to_owned();
+    assert_eq!(one().await.error(), (409, told.clone()));
+    assert!(service.bucket().is_restoring(&key));
+    assert_eq!(one().await.error(), (409, told));
+    assert_eq!(many().await[0]["isArchived"], true);
+    service.bucket().finish_restoring(&key);
+    assert_eq!(one().await.status, StatusCode::OK);
+    assert!(many().await[0]["url"].is_string());
 }
 
 #[tokio::test]

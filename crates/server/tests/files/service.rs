@@ -19,6 +19,7 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use tower::ServiceExt;
 
 use crate::project::World;
@@ -30,6 +31,9 @@ pub(super) const BOUNDARY: &str = "----formdata-7";
 
 /// Spooled bytes of all uploads together.
 const SPOOL_BYTES: u64 = 1 << 30;
+
+/// The age from which on files may be in an archive.
+pub(super) const ARCHIVED_AFTER: Duration = Duration::from_hours(30 * 24);
 
 /// Where the bytes are.
 #[derive(Clone, Copy)]
@@ -45,12 +49,27 @@ pub(super) enum Place {
 pub(super) struct FailingProject {
     project: Arc<dyn Project>,
     failing: Arc<Mutex<Option<&'static str>>>,
+    held: Arc<Mutex<Option<Held>>>,
+}
+
+/// A document that waits before it is executed.
+struct Held {
+    words: &'static str,
+    reached: oneshot::Sender<()>,
+    released: oneshot::Receiver<()>,
 }
 
 impl FailingProject {
     /// Makes every document that contains `words` fail.
     pub(super) fn fail(&self, words: &'static str) {
         *self.failing.lock().unwrap() = Some(words);
+    }
+
+    /// Makes the next document that contains `words` wait: when it is there, and what lets it go on.
+    pub(super) fn hold(&self, words: &'static str) -> (oneshot::Receiver<()>, oneshot::Sender<()>) {
+        let ((reached, is_there), (go_on, released)) = (oneshot::channel(), oneshot::channel());
+        *self.held.lock().unwrap() = Some(Held { words, reached, released });
+        (is_there, go_on)
     }
 
     pub(super) fn recover(&self) {
@@ -67,7 +86,15 @@ impl Project for FailingProject {
         if self.failing.lock().unwrap().is_some_and(|words| request.query.contains(words)) {
             return Box::pin(async { Err(GraphqlError::new("unavailable", "$", "no connection")) });
         }
-        self.project.execute(session, request)
+        let held = self.held.lock().unwrap().take_if(|held| request.query.contains(held.words));
+        let Some(Held { reached, released, .. }) = held else {
+            return self.project.execute(session, request);
+        };
+        Box::pin(async move {
+            let _ = reached.send(());
+            let _ = released.await;
+            self.project.execute(session, request).await
+        })
     }
 
     fn watch(
@@ -119,7 +146,7 @@ async fn keep(place: Place, folder: &Path) -> (Store, Option<clients::testing::S
         Place::Bucket | Place::Disk => (shop.settings(), None),
     };
     let bucket = Bucket::open(settings, shop.keys()).unwrap();
-    (Store::S3(S3Store::new(bucket, Clock::system())), Some(shop), network)
+    (Store::S3(S3Store::new(bucket, Clock::system()).archived_after(ARCHIVED_AFTER)), Some(shop), network)
 }
 
 fn now() -> i64 {
@@ -150,12 +177,16 @@ impl Service {
         ]) { affected_rows } }"#,
             )
             .await;
-        let project = FailingProject { project: Arc::new(world.engine.clone()), failing: Arc::default() };
+        let project = FailingProject {
+            project: Arc::new(world.engine.clone()),
+            failing: Arc::default(),
+            held: Arc::default(),
+        };
         let secret = Some(SECRET.to_owned().into());
         let authenticator = Authenticator::new(secret, None, Some(PUBLIC_ROLE.to_owned()));
         let spool = SpoolFolder::open(folder.join("spool"), spool_bytes).unwrap();
-        let (store, shop, network) = keep(place, &folder).await;
         let clock = Clock::manual(now());
+        let (store, shop, network) = keep(place, &folder).await;
         let options = Options {
             studio: Studio::open(folder.join("pictures"), 64 << 20).await.unwrap(),
             limits,

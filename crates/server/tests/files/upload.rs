@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use app::files::Limits;
+use app::files::{Limits, Pace};
 use axum::body::Body;
 use bytes::Bytes;
 use futures::StreamExt;
@@ -31,6 +31,8 @@ everywhere! {
     what_fails_half_way_leaves_nothing
     a_client_that_goes_away_leaves_nothing
     a_client_that_stands_still_is_given_up
+    nobody_keeps_the_others_from_uploading
+    nobody_takes_all_the_room_on_the_way
     memory_does_not_grow_with_the_file
 }
 
@@ -240,7 +242,7 @@ async fn nobody_unknown_gets_room_on_the_disk(place: Place) {
     let asked = tokio::time::Instant::now();
     let answer = service.send(upload_request(Caller::Nobody, body)).await;
     assert_eq!(answer.error().0, 403);
-    assert!(asked.elapsed() < Limits::default().stall);
+    assert!(asked.elapsed() < Limits::default().pace.stall);
     service.assert_no_trace().await;
 }
 
@@ -284,7 +286,7 @@ async fn a_client_that_goes_away_leaves_nothing(place: Place) {
 async fn a_client_that_stands_still_is_given_up(place: Place) {
     let service = Box::pin(Service::start_with(
         place,
-        Limits { stall: Duration::from_millis(200), ..Limits::default() },
+        Limits { pace: Pace { stall: Duration::from_millis(200), ..Pace::default() }, ..Limits::default() },
         1 << 20,
     ))
     .await;
@@ -292,8 +294,52 @@ async fn a_client_that_stands_still_is_given_up(place: Place) {
     let first = futures::stream::once(async { Ok::<_, io::Error>(Bytes::from(form)) });
     let body = Body::from_stream(first.chain(futures::stream::pending()));
     let answer = service.send(upload_request(Caller::User(ANNA), body)).await;
-    assert_eq!(answer.error(), (408, "the upload stood still for too long".to_owned()));
+    assert_eq!(answer.error(), (408, "the upload stood still for too long, or was too slow".to_owned()));
     service.assert_no_trace().await;
+}
+
+/// An upload that sends a little, and then a little every now and then.
+fn trickling(service: &Service, person: &'static str) -> tokio::task::JoinHandle<StatusCode> {
+    let form = Form::new().file("a.txt", "text/plain", &[b'x'; 1000]).0;
+    let first = futures::stream::once(async { Ok::<_, io::Error>(Bytes::from(form)) });
+    let rest = futures::stream::unfold((), |()| async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        Some((Ok(Bytes::from_static(b"x")), ()))
+    });
+    let (router, body) = (service.router.clone(), Body::from_stream(first.chain(rest)));
+    let request = upload_request(Caller::User(person), body);
+    tokio::spawn(async { tower::ServiceExt::oneshot(router, request).await.unwrap().status() })
+}
+
+async fn nobody_keeps_the_others_from_uploading(place: Place) {
+    let limits = Limits {
+        concurrent_uploads: 4,
+        uploads_per_person: 2,
+        pace: Pace { grace: Duration::from_secs(2), ..Pace::default() },
+        ..Limits::default()
+    };
+    let service = Box::pin(Service::start_with(place, limits, 1 << 20)).await;
+    let slow = [trickling(&service, ANNA), trickling(&service, ANNA)];
+    wait_until(|| service.spooled() == 2).await;
+    let form = || Form::new().file("a", "", b"1").end();
+    let refused = service.upload_as(Caller::User(ANNA), form()).await;
+    assert_eq!((refused.error().0, refused.header("retry-after")), (429, "5"));
+    assert_eq!(service.upload_as(Caller::User(BORIS), form()).await.status, StatusCode::CREATED);
+    // Who sends a byte now and then is given up, and has their turns back.
+    for upload in slow {
+        assert_eq!(upload.await.unwrap(), StatusCode::REQUEST_TIMEOUT);
+    }
+    assert_eq!(service.upload_as(Caller::User(ANNA), form()).await.status, StatusCode::CREATED);
+}
+
+async fn nobody_takes_all_the_room_on_the_way(place: Place) {
+    let limits = Limits { received_bytes_per_person: 1000, ..Limits::default() };
+    let service = Box::pin(Service::start_with(place, limits, 1 << 20)).await;
+    let form = |size| Form::new().file("a", "", &vec![b'x'; size]).end();
+    assert_eq!(service.upload_as(Caller::User(ANNA), form(1001)).await.error().0, 429);
+    assert_eq!(service.upload_as(Caller::User(ANNA), form(1000)).await.status, StatusCode::CREATED);
+    assert_eq!(service.upload_as(Caller::Admin, form(1001)).await.status, StatusCode::CREATED);
+    assert_eq!(service.spooled(), 0);
 }
 
 async fn memory_does_not_grow_with_the_file(place: Place) {

@@ -47,6 +47,10 @@ begin
   perform pg_temp.send(team, 2, file);
   other := pg_temp.upload(1, 1, 'default');
   update chats set avatar_file_id = other where id = team;
+  perform pg_temp.refuses(format('select pg_temp.send(%s, %s, %L)', team, who, other), 'file-elsewhere') from generate_series(1, 2) who;
+  perform pg_temp.refuses(format('select pg_temp.send(%s, 3, %L)', saved, other), 'no-such-file');
+  other := pg_temp.upload(1);
+  update chats set avatar_file_id = other where id = team;
   perform pg_temp.send(team, 2, other);
   perform pg_temp.refuses(format('select pg_temp.send(%s, 3, %L)', saved, other), 'no-such-file');
   update chats set is_public = true where id = team;
@@ -76,6 +80,39 @@ begin
   assert pg_temp.used(4) = 390 and (select count(*) = 2 from stored_objects where user_id = pg_temp.person(4) and file_id is null);
   delete from stored_objects where user_id = pg_temp.person(4) and file_id is null;
   assert pg_temp.used(4) = 390, 'once';
+  -- what is replaced or deleted makes room at once, and counts on its own until it is gone
+  other := pg_temp.upload(7, 600);
+  update stored_objects set file_id = null, is_current = false where file_id = other;
+  insert into stored_objects (key, file_id, size, is_current) values ('uploads/x/second', other, 600, true);
+  assert pg_temp.used(7) = 600;
+  delete from storage.files where id = other;
+  assert pg_temp.used(7) = 0 and (select leaving_bytes = 1200 and files = 0 from used_storage where user_id = pg_temp.person(7));
+  other := pg_temp.upload(7, 1000);
+  perform pg_temp.refuses('select pg_temp.upload(7, 1)', 'storage-clearing');
+  perform pg_temp.refuses(format('select file_fits_plan(f) from storage.files f where id = %L', other), 'storage-full');
+  delete from stored_objects where user_id = pg_temp.person(7) and key = 'uploads/x/second';
+  perform pg_temp.upload(7, 100);
+  assert (select leaving_bytes = 600 and bytes = 1100 and files = 2 from used_storage where user_id = pg_temp.person(7));
+  -- so many files, and so many that are not finished
+  update rule_limits set value = 3 where name in ('files-per-person', 'unfinished-uploads-per-person');
+  perform pg_temp.upload(8, 0) from generate_series(1, 3);
+  perform pg_temp.refuses('select pg_temp.upload(8, 0)', 'too-many-files');
+  perform pg_temp.refuses('select file_fits_plan(row(gen_random_uuid(), now(), now(), ''messages'', ''a'', 0, null, null, false, pg_temp.person(8), null))', 'too-many-files');
+  perform pg_temp.upload(9, 1) from generate_series(1, 3);
+  update rule_limits set value = 4 where name = 'files-per-person';
+  update stored_objects set is_current = false where user_id = pg_temp.person(9);
+  perform pg_temp.refuses('select file_fits_plan(row(gen_random_uuid(), now(), now(), ''messages'', ''a'', 0, null, null, false, pg_temp.person(9), null))', 'too-many-uploads');
+  update stored_objects set is_current = true where key = (select key from stored_objects where user_id = pg_temp.person(9) limit 1);
+  assert file_fits_plan(row(gen_random_uuid(), now(), now(), 'messages', 'a', 0, null, null, false, pg_temp.person(9), null));
+  update rule_limits set value = 100000 where name in ('files-per-person', 'unfinished-uploads-per-person');
+  perform pg_temp.refuses(format('select file_fits_plan(row(gen_random_uuid(), now(), now(), ''messages'', ''a'', %s, null, null, false, pg_temp.person(9), null))', size_), 'file-size-unknown')
+  from unnest(array['-1', 'null']) size_;
+  -- what it says of itself
+  assert file_is_bounded(row(gen_random_uuid(), now(), now(), 'messages', repeat('a', 255), 1, 'a/b', null, false, null, '{"a": 1}'));
+  assert file_is_bounded(row(gen_random_uuid(), now(), now(), 'messages', null, 1, null, null, false, null, null));
+  perform pg_temp.refuses('select file_is_bounded(row(gen_random_uuid(), now(), now(), ''messages'', repeat(''ы'', 128), 1, null, null, false, null, null))', 'file-name-too-long');
+  perform pg_temp.refuses('select file_is_bounded(row(gen_random_uuid(), now(), now(), ''messages'', ''a'', 1, repeat(''a'', 256), null, false, null, null))', 'file-name-too-long');
+  perform pg_temp.refuses('select file_is_bounded(row(gen_random_uuid(), now(), now(), ''messages'', ''a'', 1, null, null, false, null, to_jsonb(repeat(''a'', 131072))))', 'file-metadata-too-large');
   update plans set max_upload_bytes = 10 where is_default;
   perform pg_temp.refuses('select pg_temp.upload(4, 11)', 'file-too-large');
   update plans set max_upload_bytes = 100000000 where is_default;

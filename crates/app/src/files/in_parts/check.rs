@@ -47,7 +47,7 @@ impl Files {
     /// Brings the object here.
     async fn fetch(&self, upload: &Upload) -> Result<Spooled, FilesError> {
         let mut bytes = self.0.store.read(&upload.key, None).await?;
-        let mut spool = self.0.spool.create().await?;
+        let mut spool = self.0.spool.create(None).await?;
         while let Some(chunk) = bytes.try_next().await? {
             spool.write(&chunk).await?;
         }

@@ -1,12 +1,13 @@
 //! `PUT /files/uploads/{id}/parts/{number}`: a part, at an address that this server signed; only where files are
 //! kept on the disk.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::response::{IntoResponse, Response};
-use base::ids::FileId;
+use base::ids::{FileId, UserId};
 use data_encoding::HEXLOWER;
 use futures::TryStreamExt as _;
 use http::StatusCode;
@@ -18,11 +19,14 @@ use crate::files::body::UploadBody;
 use crate::files::error::{FilesError, parse_id};
 use crate::files::spool::Spooled;
 use crate::files::store::Store;
+use crate::files::turns::{Turn, Uploader};
 
 /// What an address says.
 #[derive(Deserialize)]
 pub(in crate::files) struct Signed {
     upload: String,
+    /// Whose upload it is; empty: the administrator's.
+    by: String,
     size: u64,
     sha256: String,
     /// Until when it is good, in seconds since 1970.
@@ -34,8 +38,12 @@ impl Signed {
     /// What is signed.
     fn is_good(&self, files: &Files, id: &str, number: u16) -> bool {
         let (number, size, until) = (number.to_string(), self.size.to_string(), self.until.to_string());
-        let fields = ["PUT", id, &self.upload, &number, &size, &self.sha256, &until];
+        let fields = ["PUT", id, &self.upload, &self.by, &number, &size, &self.sha256, &until];
         files.0.signer.is_good(&fields, &self.signature)
+    }
+
+    fn uploader(&self) -> Uploader {
+        self.by.parse().map_or(Uploader::Administrator, Uploader::Person)
     }
 }
 
@@ -45,6 +53,7 @@ pub(super) fn address(
     files: &Files,
     id: FileId,
     upload: &str,
+    by: Option<UserId>,
     number: u16,
     size: u64,
     hash: &[u8; 32],
@@ -53,10 +62,11 @@ pub(super) fn address(
 ) -> String {
     let until = files.now().saturating_add(i64::try_from(life.as_secs()).unwrap_or(i64::MAX)).to_string();
     let (id, sha256) = (id.to_string(), HEXLOWER.encode(hash));
-    let fields = ["PUT", &id, upload, &number.to_string(), &size.to_string(), &sha256, &until];
+    let by = by.map(|person| person.to_string()).unwrap_or_default();
+    let fields = ["PUT", &id, upload, &by, &number.to_string(), &size.to_string(), &sha256, &until];
     let signature = files.0.signer.sign(&fields);
     format!(
-        "{origin}/v1/files/uploads/{id}/parts/{number}?upload={upload}&size={size}&sha256={sha256}\
+        "{origin}/v1/files/uploads/{id}/parts/{number}?upload={upload}&by={by}&size={size}&sha256={sha256}\
          &until={until}&signature={signature}"
     )
 }
@@ -69,7 +79,7 @@ pub(in crate::files) async fn receive(
     request: Request,
 ) -> Response {
     let limits = &files.0.limits;
-    let body = UploadBody::new(request.into_body(), limits.stall);
+    let body = UploadBody::new(request.into_body(), limits.pace);
     let received = async {
         let Query(signed) = signed.map_err(|_| FilesError::Signature)?;
         let id = parse_id(&id)?;
@@ -80,8 +90,8 @@ pub(in crate::files) async fn receive(
             return Err(FilesError::SignatureExpired);
         }
         let Store::Disk(disk) = &files.0.store else { return Err(FilesError::UploadNotFound) };
-        let _turn = files.0.uploads.try_acquire().map_err(|_| FilesError::TooManyUploads)?;
-        let content = spool(&files, body.clone(), &signed).await?;
+        let turn = files.0.turns.take(signed.uploader())?;
+        let content = spool(&files, turn, body.clone(), &signed).await?;
         Ok(disk.put_part(&signed.upload, number, content).await?)
     };
     match received.await {
@@ -94,10 +104,15 @@ pub(in crate::files) async fn receive(
 }
 
 /// The part, if it has the size and the hash that were announced.
-async fn spool(files: &Files, mut body: UploadBody, signed: &Signed) -> Result<Spooled, FilesError> {
+async fn spool(
+    files: &Files,
+    turn: Arc<Turn>,
+    mut body: UploadBody,
+    signed: &Signed,
+) -> Result<Spooled, FilesError> {
     body.expect_content();
     let other = || FilesError::Parts("the part is not the one that was announced".to_owned());
-    let mut spool = files.0.spool.create().await?;
+    let mut spool = files.0.spool.create(Some(turn)).await?;
     while let Some(chunk) = body.try_next().await? {
         if spool.size() + chunk.len() as u64 > signed.size {
             return Err(other());

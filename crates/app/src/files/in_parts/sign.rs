@@ -97,7 +97,17 @@ impl Files {
             .map_err(|_| FilesError::Parts(format!("the hash of part {number} is no SHA-256 in hex")))?;
         let (url, headers, life) = match &self.0.store {
             Store::Disk(_) => {
-                let url = receive::address(self, found.id, upload_id, number, size, &hash, LIFE, origin);
+                let url = receive::address(
+                    self,
+                    found.id,
+                    upload_id,
+                    found.uploaded_by_user_id,
+                    number,
+                    size,
+                    &hash,
+                    LIFE,
+                    origin,
+                );
                 (url, Vec::new(), LIFE)
             }
             Store::S3(s3) => {

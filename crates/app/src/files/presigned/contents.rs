@@ -36,10 +36,10 @@ pub(in crate::files) struct Signed {
     object: Option<String>,
 }
 
-/// The address of what is shown, good for `life`.
-pub(super) fn address(files: &Files, shown: &Shown, life: Duration, origin: &str) -> String {
-    let now = OffsetDateTime::from_unix_timestamp(files.now()).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    let date = now.format(DATE).unwrap_or_default();
+/// The address of what is shown, good for `life` from `start` (unix seconds) on.
+pub(super) fn address(files: &Files, shown: &Shown, start: i64, life: Duration, origin: &str) -> String {
+    let start = OffsetDateTime::from_unix_timestamp(start).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let date = start.format(DATE).unwrap_or_default();
     let (id, expires) = (shown.id.to_string(), life.as_secs().to_string());
     let object = shown.key.name();
     let signature = files.0.signer.sign(&["GET", &id, object, &date, &expires]);
@@ -82,23 +82,22 @@ async fn respond(
     let Query(signed) = signed.map_err(|_| FilesError::Signature)?;
     let id = parse_id(id)?;
     let left = seconds_left(files, &id.to_string(), &signed)?;
-    let rows = &files.0.rows;
-    let (file, stored) = tokio::try_join!(rows.file(id), rows.stored(slice::from_ref(&id)))?;
+    let file = files.0.rows.stored(slice::from_ref(&id)).await?.into_iter().next();
     let file = file.ok_or(FilesError::FileNotFound)?;
-    let stored = stored.into_iter().next().ok_or(FilesError::FileNotFound)?;
-    if file.is_uploaded != Some(true) {
+    if !file.is_uploaded() {
         return Err(FilesError::NotUploaded);
     }
     let object = signed.object.unwrap_or_default();
-    let is_asked = |role| stored.object(role).is_some_and(|kept| kept.key.name() == object);
-    let mut shown = if is_asked(Role::Thumbnail) {
-        thumbnail::shown(&file, &stored).ok_or(FilesError::FileNotFound)?
+    let is_asked = |role| file.object(role).is_some_and(|kept| kept.key.name() == object);
+    let shown = if is_asked(Role::Thumbnail) {
+        thumbnail::shown(&file)
     } else if is_asked(Role::Content) {
-        download::shown(file, &stored)?
+        download::shown(&file)
     } else {
         // It was replaced since the address was made.
-        return Err(FilesError::FileNotFound);
+        None
     };
+    let mut shown = shown.ok_or(FilesError::FileNotFound)?;
     shown.cache_control = format!("private, max-age={left}");
     shown.respond_as_asked(files, query, headers, method).await
 }

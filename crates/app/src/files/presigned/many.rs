@@ -1,20 +1,26 @@
 //! `POST /files/presignedurls`: the addresses of all files that a page of messages shows, and of their thumbnails,
-//! by one request. Files that the caller may not see, or that have no address, are left out.
+//! by one request. Files that the caller may not see, or that have no address, are left out. Of one in an
+//! archive it is only said that it is there: a page that somebody scrolls past must not fetch back all that is on it.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use base::ids::FileId;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use http::HeaderMap;
 use http::header::CACHE_CONTROL;
 use serde::{Deserialize, Serialize};
 
+use super::Address;
 use crate::files::error::FilesError;
-use crate::files::rows::{ReadableFile, Stored};
+use crate::files::rows::Stored;
 use crate::files::{Files, download, json, thumbnail};
+
+/// Files of a page of which the store is asked at once whether they are archived.
+const AT_ONCE: usize = 8;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,7 +32,11 @@ struct Asked {
 #[serde(rename_all = "camelCase")]
 struct Presigned {
     id: FileId,
-    url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    /// Whether the file must be restored before it has an address.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_archived: bool,
     /// For how many seconds the addresses are good.
     expiration: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,35 +62,28 @@ pub(in crate::files) async fn many(
         return Err(FilesError::Json(format!("at most {most} ids may be asked for at once")));
     }
     let rows = &files.0.rows;
-    let (readable, stored) = tokio::try_join!(rows.all_readable(&caller, &ids), rows.stored(&ids))?;
-    let mut stored: HashMap<FileId, Stored> = stored.into_iter().map(|file| (file.id, file)).collect();
+    let (readable, stored) = tokio::try_join!(rows.readable(&caller, &ids), rows.stored(&ids))?;
+    let readable: HashSet<FileId> = readable.into_iter().collect();
     let origin = files.origin(&headers);
-    let mut urls = Vec::with_capacity(readable.len());
-    for file in readable {
-        if let Some(stored) = stored.remove(&file.id)
-            && let Some(presigned) = presign(&files, file, &stored, &origin).await?
-        {
-            urls.push(presigned);
-        }
-    }
+    let presigning = stored
+        .into_iter()
+        .filter(|file| {
+            readable.contains(&file.id) && file.is_uploaded() && file.bucket.presigned_urls_enabled
+        })
+        .map(|file| presign(&files, file, &origin));
+    let urls: Vec<_> = stream::iter(presigning).buffered(AT_ONCE).try_collect().await?;
+    let urls = urls.into_iter().flatten().collect();
     Ok(([(CACHE_CONTROL, "no-store")], Json(All { urls })).into_response())
 }
 
-async fn presign(
-    files: &Files,
-    file: ReadableFile,
-    stored: &Stored,
-    origin: &str,
-) -> Result<Option<Presigned>, FilesError> {
-    if file.is_uploaded != Some(true) || !stored.bucket.presigned_urls_enabled {
-        return Ok(None);
-    }
-    let id = file.id;
-    let thumbnail = thumbnail::shown(&file, stored);
-    let address = files.presign(&download::shown(file, stored)?, &stored.bucket, origin).await?;
-    let thumbnail_url = match thumbnail {
-        Some(shown) => Some(files.presign(&shown, &stored.bucket, origin).await?.url),
+async fn presign(files: &Files, file: Stored, origin: &str) -> Result<Option<Presigned>, FilesError> {
+    let Some(shown) = download::shown(&file) else { return Ok(None) };
+    let Address { url, life } = files.presign(&shown, &file.bucket, origin).await?;
+    let thumbnail_url = match thumbnail::shown(&file) {
+        Some(small) => Some(files.presign(&small, &file.bucket, origin).await?.url),
         None => None,
     };
-    Ok(Some(Presigned { id, url: address.url, expiration: address.life.as_secs(), thumbnail_url }))
+    let is_archived = files.0.store.is_archived(&shown.key, shown.size, file.age(files.now())).await;
+    let url = (!is_archived).then_some(url);
+    Ok(Some(Presigned { id: file.id, url, is_archived, expiration: life.as_secs(), thumbnail_url }))
 }

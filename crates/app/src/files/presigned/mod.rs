@@ -20,6 +20,13 @@ use super::meters;
 use super::rows::Bucket;
 use super::store::Store;
 
+/// Addresses that are made within this time are the same, so that a browser that has a file by one need not fetch it
+/// again by the next: in seconds, and not more than a sixth of what they are good for.
+const ROUND: u64 = 10 * 60;
+
+/// S3 takes no longer life.
+const LONGEST_LIFE: Duration = Duration::from_hours(7 * 24);
+
 pub(super) use self::contents::{get, head};
 pub(super) use self::many::many;
 pub(super) use self::one::one;
@@ -33,19 +40,32 @@ pub(super) struct Address {
 }
 
 impl Files {
-    /// An address at which `shown` can be read for as long as its bucket wants.
+    /// An address at which `shown` can be read for at least as long as its bucket wants, if the keys live as long.
     async fn presign(&self, shown: &Shown, bucket: &Bucket, origin: &str) -> Result<Address, FilesError> {
         if !bucket.presigned_urls_enabled {
             return Err(FilesError::PresignedOff);
         }
         meters::count_presigned(1);
-        let life = Duration::from_secs(bucket.download_expiration);
+        let wanted = bucket.download_expiration;
+        let round = (wanted / 6).clamp(1, ROUND);
+        let now = self.now().unsigned_abs();
+        let start = now - now % round;
+        let passed = Duration::from_secs(now - start);
+        let life = Duration::from_secs(wanted.saturating_add(round)).min(LONGEST_LIFE);
         match &self.0.store {
-            Store::Disk(_) => Ok(Address { url: contents::address(self, shown, life, origin), life }),
+            Store::Disk(_) => {
+                let url = contents::address(self, shown, start.cast_signed(), life, origin);
+                Ok(Address { url, life: life.saturating_sub(passed) })
+            }
             Store::S3(s3) => {
                 let mut headers = object_headers(&shown.name, &shown.media_type);
-                headers.cache_control = Some(format!("private, max-age={}", life.as_secs()));
-                let presigned = s3.presign(&shown.key, &headers, life).await?;
+                headers.cache_control = Some(format!("private, max-age={wanted}"));
+                let presigned = s3.presign(&shown.key, &headers, life, start).await?;
+                if let Some(left) = presigned.life.checked_sub(passed).filter(|left| !left.is_zero()) {
+                    return Ok(Address { url: presigned.url, life: left });
+                }
+                // The keys were good then, and may not be now: with the right time that is told.
+                let presigned = s3.presign(&shown.key, &headers, life, now).await?;
                 Ok(Address { url: presigned.url, life: presigned.life })
             }
         }

@@ -26,9 +26,10 @@ pub(in crate::files) async fn one(
     headers: HeaderMap,
 ) -> Result<Response, FilesError> {
     let caller = files.session(&headers)?;
-    let (file, stored) = files.find(&caller, parse_id(&id)?).await?;
-    let shown = shown(file, &stored)?;
-    let address = files.presign(&shown, &stored.bucket, &files.origin(&headers)).await?;
+    let file = files.find(&caller, parse_id(&id)?).await?;
+    let shown = shown(&file).ok_or(FilesError::FileNotFound)?;
+    let address = files.presign(&shown, &file.bucket, &files.origin(&headers)).await?;
+    files.0.store.want(&shown.key, shown.size, file.age(files.now())).await?;
     let answer = Presigned { url: address.url, expiration: address.life.as_secs() };
     Ok(([(CACHE_CONTROL, "no-store")], Json(answer)).into_response())
 }

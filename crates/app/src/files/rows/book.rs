@@ -1,13 +1,15 @@
 //! The book of what is in the store (`stored_objects`): written before the store is asked, struck out when the
 //! object is gone.
 
+use std::time::Duration;
+
 use base::ids::FileId;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::files::{Bucket, FileRow};
-use super::{Rows, timestamp};
+use super::{Rows, timestamp, unix_seconds};
 use crate::files::error::FilesError;
 use crate::files::store::ObjectKey;
 
@@ -17,7 +19,7 @@ const EXPECT: &str = "mutation expect($objects: [stored_objects_insert_input!]!)
 
 const STORED: &str = "query stored($ids: [uuid!]!) {
   files(where: { id: { _in: $ids } }) {
-    id
+    id name etag createdAt updatedAt isUploaded mimeType
     bucket {
       id minUploadFileSize maxUploadFileSize cacheControl downloadExpiration presignedUrlsEnabled
     }
@@ -178,17 +180,43 @@ pub(in crate::files) struct StoredObject {
     pub(in crate::files) size: u64,
 }
 
-/// What the service itself knows of a file.
+/// A file and its objects, at one moment. Who may see it is another matter.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(in crate::files) struct Stored {
     /// The file.
     pub(in crate::files) id: FileId,
+    /// What people call it.
+    pub(in crate::files) name: Option<String>,
+    /// The entity tag of its content.
+    pub(in crate::files) etag: Option<String>,
+    /// What its content is.
+    pub(in crate::files) mime_type: Option<String>,
+    is_uploaded: Option<bool>,
+    created_at: String,
+    updated_at: String,
     /// The bucket that it is in.
     pub(in crate::files) bucket: Bucket,
     objects: Vec<StoredObject>,
 }
 
 impl Stored {
+    /// Whether its content is there.
+    pub(in crate::files) fn is_uploaded(&self) -> bool {
+        self.is_uploaded == Some(true)
+    }
+
+    /// When it was changed last, in seconds since 1970.
+    pub(in crate::files) fn changed_at(&self) -> Option<i64> {
+        unix_seconds(&self.updated_at)
+    }
+
+    /// How old it is; its objects may be younger.
+    pub(in crate::files) fn age(&self, now: i64) -> Duration {
+        let created_at = unix_seconds(&self.created_at).unwrap_or(0);
+        Duration::from_secs(now.saturating_sub(created_at).max(0).unsigned_abs())
+    }
+
     /// The object that is the file's in this role.
     pub(in crate::files) fn object(&self, role: Role) -> Option<&StoredObject> {
         self.objects.iter().find(|object| object.role == role)
@@ -255,7 +283,7 @@ impl Rows {
         Ok(())
     }
 
-    /// What the service itself knows of the files `ids`.
+    /// The files `ids`, with what they show.
     pub(in crate::files) async fn stored(&self, ids: &[FileId]) -> Result<Vec<Stored>, FilesError> {
         #[derive(Deserialize)]
         struct Data {

@@ -6,8 +6,6 @@ use base::session::Session;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::{Rows, timestamp};
 use crate::files::error::FilesError;
@@ -20,16 +18,14 @@ const LARGEST_UPLOAD: &str = "query largestUpload {
   buckets(order_by: [{ maxUploadFileSize: desc }], limit: 1) { maxUploadFileSize }
 }";
 
-const FILE: &str = "query file($id: uuid!) {
-  file(id: $id) { id name size bucketId etag updatedAt isUploaded mimeType }
+/// All that an answer tells of a file: whether it is told is the caller's permission's to say. What it is comes from where
+/// the object's key comes from (`stored`), or a replacement between the two would give one content the other's tag.
+const READABLE: &str = "query readable($ids: [uuid!]!) {
+  files(where: { id: { _in: $ids } }) { id name size bucketId etag updatedAt isUploaded mimeType }
 }";
 
 const INSERT_FILE: &str = "mutation insertFile($object: files_insert_input!) {
   insertFile(object: $object) { id }
-}";
-
-const FILES: &str = "query files($ids: [uuid!]!) {
-  files(where: { id: { _in: $ids } }) { id name size bucketId etag updatedAt isUploaded mimeType }
 }";
 
 /// Changes nothing: the permission to change a file's content.
@@ -111,32 +107,6 @@ pub(in crate::files) struct FileRow {
     metadata: Option<Value>,
 }
 
-/// What a download needs of a row.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(in crate::files) struct ReadableFile {
-    /// Its id.
-    pub(in crate::files) id: FileId,
-    /// What people call it.
-    pub(in crate::files) name: Option<String>,
-    /// The bucket that it is in.
-    pub(in crate::files) bucket_id: String,
-    /// The entity tag of its content.
-    pub(in crate::files) etag: Option<String>,
-    /// Whether its content is there.
-    pub(in crate::files) is_uploaded: Option<bool>,
-    /// What its content is.
-    pub(in crate::files) mime_type: Option<String>,
-    updated_at: String,
-}
-
-impl ReadableFile {
-    /// When it was changed last, in seconds since 1970.
-    pub(in crate::files) fn changed_at(&self) -> Option<i64> {
-        OffsetDateTime::parse(&self.updated_at, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp)
-    }
-}
-
 /// The row of a file whose content was received and is not stored yet.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -209,18 +179,18 @@ impl Rows {
         !answer.is_err_and(|error| error.code == "validation-failed")
     }
 
-    /// The file `id`, if the caller may see it.
+    /// Those of the files `ids` that the caller may see.
     pub(in crate::files) async fn readable(
         &self,
         caller: &Session,
-        id: FileId,
-    ) -> Result<Option<ReadableFile>, FilesError> {
+        ids: &[FileId],
+    ) -> Result<Vec<FileId>, FilesError> {
         #[derive(Deserialize)]
         struct Data {
-            file: Option<ReadableFile>,
+            files: Vec<Key>,
         }
-        let data: Data = self.as_caller(caller, FILE, json!({ "id": id })).await?;
-        Ok(data.file)
+        let data: Data = self.as_caller(caller, READABLE, json!({ "ids": ids })).await?;
+        Ok(data.files.into_iter().map(|key| key.id).collect())
     }
 
     /// Adds a row as the caller: the permission to upload. Whether the caller may see it is another matter.
@@ -246,25 +216,6 @@ impl Rows {
         }
         let data: Data = self.as_caller(caller, UPDATE_FILE, json!({ "id": id })).await?;
         Ok(data.update_files.affected_rows > 0)
-    }
-
-    /// Those of the files `ids` that the caller may see.
-    pub(in crate::files) async fn all_readable(
-        &self,
-        caller: &Session,
-        ids: &[FileId],
-    ) -> Result<Vec<ReadableFile>, FilesError> {
-        #[derive(Deserialize)]
-        struct Data {
-            files: Vec<ReadableFile>,
-        }
-        let data: Data = self.as_caller(caller, FILES, json!({ "ids": ids })).await?;
-        Ok(data.files)
-    }
-
-    /// The file `id`, as nobody in particular.
-    pub(in crate::files) async fn file(&self, id: FileId) -> Result<Option<ReadableFile>, FilesError> {
-        self.readable(&Session::admin(), id).await
     }
 
     /// Deletes a row as the caller, and says whether the caller had such a row.

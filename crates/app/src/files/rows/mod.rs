@@ -19,7 +19,7 @@ use time::format_description::well_known::Rfc3339;
 use super::error::FilesError;
 
 pub(super) use self::book::{Completion, Expected, FileDetails, Kind, Role, Stored};
-pub(super) use self::files::{Bucket, FileRow, FileSummary, NewFile, ReadableFile};
+pub(super) use self::files::{Bucket, FileRow, FileSummary, NewFile};
 pub(super) use self::plan::{Allowance, BeyondPlan};
 pub(super) use self::uploads::{Upload, UploadUnderWay};
 
@@ -55,6 +55,11 @@ impl Rows {
             .await
             .map_err(FilesError::AsAdmin)
     }
+}
+
+/// What the database wrote, in seconds since 1970.
+fn unix_seconds(timestamp: &str) -> Option<i64> {
+    OffsetDateTime::parse(timestamp, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp)
 }
 
 /// `unix_seconds` as the database reads it.

@@ -14,6 +14,9 @@ const USAGE: &str = "query usage { files_usage { usedBytes storageBytes maxUploa
 const TOO_LARGE: (&str, &str) = ("file-too-large", "This file is larger than your plan allows");
 const FULL: (&str, &str) = ("storage-full", "Your files take up all the space that your plan allows");
 
+/// Others, of which only the project knows.
+const OTHERS: [&str; 3] = ["storage-clearing", "too-many-files", "too-many-uploads"];
+
 /// What a person's files take up, and what their plan allows, in bytes; `None`: without a limit.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -78,11 +81,9 @@ impl Rows {
 
     /// What kept `caller`'s file from being taken; with the numbers, where it was their plan.
     pub(in crate::files) async fn why_refused(&self, caller: &Session, error: FilesError) -> FilesError {
-        let rules = [TOO_LARGE.0, FULL.0];
+        let is_rule = |code: &str| [TOO_LARGE.0, FULL.0].contains(&code) || OTHERS.contains(&code);
         let refusal = match error {
-            FilesError::AsCaller(error) | FilesError::AsAdmin(error) if rules.contains(&&*error.code) => {
-                error
-            }
+            FilesError::AsCaller(error) | FilesError::AsAdmin(error) if is_rule(&error.code) => error,
             error => return error,
         };
         let usage = self.usage(caller).await;

@@ -48,6 +48,9 @@ pub enum StoreError {
     /// The uploads under way fill what they may fill together.
     #[error("the uploads under way take all the room that they may")]
     Busy,
+    /// One person's uploads under way take all the room that theirs may.
+    #[error("this person's uploads under way take all the room that they may")]
+    Crowded,
     /// The parts of an upload are not those that were announced, or not all.
     #[error("the parts of an upload do not fit: {0}")]
     Parts(String),
@@ -133,6 +136,25 @@ impl Store {
             return Ok(());
         }
         Err(StoreError::at("read what was put")(io::Error::other("it is something else")))
+    }
+
+    /// Whether an object of this size and age must be restored before it can be read.
+    pub(super) async fn is_archived(&self, key: &ObjectKey, size: u64, age: Duration) -> bool {
+        match self {
+            Self::Disk(_) => false,
+            Self::S3(s3) => s3.is_archived(key, size, age).await,
+        }
+    }
+
+    /// Asks for an object to be restored where it is archived, and says then that it cannot be read now.
+    pub(super) async fn want(&self, key: &ObjectKey, size: u64, age: Duration) -> Result<(), StoreError> {
+        match self {
+            Self::S3(s3) if s3.is_archived(key, size, age).await => {
+                s3.restore(key).await?;
+                Err(StoreError::Archived)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Keeps what was received or made, for good: it has reached the disk, or the bucket, when this returns.

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use base::clock::Clock;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use clients::s3::{Bucket, Object, ObjectHeaders, Presigned, PresignedPart, UploadedPart};
+use clients::s3::{Archive, Bucket, Object, ObjectHeaders, Presigned, PresignedPart, UploadedPart};
 use futures::{StreamExt as _, TryStreamExt as _};
 use sha2::{Digest as _, Sha256};
 
@@ -20,18 +20,32 @@ const ROOT: &str = "uploads/";
 /// For how many days a file that was fetched back from the archive stays readable.
 const RESTORED_DAYS: u32 = 7;
 
+/// S3 moves nothing that is smaller to an archive: 128 KiB.
+const LEAST_ARCHIVED: u64 = 128 << 10;
+
+/// How long the store may take to say whether an object is archived.
+const LOOKING: Duration = Duration::from_secs(3);
+
 /// A store in a bucket. Clones are the same store.
 #[derive(Clone)]
 pub struct S3Store {
     bucket: Bucket,
-    /// By which signed addresses begin to be good.
+    /// By which addresses of parts begin to be good.
     clock: Clock,
+    /// From which age on a file may be in an archive.
+    archived_after: Option<Duration>,
 }
 
 impl S3Store {
     /// The store in `bucket`, which goes by `clock`.
     pub fn new(bucket: Bucket, clock: Clock) -> Self {
-        Self { bucket, clock }
+        Self { bucket, clock, archived_after: None }
+    }
+
+    /// The same, where files that are as old as this may be in an archive from which they must be restored.
+    #[must_use]
+    pub fn archived_after(self, age: Duration) -> Self {
+        Self { archived_after: Some(age), ..self }
     }
 
     fn now(&self) -> SystemTime {
@@ -66,6 +80,23 @@ impl S3Store {
         }
     }
 
+    /// Whether an object must be restored before it can be read, or is just being restored.
+    /// Nobody is asked of what cannot be in an archive; and a store that does not say will say it to whoever reads.
+    pub(super) async fn is_archived(&self, key: &ObjectKey, size: u64, age: Duration) -> bool {
+        let may_be_there = self.archived_after.is_some_and(|after| age >= after);
+        if size < LEAST_ARCHIVED || !may_be_there {
+            return false;
+        }
+        let key = key.to_string();
+        let state = tokio::time::timeout(LOOKING, self.bucket.head(&key)).await;
+        matches!(state, Ok(Ok(state)) if state.archive != Archive::Ready)
+    }
+
+    /// Asks for an archived object to be readable for some days.
+    pub(super) async fn restore(&self, key: &ObjectKey) -> Result<(), StoreError> {
+        Ok(self.bucket.restore(&key.to_string(), RESTORED_DAYS).await?)
+    }
+
     /// Asks for what is archived to be fetched back, so that a later reading goes well.
     async fn ask_back(&self, key: &ObjectKey, error: clients::Error) -> StoreError {
         if let clients::Error::ObjectArchived { restoring: false } = error
@@ -89,14 +120,17 @@ impl S3Store {
         Ok(listed.into_iter().map(|listed| Listed { key: listed.key, size: listed.size }).collect())
     }
 
-    /// An address at which the object can be read for `life`, or as long as the keys live that sign it.
+    /// An address at which the object can be read for `life` from `start` (unix seconds) on, or as long as the keys live
+    /// that sign it.
     pub(in crate::files) async fn presign(
         &self,
         key: &ObjectKey,
         headers: &ObjectHeaders,
         life: Duration,
+        start: u64,
     ) -> Result<Presigned, StoreError> {
-        Ok(self.bucket.presign_get(&key.to_string(), headers, life, self.now()).await?)
+        let start = SystemTime::UNIX_EPOCH + Duration::from_secs(start);
+        Ok(self.bucket.presign_get(&key.to_string(), headers, life, start).await?)
     }
 
     /// An address at which the store takes a part of this size and hash, and no other.

@@ -38,6 +38,8 @@ pub struct Wanted {
     pub origins: Vec<String>,
     /// When files go to an archive; `None` leaves them where they are.
     pub archive: Option<Archive>,
+    /// Whether the server may have to restore files from an archive before they are read.
+    pub may_restore: bool,
     /// Whether the bucket itself refuses calls that are not encrypted.
     pub refuse_plain_http: bool,
 }

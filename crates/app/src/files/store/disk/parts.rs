@@ -30,6 +30,9 @@ impl DiskStore {
         let folder = self.folder_of_upload(upload)?;
         let hash = data_encoding::HEXLOWER.encode(&content.sha256());
         blocking("keep a part of an upload", move || {
+            // Of several that come at once under one number one stays: each waits for the others' renaming and removing.
+            let turn = fs::File::open(&folder)?;
+            turn.lock()?;
             let stored = read_parts(&folder)?;
             content.persist(&folder.join(format!("{number}-{hash}")))?;
             for (part, path) in stored {
@@ -37,7 +40,7 @@ impl DiskStore {
                     absent_is_fine(fs::remove_file(path))?;
                 }
             }
-            fs::File::open(&folder)?.sync_all()?;
+            turn.sync_all()?;
             Ok(etag_of(&hash))
         })
         .await

@@ -22,7 +22,7 @@ impl Scratch {
     }
 
     async fn spooled(&self, bytes: &[u8]) -> Spooled {
-        let mut file = self.spool.create().await.unwrap();
+        let mut file = self.spool.create(None).await.unwrap();
         file.write(bytes).await.unwrap();
         file.finish().await.unwrap()
     }
@@ -173,4 +173,19 @@ fn pages_of_a_listing_hold_everything_once_and_in_the_order_of_keys() {
         assert_eq!(found, keys, "{folders} folders a page");
     }
     fs::remove_dir_all(&root).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_parts_of_one_number_one_stays() {
+    let scratch = Scratch::new().await;
+    let upload = scratch.store.begin_parts().await.unwrap();
+    let mut contents = Vec::new();
+    for number in 0..32_u8 {
+        contents.push(scratch.spooled(&[number]).await);
+    }
+    let putting = contents.into_iter().map(|content| scratch.store.put_part(&upload, 1, content));
+    let etags = futures::future::try_join_all(putting).await.unwrap();
+    let parts = scratch.store.parts(&upload).await.unwrap();
+    assert_eq!(parts.len(), 1);
+    assert!(etags.contains(&parts[0].etag));
 }
