@@ -9,6 +9,7 @@
 )]
 
 mod network;
+mod request;
 mod shelf;
 mod store;
 

@@ -6,8 +6,9 @@
 //! before it can still be stored and the client learns the size; but not without end.
 
 use base::ids::FileId;
+use base::session::Session;
 use http::HeaderMap;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use multer::{Field, Multipart};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -15,11 +16,15 @@ use serde_json::{Map, Value};
 use super::body::{BodyError, UploadBody};
 use super::error::{FilesError, parse_id};
 use super::limits::Limits;
-use super::rows::{Bucket, Rows};
+use super::rows::{Allowance, BeyondPlan, Bucket, Rows};
 use super::spool::{SpoolFolder, Spooled};
+use super::{Files, Service};
 
 /// The bucket of a form that names none.
 pub(super) const DEFAULT_BUCKET: &str = "default";
+
+/// The longest request that is received before its sender's plan is asked.
+const RECEIVED_UNASKED: u64 = 1 << 20;
 
 /// What a form asks for.
 pub(super) struct UploadForm {
@@ -49,6 +54,18 @@ pub(super) enum ReceivedFile {
     Whole(Spooled),
     /// More than the bucket takes: so many, and they are gone.
     TooBig(u64),
+    /// More than the uploader's plan has room for, and they are gone.
+    BeyondPlan(Box<BeyondPlan>),
+}
+
+impl ReceivedFile {
+    /// How many bytes are kept of it.
+    fn size(&self) -> u64 {
+        match self {
+            Self::Whole(content) => content.size(),
+            Self::TooBig(_) | Self::BeyondPlan(_) => 0,
+        }
+    }
 }
 
 /// A `metadata[]` value.
@@ -68,6 +85,8 @@ pub(super) struct FormReader<'a> {
     pub(super) spool: &'a SpoolFolder,
     /// The bounds.
     pub(super) limits: &'a Limits,
+    /// What the uploader's plan has room for.
+    pub(super) allowance: Allowance,
     /// The request's body.
     pub(super) body: &'a UploadBody,
 }
@@ -79,6 +98,23 @@ struct Parts {
     largest_upload: Option<u64>,
     files: Vec<UploadedFile>,
     metadata: Vec<FileMetadata>,
+}
+
+impl Files {
+    /// A reader for the form of a request with these headers. Where little is announced, the
+    /// plan is asked when the file is kept, and only then.
+    pub(super) async fn form_reader<'a>(
+        &'a self,
+        caller: &Session,
+        headers: &HeaderMap,
+        body: &'a UploadBody,
+    ) -> FormReader<'a> {
+        let Service { rows, spool, limits, .. } = &*self.0;
+        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let is_little = length.is_some_and(|length: u64| length <= RECEIVED_UNASKED);
+        let allowance = if is_little { Allowance::default() } else { rows.allowance(caller).await };
+        FormReader { rows, spool, limits, body, allowance }
+    }
 }
 
 impl FormReader<'_> {
@@ -115,7 +151,8 @@ impl FormReader<'_> {
                     return Err(FilesError::Form("the form has too many files".to_owned()));
                 }
                 let max_size = self.max_size(parts).await?;
-                parts.files.push(self.receive_file(field, &name, max_size).await?);
+                let taken = parts.files.iter().map(|file| file.content.size()).sum();
+                parts.files.push(self.receive_file(field, &name, max_size, taken).await?);
             }
             (Some("metadata[]"), _) => {
                 let json = self.read_value(field).await?;
@@ -143,34 +180,35 @@ impl FormReader<'_> {
         })
     }
 
-    /// Receives a file called `name`; what is beyond `max_size` is thrown away.
+    /// Receives a file called `name`, before which `taken` bytes came; what is beyond `max_size`, or the plan, is thrown
+    /// away.
     pub(super) async fn receive_file(
         &self,
         mut field: Field<'_>,
         name: &str,
         max_size: u64,
+        taken: u64,
     ) -> Result<UploadedFile, FilesError> {
         let name = base_name(name).to_owned();
         let declared_type =
             field.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let file = |content| UploadedFile { id: None, name: name.clone(), declared_type, metadata: None, content };
         let mut spool = self.spool.create().await?;
         while let Some(chunk) = field.chunk().await.map_err(|error| form_error(&error))? {
             let size = spool.size() + chunk.len() as u64;
-            if size > max_size {
+            let refusal = self.allowance.refusal(size, taken);
+            if refusal.is_some() || size > max_size {
                 drop(spool);
                 let size = self.discard_file(field, size, &name, max_size).await?;
-                return Ok(UploadedFile {
-                    id: None,
-                    name,
-                    declared_type,
-                    metadata: None,
-                    content: ReceivedFile::TooBig(size),
-                });
+                let content = match refusal {
+                    Some(refusal) if size <= max_size => ReceivedFile::BeyondPlan(Box::new(refusal)),
+                    _ => ReceivedFile::TooBig(size),
+                };
+                return Ok(file(content));
             }
             spool.write(&chunk).await?;
         }
-        let content = ReceivedFile::Whole(spool.finish().await?);
-        Ok(UploadedFile { id: None, name, declared_type, metadata: None, content })
+        Ok(file(ReceivedFile::Whole(spool.finish().await?)))
     }
 
     /// Reads on in a file of which `size` bytes came already, and gives its true size.

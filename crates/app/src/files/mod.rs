@@ -64,6 +64,7 @@ use self::error::FilesError;
 use self::rows::Rows;
 use self::signature::Signer;
 
+pub use self::compare::{Book, Comparison, Finding, Line, Unlisted};
 pub use self::housekeeping::Swept;
 pub use self::limits::Limits;
 pub use self::picture::Studio;

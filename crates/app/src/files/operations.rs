@@ -11,7 +11,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::Files;
-use super::compare::Difference;
+use super::compare::{Comparison, Finding};
 use super::error::FilesError;
 use super::rows::FileSummary;
 
@@ -46,8 +46,7 @@ pub(super) async fn delete_orphans(
     State(files): State<Files>,
     headers: HeaderMap,
 ) -> Result<Json<Orphans>, FilesError> {
-    let orphans = files.administrator(&headers)?.orphans().await?;
-    Ok(Json(Orphans { files: files.remove_orphans(orphans).await? }))
+    Ok(Json(Orphans { files: files.administrator(&headers)?.delete_unknown().await? }))
 }
 
 /// Answers `POST /ops/list-broken-metadata`.
@@ -91,28 +90,56 @@ impl Files {
         if self.session(headers)?.is_admin() { Ok(self) } else { Err(FilesError::NotAuthorized) }
     }
 
+    /// Objects that no line of the book names, whatever they are called.
     async fn orphans(&self) -> Result<Vec<String>, FilesError> {
+        let mut comparison = Comparison::new(&self.0.store, &self.0.rows);
         let mut orphans = Vec::new();
-        self.compare(|difference| {
-            if let Difference::Orphan(key) = difference {
-                orphans.push(key);
+        while let Some(finding) = comparison.next().await? {
+            match finding {
+                Finding::Unknown { key, .. } => orphans.push(key.to_string()),
+                Finding::Foreign(key) => orphans.push(key),
+                _ => continue,
             }
-            orphans.len() < MOST
-        })
-        .await?;
+            if orphans.len() == MOST {
+                break;
+            }
+        }
         Ok(orphans)
     }
 
-    async fn broken(&self) -> Result<Vec<FileSummary>, FilesError> {
-        let mut ids = Vec::new();
-        self.compare(|difference| {
-            if let Difference::Broken(id) = difference {
-                ids.push(id);
+    /// Removes objects that no line of the book names. What is called as no file is stays: it is somebody else's.
+    async fn delete_unknown(&self) -> Result<Vec<String>, FilesError> {
+        let (store, rows) = (&self.0.store, &self.0.rows);
+        let mut comparison = Comparison::new(store, rows);
+        let mut deleted = Vec::new();
+        while let Some(finding) = comparison.next().await? {
+            let Finding::Unknown { key, size } = finding else { continue };
+            if rows.give_up(&key, size).await? {
+                store.remove(&key).await?;
+                rows.strike_out(&key).await?;
+                deleted.push(key.to_string());
             }
-            ids.len() < MOST
-        })
-        .await?;
-        ids.dedup();
+            if deleted.len() == MOST {
+                break;
+            }
+        }
+        Ok(deleted)
+    }
+
+    /// Files that are said to be there, and whose content is not.
+    async fn broken(&self) -> Result<Vec<FileSummary>, FilesError> {
+        let mut comparison = Comparison::new(&self.0.store, &self.0.rows);
+        let mut ids = Vec::new();
+        while let Some(finding) = comparison.next().await? {
+            match finding {
+                Finding::Missing { file, is_content: true, .. } => ids.push(file),
+                Finding::Unlisted(file) => ids.push(file.id),
+                _ => continue,
+            }
+            if ids.len() == MOST {
+                break;
+            }
+        }
         let mut broken = Vec::new();
         for page in ids.chunks(BATCH) {
             broken.extend(self.0.rows.summaries(page).await?);

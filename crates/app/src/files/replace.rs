@@ -10,7 +10,6 @@ use http::{HeaderMap, StatusCode};
 use super::Files;
 use super::body::UploadBody;
 use super::error::{FilesError, parse_id};
-use super::form::FormReader;
 use super::keep::Keeping;
 use super::meters::{self, Outcome};
 use super::replacement_form::ReplacementForm;
@@ -48,7 +47,7 @@ async fn receive_and_replace(
     let caller = files.session(headers)?;
     let (file, bucket) = may_replace(files, &caller, id).await?;
     let _turn = service.uploads.try_acquire().map_err(|_| FilesError::TooManyUploads)?;
-    let reader = FormReader { rows: &service.rows, spool: &service.spool, limits: &service.limits, body };
+    let reader = files.form_reader(&caller, headers, body).await;
     let form = reader.read_replacement(headers, &bucket).await?;
     // Storing it runs to its end even when the client goes away.
     let storing = service.unfinished.spawn(store(files.clone(), file, bucket, form));

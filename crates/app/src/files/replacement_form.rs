@@ -49,7 +49,7 @@ impl FormReader<'_> {
             match (field.name(), file_name) {
                 (Some("file"), name) if file.is_none() => {
                     let name = name.unwrap_or_default();
-                    file = Some(self.receive_file(field, &name, bucket.max_upload_file_size).await?);
+                    file = Some(self.receive_file(field, &name, bucket.max_upload_file_size, 0).await?);
                 }
                 (Some("metadata"), _) => {
                     let json = self.read_value(field).await?;

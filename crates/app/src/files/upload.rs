@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::Files;
 use super::body::UploadBody;
 use super::error::FilesError;
-use super::form::{FormReader, ReceivedFile, UploadForm, UploadedFile};
+use super::form::{ReceivedFile, UploadForm, UploadedFile};
 use super::keep::Keeping;
 use super::meters::{self, Outcome};
 use super::rows::{Bucket, FileRow, NewFile};
@@ -68,7 +68,7 @@ async fn receive_and_store(
         return Err(FilesError::NotAuthorized.into());
     }
     let _turn = service.uploads.try_acquire().map_err(|_| FilesError::TooManyUploads)?;
-    let reader = FormReader { rows: &service.rows, spool: &service.spool, limits: &service.limits, body };
+    let reader = files.form_reader(&caller, headers, body).await;
     let form = reader.read(headers).await?;
     let storing = service.unfinished.spawn(store_all(files.clone(), caller, form));
     storing.await.map_err(FilesError::from)?
@@ -121,6 +121,7 @@ pub(super) fn within_bucket(
     let too_big = |size| FilesError::TooBig { filename: name.to_owned(), size, max_size };
     match content {
         ReceivedFile::TooBig(size) => Err(too_big(size)),
+        ReceivedFile::BeyondPlan(beyond) => Err(FilesError::BeyondPlan(beyond)),
         ReceivedFile::Whole(content) if content.size() > max_size => Err(too_big(content.size())),
         ReceivedFile::Whole(content) if content.size() < min_size => {
             Err(FilesError::TooSmall { filename: name.to_owned(), size: content.size(), min_size })

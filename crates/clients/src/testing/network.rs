@@ -101,9 +101,6 @@ fn lock(plan: &Mutex<Plan>) -> MutexGuard<'_, Plan> {
     plan.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How long a client may go on sending that has its answer.
-const LINGER: Duration = Duration::from_secs(2);
-
 /// Passes one request and its answer.
 async fn pass(mut client: TcpStream, store: SocketAddr, plan: &Mutex<Plan>) -> std::io::Result<()> {
     let Some((head, body)) = read_head(&mut client).await? else { return Ok(()) };
@@ -128,45 +125,22 @@ async fn pass(mut client: TcpStream, store: SocketAddr, plan: &Mutex<Plan>) -> s
     server.write_all(&body).await?;
     let (mut from_client, mut to_client) = client.split();
     let (mut from_server, mut to_server) = server.split();
-    let request = async {
-        let left = if let Some(Mishap::BreakRequest(after)) = mishap { left.min(after) } else { left };
-        copy(&mut (&mut from_client).take(left), &mut to_server, mishap).await?;
-        match mishap {
-            Some(Mishap::BreakRequest(_)) => Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)),
-            _ => Ok(()),
+    let left = if let Some(Mishap::BreakRequest(after)) = mishap { left.min(after) } else { left };
+    copy(&mut (&mut from_client).take(left), &mut to_server, mishap).await?;
+    // The store answers when all of the request came, not before.
+    match mishap {
+        Some(Mishap::BreakRequest(_)) => Err(std::io::ErrorKind::ConnectionReset.into()),
+        Some(Mishap::LoseAnswer) => copy(&mut from_server, &mut tokio::io::sink(), None).await,
+        Some(Mishap::BreakAnswer(after)) => {
+            copy(&mut (&mut from_server).take(after), &mut to_client, None).await
         }
-    };
-    let answer = async {
-        match mishap {
-            Some(Mishap::LoseAnswer) => copy(&mut from_server, &mut tokio::io::sink(), None).await,
-            Some(Mishap::BreakAnswer(after)) => {
-                copy(&mut (&mut from_server).take(after), &mut to_client, None).await
-            }
-            Some(Mishap::Stall(after, span)) => {
-                copy(&mut (&mut from_server).take(after), &mut to_client, None).await?;
-                tokio::time::sleep(span).await;
-                copy(&mut from_server, &mut to_client, None).await
-            }
-            _ => copy(&mut from_server, &mut to_client, mishap).await,
+        Some(Mishap::Stall(after, span)) => {
+            copy(&mut (&mut from_server).take(after), &mut to_client, None).await?;
+            tokio::time::sleep(span).await;
+            copy(&mut from_server, &mut to_client, None).await
         }
-    };
-    // The answer may come before the whole request went.
-    tokio::pin!(answer);
-    let is_sent = {
-        tokio::pin!(request);
-        tokio::select! {
-            sent = &mut request => sent.map(|()| true)?,
-            answered = &mut answer => answered.map(|()| false)?,
-        }
-    };
-    if is_sent {
-        return answer.await;
+        _ => copy(&mut from_server, &mut to_client, mishap).await,
     }
-    // Closed on what the client is still sending, the connection would take the answer with it.
-    let mut nowhere = tokio::io::sink();
-    let rest = tokio::io::copy(&mut from_client, &mut nowhere);
-    let _ = tokio::time::timeout(LINGER, rest).await;
-    Ok(())
 }
 
 fn choose(plan: &mut Plan, line: &str) -> Option<Mishap> {

@@ -6,15 +6,19 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
-use s3s::service::S3ServiceBuilder;
-use s3s::{S3Result, s3_error};
+use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{Body, HttpError, HttpResponse, S3Result, s3_error};
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::request::Remaining;
 use super::shelf::Shelf;
 use crate::s3::{Encryption, Keys, Settings};
 
@@ -85,8 +89,9 @@ impl Store {
                 connection.set_nodelay(true).unwrap();
                 tokio::spawn(async move {
                     let server = auto::Builder::new(TokioExecutor::new());
+                    let answer = service_fn(|request| answer(&service, request));
                     // A connection that breaks off is the client's matter.
-                    let _ = server.serve_connection(TokioIo::new(connection), service).await;
+                    let _ = server.serve_connection(TokioIo::new(connection), answer).await;
                 });
             }
         });
@@ -166,6 +171,16 @@ impl Store {
     pub fn uploads(&self) -> usize {
         self.shelf.uploads()
     }
+}
+
+/// Answers a request once all of it came.
+async fn answer(service: &S3Service, request: Request<Incoming>) -> Result<HttpResponse, HttpError> {
+    let (head, body) = request.into_parts();
+    let body = Remaining::new(body);
+    let rest = body.clone();
+    let answer = service.call(Request::from_parts(head, Body::http_body(body))).await;
+    rest.drain().await;
+    answer
 }
 
 /// Who may call.

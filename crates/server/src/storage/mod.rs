@@ -3,7 +3,6 @@
 
 mod book;
 mod compare;
-mod objects;
 
 use std::io::Write;
 use std::path::Path;
@@ -18,7 +17,7 @@ use clients::s3::setup::{Outcome, Step, setup};
 use clients::s3::{Bucket, PREFIX};
 
 use self::book::Book;
-use self::compare::{Comparison, Repair};
+use self::compare::{Inspection, Repair};
 use crate::beside::with_database;
 use crate::config::Config;
 
@@ -108,7 +107,7 @@ async fn check_store(config: &Config, repair: Repair) -> anyhow::Result<()> {
     };
     let compared = with_database(config, async |pool| {
         let book = Book::open(pool).await?;
-        Comparison { store: &store, book: &book, repair }.run().await
+        Inspection { store: &store, book: &book, repair }.run().await
     });
     let outcome = match Box::pin(compared).await {
         Ok(summary) => Outcome::Right(summary),

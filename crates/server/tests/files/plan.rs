@@ -1,6 +1,6 @@
 //! What a plan has room for, and what is removed when nothing refers to it any more.
 
-use app::files::Swept;
+use app::files::{Limits, Swept};
 use axum::body::Body;
 use base::session::{Session, USER_ROLE};
 use http::{Method, StatusCode};
@@ -11,6 +11,7 @@ use super::service::{ANNA, Answer, Caller, Form, Place, Service};
 
 everywhere! {
     a_plan_has_room_for_so_much
+    what_a_plan_has_no_room_for_is_not_received
     what_nothing_refers_to_goes_after_a_day
 }
 
@@ -77,6 +78,30 @@ async fn a_plan_has_room_for_so_much(place: Place) {
     let own = Form::new().file("c.txt", "text/plain", b"1");
     let refused = service.upload_as(Caller::User(ANNA), own.end()).await;
     assert_eq!(refusal(&refused), numbers("storage-full", 1000));
+}
+
+/// A spool of 1 MiB would be the first to refuse.
+async fn what_a_plan_has_no_room_for_is_not_received(place: Place) {
+    let service = Service::start_with(place, Limits::default(), 1 << 20).await;
+    let limit = "mutation { update_plans(where: { isDefault: { _eq: true } }, _set: { storageBytes: 1000, maxUploadBytes: 600 }) { affected_rows } }";
+    service.world.admin(limit).await;
+    let numbers = |code: &str, used: u64| json!({"code": code, "usedBytes": used, "storageBytes": 1000, "maxUploadBytes": 600});
+    let refused = upload(&service, 2 << 20).await;
+    assert_eq!(refusal(&refused), numbers("file-too-large", 0));
+    assert_eq!(refused.error().1, "This file is larger than your plan allows");
+    let kept = id_of(&upload(&service, 600).await);
+    let other = Form::new().file("b.txt", "text/plain", &[b'x'; 2 << 20]).end();
+    let refused = service.replace_as(Caller::User(ANNA), &kept, other).await;
+    assert_eq!(refusal(&refused), numbers("file-too-large", 600));
+
+    // Of several, those for which there is room are kept.
+    let raise = "mutation { update_plans(where: { isDefault: { _eq: true } }, _set: { storageBytes: 1000, maxUploadBytes: null }) { affected_rows } }";
+    service.world.admin(raise).await;
+    let form = Form::new().bucket("messages").file("c.txt", "text/plain", b"123");
+    let form = form.file("d.txt", "text/plain", &[b'x'; 2 << 20]);
+    let refused = service.upload_as(Caller::User(ANNA), form.end()).await;
+    assert_eq!(refused.error().1, "Your files take up all the space that your plan allows");
+    assert_eq!(refused.json()["processedFiles"].as_array().unwrap().len(), 1);
 }
 
 async fn what_nothing_refers_to_goes_after_a_day(place: Place) {

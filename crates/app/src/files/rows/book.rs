@@ -102,12 +102,6 @@ const NOT_REMOVED: &str = "mutation notRemoved($key: String!, $now: timestamptz!
   ) { affected_rows }
 }";
 
-const PAGE: &str = "query page($after: String!, $to: String!, $limit: Int!) {
-  stored_objects(where: { key: { _gt: $after, _lte: $to } }, order_by: [{ key: asc }], limit: $limit) {
-    key fileId isCurrent role
-  }
-}";
-
 /// What an object is of its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -254,18 +248,6 @@ impl Stale {
     }
 }
 
-/// A line of the book.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(in crate::files) struct Line {
-    /// Where the object is.
-    pub(in crate::files) key: String,
-    /// Whose it is.
-    pub(in crate::files) file_id: Option<FileId>,
-    /// Whether the file shows it.
-    pub(in crate::files) is_current: bool,
-}
-
 impl Rows {
     /// Writes down what is about to go into the store.
     pub(in crate::files) async fn expect(&self, objects: &[Expected<'_>]) -> Result<(), FilesError> {
@@ -372,20 +354,5 @@ impl Rows {
         let variables = json!({ "key": key, "now": timestamp(now), "problem": problem });
         self.as_service::<IgnoredAny>(NOT_REMOVED, variables).await?;
         Ok(())
-    }
-
-    /// The lines after the key `after` and up to `to`, in order.
-    pub(in crate::files) async fn lines(
-        &self,
-        after: &str,
-        to: &str,
-        at_most: usize,
-    ) -> Result<Vec<Line>, FilesError> {
-        #[derive(Deserialize)]
-        struct Data {
-            stored_objects: Vec<Line>,
-        }
-        let data: Data = self.as_service(PAGE, json!({ "after": after, "to": to, "limit": at_most })).await?;
-        Ok(data.stored_objects)
     }
 }

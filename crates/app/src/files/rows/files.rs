@@ -172,8 +172,8 @@ struct Key {
 
 /// How many rows a mutation met.
 #[derive(Deserialize)]
-struct Affected {
-    affected_rows: u64,
+pub(super) struct Affected {
+    pub(super) affected_rows: u64,
 }
 
 impl Rows {

@@ -2,6 +2,7 @@
 //! administrator where the service keeps its own books.
 
 mod book;
+mod comparison;
 mod files;
 mod plan;
 mod uploads;
@@ -17,9 +18,9 @@ use time::format_description::well_known::Rfc3339;
 
 use super::error::FilesError;
 
-pub(super) use self::book::{Completion, Expected, FileDetails, Kind, Line, Role, Stored};
+pub(super) use self::book::{Completion, Expected, FileDetails, Kind, Role, Stored};
 pub(super) use self::files::{Bucket, FileRow, FileSummary, NewFile, ReadableFile};
-pub(super) use self::plan::BeyondPlan;
+pub(super) use self::plan::{Allowance, BeyondPlan};
 pub(super) use self::uploads::{Upload, UploadUnderWay};
 
 /// The rows, behind the project's GraphQL.

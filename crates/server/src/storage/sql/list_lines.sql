@@ -1,5 +1,5 @@
 -- In the order that stores list their objects in.
-select key, size, is_current and coalesce(expected_until < now(), true)
+select key, size, role = 'content', case when is_current then file_id end
 from stored_objects
 where key collate "C" > $1
 order by key collate "C"

@@ -1,3 +1,3 @@
-select key, size, is_current and coalesce(expected_until < now(), true)
+select key, size, role = 'content', case when is_current then file_id end
 from stored_objects
 where key = $1
