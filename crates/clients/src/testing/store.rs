@@ -89,7 +89,7 @@ impl Store {
                 connection.set_nodelay(true).unwrap();
                 tokio::spawn(async move {
                     let server = auto::Builder::new(TokioExecutor::new());
-                    let answer = service_fn(|request| answer(&service, request));
+                    let answer = service_fn(move |request| answer(service.clone(), request));
                     // A connection that breaks off is the client's matter.
                     let _ = server.serve_connection(TokioIo::new(connection), answer).await;
                 });
@@ -174,7 +174,7 @@ impl Store {
 }
 
 /// Answers a request once all of it came.
-async fn answer(service: &S3Service, request: Request<Incoming>) -> Result<HttpResponse, HttpError> {
+async fn answer(service: S3Service, request: Request<Incoming>) -> Result<HttpResponse, HttpError> {
     let (head, body) = request.into_parts();
     let body = Remaining::new(body);
     let rest = body.clone();
