@@ -7,6 +7,7 @@ const UPLOAD_BYTES: &str = "files_upload_bytes_total";
 const DOWNLOADS: &str = "files_downloads_total";
 const DOWNLOAD_BYTES: &str = "files_download_bytes_total";
 const NOT_REMOVED: &str = "files_objects_not_removed_total";
+const NOT_TIDIED: &str = "files_housekeeping_failures_total";
 const PRESIGNED: &str = "files_presigned_total";
 
 /// How a request ended.
@@ -53,6 +54,7 @@ pub(super) fn describe() {
     );
     describe_counter!(DOWNLOAD_BYTES, Unit::Bytes, "Bytes of files that were sent.");
     describe_counter!(NOT_REMOVED, "Attempts to remove an object from the store that failed, by code.");
+    describe_counter!(NOT_TIDIED, "Steps of housekeeping that failed, by step.");
     describe_counter!(PRESIGNED, "Presigned addresses that were given out.");
 }
 
@@ -79,6 +81,11 @@ pub(super) fn count_downloaded_bytes(bytes: u64) {
 /// Counts an object that could not be removed.
 pub(super) fn count_not_removed(code: &'static str) {
     counter!(NOT_REMOVED, "code" => code).increment(1);
+}
+
+/// Counts a step of housekeeping that failed.
+pub(super) fn count_not_tidied(step: &'static str) {
+    counter!(NOT_TIDIED, "step" => step).increment(1);
 }
 
 /// Counts presigned addresses.

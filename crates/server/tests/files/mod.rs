@@ -3,6 +3,7 @@
 
 mod download;
 mod faults;
+mod giving_up;
 mod in_parts;
 mod messages;
 mod pictures;

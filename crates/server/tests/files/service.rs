@@ -12,7 +12,7 @@ use base::clock::Clock;
 use base::project::{GraphqlError, GraphqlRequest, Project};
 use base::session::Session;
 use bytes::Bytes;
-use clients::s3::{Bucket, Keys, Settings};
+use clients::s3::{Bucket, Keys, ObjectHeaders, Settings};
 use clients::testing::{Network, StoreOptions};
 use db::PoolOptions;
 use futures::future::BoxFuture;
@@ -40,21 +40,39 @@ pub(super) enum Place {
     FarBucket,
 }
 
+/// What happens to a document on its way.
+#[derive(Clone, Copy)]
+pub(super) enum Trouble {
+    /// It does not arrive.
+    Lost,
+    /// Its answer does not arrive.
+    Unanswered,
+    /// Nobody waits for its answer, and it arrives after so long.
+    Late(Duration),
+    /// It arrives after so long.
+    Slow(Duration),
+}
+
 /// A project of which some documents fail as if the database were away.
 #[derive(Clone)]
 pub(super) struct FailingProject {
     project: Arc<dyn Project>,
-    failing: Arc<Mutex<Option<&'static str>>>,
+    failing: Arc<Mutex<Vec<(&'static str, Trouble)>>>,
 }
 
 impl FailingProject {
-    /// Makes every document that contains `words` fail.
+    /// Makes every document that contains `words` fail, and no other.
     pub(super) fn fail(&self, words: &'static str) {
-        *self.failing.lock().unwrap() = Some(words);
+        self.trouble(&[(words, Trouble::Lost)]);
+    }
+
+    /// Troubles the documents that contain these words, and no others.
+    pub(super) fn trouble(&self, troubles: &[(&'static str, Trouble)]) {
+        *self.failing.lock().unwrap() = troubles.to_vec();
     }
 
     pub(super) fn recover(&self) {
-        *self.failing.lock().unwrap() = None;
+        self.trouble(&[]);
     }
 }
 
@@ -64,10 +82,33 @@ impl Project for FailingProject {
         session: &'a Session,
         request: GraphqlRequest,
     ) -> BoxFuture<'a, Result<Bytes, GraphqlError>> {
-        if self.failing.lock().unwrap().is_some_and(|words| request.query.contains(words)) {
-            return Box::pin(async { Err(GraphqlError::new("unavailable", "$", "no connection")) });
-        }
-        self.project.execute(session, request)
+        let failing = self.failing.lock().unwrap();
+        let trouble =
+            failing.iter().find(|(words, _)| request.query.contains(words)).map(|(_, trouble)| *trouble);
+        drop(failing);
+        let lost = || Err(GraphqlError::new("unavailable", "$", "no connection"));
+        Box::pin(async move {
+            match trouble {
+                None => self.project.execute(session, request).await,
+                Some(Trouble::Lost) => lost(),
+                Some(Trouble::Unanswered) => {
+                    let _ = self.project.execute(session, request).await;
+                    lost()
+                }
+                Some(Trouble::Slow(span)) => {
+                    tokio::time::sleep(span).await;
+                    self.project.execute(session, request).await
+                }
+                Some(Trouble::Late(span)) => {
+                    let (project, session) = (Arc::clone(&self.project), session.clone());
+                    tokio::spawn(async move {
+                        tokio::time::sleep(span).await;
+                        let _ = project.execute(&session, request).await;
+                    });
+                    lost()
+                }
+            }
+        })
     }
 
     fn watch(
@@ -275,6 +316,23 @@ impl Service {
         }
     }
 
+    /// Puts an object at `key` behind the service's back.
+    pub(super) async fn plant(&self, key: &str, content: &'static [u8]) {
+        let Some(shop) = &self.shop else {
+            let path = self.folder.join(key);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            return std::fs::write(path, content).unwrap();
+        };
+        let bucket = Bucket::open(shop.settings(), shop.keys()).unwrap();
+        let headers = ObjectHeaders {
+            content_type: "text/plain".to_owned(),
+            content_disposition: "attachment".to_owned(),
+            cache_control: None,
+        };
+        let content = clients::s3::Content::Bytes(Bytes::from_static(content));
+        bucket.put(key, content, &headers).await.unwrap();
+    }
+
     /// From now on nothing can be put into the store.
     pub(super) fn break_store(&self) {
         if let Some(shop) = &self.shop {
@@ -333,6 +391,23 @@ impl Service {
         let lines = self.world.admin("{ stored_objects(order_by: [{ key: asc }]) { key } }").await;
         let lines = lines["stored_objects"].as_array().unwrap();
         lines.iter().map(|line| line["key"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Nothing of what failed can be seen any more, and when nothing of it can arrive any more, nothing is left.
+    pub(super) async fn assert_given_up(&self) {
+        assert_eq!((self.objects().await, self.rows().await), (Vec::<String>::new(), Vec::new()));
+        self.clock.advance(2 * 60 * 60);
+        self.sweep().await;
+        self.assert_no_trace().await;
+    }
+
+    /// What is in the store is in the book, and some time later nothing else is in the book.
+    pub(super) async fn assert_no_orphan(&self) {
+        let book = self.book().await;
+        assert!(self.objects().await.iter().all(|key| book.contains(key)), "{book:?}");
+        self.clock.advance(2 * 60 * 60);
+        self.sweep().await;
+        assert_eq!(self.objects().await, self.book().await);
     }
 
     /// Nothing of an upload is left: no row, no bytes, no line in the book.

@@ -25,24 +25,37 @@ const STORED: &str = "query stored($ids: [uuid!]!) {
   }
 }";
 
-/// What the file had is nobody's from now on; whoever is reading it has a while to end. Of two that are completed at once
-/// one wins whole: they take turns by the lock of the file's row (`turn`, which changes nothing), and whose content is
-/// not the file's any more then changes nothing.
+/// What the file showed is nobody's from now on; whoever is reading it has a while to end. Those who complete a file take
+/// turns by the lock of its row (`turn`, which changes nothing), and so does whoever gives an object up (`letGo`): what is
+/// not the file's any more then changes nothing. Of several that are completed at once the last one is what the file shows.
+///
+/// What came in parts and was rewritten has two lines until now, of which the second takes over the first one's size.
 const COMPLETE: &str = "mutation completeFile(
-  $id: uuid!, $set: files_set_input!, $content: String!, $keys: [String!]!
-  $details: file_details_insert_input!, $until: timestamptz!
+  $id: uuid!, $set: files_set_input!, $content: String!, $size: bigint!, $keys: [String!]!
+  $details: file_details_insert_input!, $until: timestamptz!, $inParts: Boolean!
 ) {
   turn: updateFile(pk_columns: { id: $id }, _set: { id: $id }) { id }
   replaced: update_stored_objects(
     where: {
-      fileId: { _eq: $id }, key: { _nin: $keys }, file: { objects: { key: { _eq: $content } } }
+      fileId: { _eq: $id }, key: { _nin: $keys }, isCurrent: { _eq: true }
+      file: { objects: { key: { _eq: $content } } }
     }
     _set: { fileId: null, isCurrent: false, expectedUntil: $until }
   ) { affected_rows }
+  rewritten: update_stored_objects(
+    where: {
+      fileId: { _eq: $id }, key: { _nin: $keys }, uploadId: { _is_null: false }
+      file: { objects: { key: { _eq: $content } } }
+    }
+    _set: { fileId: null, size: 0, expectedUntil: $until }
+  ) @include(if: $inParts) { affected_rows }
   kept: update_stored_objects(
     where: { fileId: { _eq: $id }, key: { _in: $keys } }
     _set: { isCurrent: true, expectedUntil: null, uploadId: null }
   ) { affected_rows }
+  sized: update_stored_objects(
+    where: { fileId: { _eq: $id }, key: { _eq: $content } }, _set: { size: $size }
+  ) @include(if: $inParts) { affected_rows }
   insert_file_details_one(
     object: $details
     on_conflict: {
@@ -53,7 +66,7 @@ const COMPLETE: &str = "mutation completeFile(
   ) { fileId }
   delete_file_uploads(
     where: { fileId: { _eq: $id }, file: { objects: { key: { _eq: $content } } } }
-  ) { affected_rows }
+  ) @include(if: $inParts) { affected_rows }
   updateFiles(where: { id: { _eq: $id }, objects: { key: { _eq: $content } } }, _set: $set) {
     returning {
       id name size bucketId etag createdAt updatedAt isUploaded mimeType uploadedByUserId metadata
@@ -86,14 +99,36 @@ const STALE: &str = "query stale($now: timestamptz!, $limit: Int!) {
   ) { key fileId file { isUploaded } }
 }";
 
-const LET_GO: &str = "mutation letGo($keys: [String!]!) {
-  update_stored_objects(where: { key: { _in: $keys }, isCurrent: { _eq: false } }, _set: { fileId: null }) {
-    affected_rows
-  }
+/// What a file shows by now stays. What was on its way may still arrive, until its time is over.
+const LET_GO: &str = "mutation letGo($id: uuid!, $keys: [String!]!, $until: timestamptz!) {
+  turn: updateFile(pk_columns: { id: $id }, _set: { id: $id }) { id }
+  sooner: update_stored_objects(
+    where: { key: { _in: $keys }, isCurrent: { _eq: false }, expectedUntil: { _gt: $until } }
+    _set: { expectedUntil: $until }
+  ) { affected_rows }
+  update_stored_objects(
+    where: { key: { _in: $keys }, isCurrent: { _eq: false } }, _set: { fileId: null, triedAt: null }
+  ) { affected_rows }
 }";
 
-const STRIKE_OUT: &str = "mutation strikeOut($key: String!) {
-  delete_stored_objects(where: { key: { _eq: $key }, fileId: { _is_null: true } }) { affected_rows }
+/// Whoever claims an object removes it, and nobody else for a while.
+const CLAIM: &str = "mutation claim($keys: [String!]!, $now: timestamptz!, $again: timestamptz!) {
+  update_stored_objects(
+    where: {
+      key: { _in: $keys }, fileId: { _is_null: true }
+      _or: [{ triedAt: { _is_null: true } }, { triedAt: { _lt: $again } }]
+    }
+    _set: { triedAt: $now }
+  ) { returning { key uploadId } }
+}";
+
+const STRIKE_OUT: &str = "mutation strikeOut($key: String!, $now: timestamptz!) {
+  delete_stored_objects(
+    where: {
+      key: { _eq: $key }, fileId: { _is_null: true }
+      _or: [{ expectedUntil: { _is_null: true } }, { expectedUntil: { _lt: $now } }]
+    }
+  ) { affected_rows }
 }";
 
 const NOT_REMOVED: &str = "mutation notRemoved($key: String!, $now: timestamptz!, $problem: String!) {
@@ -241,6 +276,17 @@ struct StaleFile {
     is_uploaded: Option<bool>,
 }
 
+/// What came of completing a file.
+#[derive(Debug)]
+pub(in crate::files) enum Completed {
+    /// The file shows it.
+    Shown(Box<FileRow>),
+    /// The file is there without it: it took so long that it was given up.
+    GivenUp,
+    /// The file was deleted meanwhile.
+    FileGone,
+}
+
 impl Stale {
     /// Whether the file shows another object.
     pub(in crate::files) fn is_uploaded(&self) -> bool {
@@ -266,7 +312,7 @@ impl Rows {
     }
 
     /// Makes the objects at `keys`, of which one is the `content`, what the file shows, and the file readable, in one
-    /// transaction. `None` where the file is gone, or shows what somebody else completed meanwhile.
+    /// transaction. What it showed before is removed after `until` (unix seconds). An upload `in_parts` ends with it.
     pub(in crate::files) async fn complete(
         &self,
         details: &FileDetails,
@@ -274,7 +320,8 @@ impl Rows {
         content: &ObjectKey,
         keys: &[&ObjectKey],
         until: i64,
-    ) -> Result<Option<FileRow>, FilesError> {
+        in_parts: bool,
+    ) -> Result<Completed, FilesError> {
         #[derive(Deserialize)]
         struct Updated {
             returning: Vec<FileRow>,
@@ -282,18 +329,25 @@ impl Rows {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Data {
+            turn: Option<IgnoredAny>,
             update_files: Updated,
         }
         let variables = json!({
-            "id": details.file_id, "set": completion, "content": content, "keys": keys, "details": details,
-            "until": timestamp(until),
+            "id": details.file_id, "set": completion, "content": content, "size": details.size, "keys": keys,
+            "details": details, "until": timestamp(until), "inParts": in_parts,
         });
         let data: Data = match self.as_service(COMPLETE, variables).await {
             // The details refer to a row that was deleted meanwhile.
-            Err(FilesError::AsAdmin(error)) if error.code == "constraint-violation" => return Ok(None),
+            Err(FilesError::AsAdmin(error)) if error.code == "constraint-violation" => {
+                return Ok(Completed::FileGone);
+            }
             data => data?,
         };
-        Ok(data.update_files.returning.into_iter().next())
+        Ok(match (data.update_files.returning.into_iter().next(), data.turn) {
+            (Some(row), _) => Completed::Shown(Box::new(row)),
+            (None, Some(_)) => Completed::GivenUp,
+            (None, None) => Completed::FileGone,
+        })
     }
 
     /// All objects of the file `id`, those under way included.
@@ -331,15 +385,43 @@ impl Rows {
         Ok(data.stored_objects)
     }
 
-    /// Takes the objects at `keys` from their files, unless they became what those show.
-    pub(in crate::files) async fn let_go(&self, keys: &[&ObjectKey]) -> Result<(), FilesError> {
-        self.as_service::<IgnoredAny>(LET_GO, json!({ "keys": keys })).await?;
+    /// Takes the objects at `keys` from the file `id`, unless they became what it shows. What may still arrive of them has
+    /// come at `until` (unix seconds) at the latest.
+    pub(in crate::files) async fn let_go(
+        &self,
+        id: FileId,
+        keys: &[&ObjectKey],
+        until: i64,
+    ) -> Result<(), FilesError> {
+        let variables = json!({ "id": id, "keys": keys, "until": timestamp(until) });
+        self.as_service::<IgnoredAny>(LET_GO, variables).await?;
         Ok(())
     }
 
-    /// Strikes out an object that is gone from the store.
-    pub(in crate::files) async fn strike_out(&self, key: &ObjectKey) -> Result<(), FilesError> {
-        self.as_service::<IgnoredAny>(STRIKE_OUT, json!({ "key": key })).await?;
+    /// Those of the objects at `keys` that are nobody's, and that nobody else has tried to remove since `again`: the caller
+    /// removes them.
+    pub(in crate::files) async fn claim(
+        &self,
+        keys: &[&ObjectKey],
+        now: i64,
+        again: i64,
+    ) -> Result<Vec<Garbage>, FilesError> {
+        #[derive(Deserialize)]
+        struct Claimed {
+            returning: Vec<Garbage>,
+        }
+        #[derive(Deserialize)]
+        struct Data {
+            update_stored_objects: Claimed,
+        }
+        let variables = json!({ "keys": keys, "now": timestamp(now), "again": timestamp(again) });
+        let data: Data = self.as_service(CLAIM, variables).await?;
+        Ok(data.update_stored_objects.returning)
+    }
+
+    /// Strikes out an object that is gone from the store, unless it may still arrive there.
+    pub(in crate::files) async fn strike_out(&self, key: &ObjectKey, now: i64) -> Result<(), FilesError> {
+        self.as_service::<IgnoredAny>(STRIKE_OUT, json!({ "key": key, "now": timestamp(now) })).await?;
         Ok(())
     }
 

@@ -18,7 +18,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::error::FilesError;
 
-pub(super) use self::book::{Completion, Expected, FileDetails, Kind, Role, Stored};
+pub(super) use self::book::{Completed, Completion, Expected, FileDetails, Garbage, Kind, Role, Stored};
 pub(super) use self::files::{Bucket, FileRow, FileSummary, NewFile, ReadableFile};
 pub(super) use self::plan::{Allowance, BeyondPlan};
 pub(super) use self::uploads::{Upload, UploadUnderWay};
