@@ -5,7 +5,8 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 
 use super::everywhere;
-use super::service::{ANNA, Caller, Form, Place, Service, Trouble};
+use super::service::{ANNA, Caller, Form, Place, Service};
+use super::trouble::Trouble;
 
 everywhere! {
     a_commit_whose_answer_is_lost_is_one

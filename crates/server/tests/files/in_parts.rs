@@ -9,7 +9,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::everywhere;
 use super::pictures::png;
-use super::service::{ANNA, BORIS, Caller, Place, Service, Trouble};
+use super::service::{ANNA, BORIS, Caller, Place, Service};
+use super::trouble::Trouble;
 
 everywhere! {
     a_large_file_comes_in_parts

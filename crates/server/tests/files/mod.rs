@@ -12,6 +12,7 @@ mod presigned;
 mod replace;
 mod rights;
 mod service;
+mod trouble;
 mod upload;
 
 use app::files::{SpoolFolder, Swept};

@@ -6,7 +6,8 @@ use http::{Method, StatusCode};
 use serde_json::json;
 
 use super::everywhere;
-use super::service::{ANNA, BORIS, Caller, Form, Place, Service, Trouble};
+use super::service::{ANNA, BORIS, Caller, Form, Place, Service};
+use super::trouble::Trouble;
 
 everywhere! {
     another_content_takes_the_place_of_the_old_one

@@ -1,7 +1,7 @@
 //! The storage service over its routes, the real engine and a real database, with its bytes in a folder or in a bucket.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use app::files::{DiskStore, Files, Limits, Options, S3Store, SpoolFolder, Store, Studio, Swept, router};
@@ -9,18 +9,16 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use base::authenticate::{Authenticator, PUBLIC_ROLE};
 use base::clock::Clock;
-use base::project::{GraphqlError, GraphqlRequest, Project};
 use base::session::Session;
 use bytes::Bytes;
 use clients::s3::{Bucket, Keys, ObjectHeaders, Settings};
 use clients::testing::{Network, StoreOptions};
 use db::PoolOptions;
-use futures::future::BoxFuture;
-use futures::stream::BoxStream;
 use http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+use super::trouble::FailingProject;
 use crate::project::World;
 
 pub(super) const SECRET: &str = "the administrator's secret";
@@ -38,86 +36,6 @@ pub(super) enum Place {
     Bucket,
     /// A bucket behind a network that may fail, for which nobody waits long.
     FarBucket,
-}
-
-/// What happens to a document on its way.
-#[derive(Clone, Copy)]
-pub(super) enum Trouble {
-    /// It does not arrive.
-    Lost,
-    /// Its answer does not arrive.
-    Unanswered,
-    /// Nobody waits for its answer, and it arrives after so long.
-    Late(Duration),
-    /// It arrives after so long.
-    Slow(Duration),
-}
-
-/// A project of which some documents fail as if the database were away.
-#[derive(Clone)]
-pub(super) struct FailingProject {
-    project: Arc<dyn Project>,
-    failing: Arc<Mutex<Vec<(&'static str, Trouble)>>>,
-}
-
-impl FailingProject {
-    /// Makes every document that contains `words` fail, and no other.
-    pub(super) fn fail(&self, words: &'static str) {
-        self.trouble(&[(words, Trouble::Lost)]);
-    }
-
-    /// Troubles the documents that contain these words, and no others.
-    pub(super) fn trouble(&self, troubles: &[(&'static str, Trouble)]) {
-        *self.failing.lock().unwrap() = troubles.to_vec();
-    }
-
-    pub(super) fn recover(&self) {
-        self.trouble(&[]);
-    }
-}
-
-impl Project for FailingProject {
-    fn execute<'a>(
-        &'a self,
-        session: &'a Session,
-        request: GraphqlRequest,
-    ) -> BoxFuture<'a, Result<Bytes, GraphqlError>> {
-        let failing = self.failing.lock().unwrap();
-        let trouble =
-            failing.iter().find(|(words, _)| request.query.contains(words)).map(|(_, trouble)| *trouble);
-        drop(failing);
-        let lost = || Err(GraphqlError::new("unavailable", "$", "no connection"));
-        Box::pin(async move {
-            match trouble {
-                None => self.project.execute(session, request).await,
-                Some(Trouble::Lost) => lost(),
-                Some(Trouble::Unanswered) => {
-                    let _ = self.project.execute(session, request).await;
-                    lost()
-                }
-                Some(Trouble::Slow(span)) => {
-                    tokio::time::sleep(span).await;
-                    self.project.execute(session, request).await
-                }
-                Some(Trouble::Late(span)) => {
-                    let (project, session) = (Arc::clone(&self.project), session.clone());
-                    tokio::spawn(async move {
-                        tokio::time::sleep(span).await;
-                        let _ = project.execute(&session, request).await;
-                    });
-                    lost()
-                }
-            }
-        })
-    }
-
-    fn watch(
-        &self,
-        session: &Session,
-        request: GraphqlRequest,
-    ) -> BoxStream<'static, Result<Bytes, GraphqlError>> {
-        self.project.watch(session, request)
-    }
 }
 
 /// The service on a place of its own.
@@ -191,7 +109,7 @@ impl Service {
         ]) { affected_rows } }"#,
             )
             .await;
-        let project = FailingProject { project: Arc::new(world.engine.clone()), failing: Arc::default() };
+        let project = FailingProject::of(Arc::new(world.engine.clone()));
         let secret = Some(SECRET.to_owned().into());
         let authenticator = Authenticator::new(secret, None, Some(PUBLIC_ROLE.to_owned()));
         let spool = SpoolFolder::open(folder.join("spool"), spool_bytes).unwrap();
