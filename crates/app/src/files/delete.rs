@@ -7,6 +7,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::Files;
 use super::error::{FilesError, parse_id};
+use super::store::ObjectKey;
 
 /// Answers `DELETE /files/{id}`.
 pub(super) async fn delete(
@@ -27,8 +28,7 @@ async fn delete_both(files: Files, caller: Session, id: FileId) -> Result<(), Fi
         return Err(FilesError::FileNotFound);
     }
     // The file is gone for everybody. What cannot be removed now stays in the book, and is tried again.
-    for object in objects {
-        files.remove_object(&object.key, object.upload_id.as_deref()).await;
-    }
+    let keys: Vec<&ObjectKey> = objects.iter().map(|object| &object.key).collect();
+    files.remove_objects(&keys).await;
     Ok(())
 }

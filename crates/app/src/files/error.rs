@@ -47,6 +47,12 @@ pub enum FilesError {
     /// There is no such file, or not for this caller.
     #[error("file not found")]
     FileNotFound,
+    /// It took so long to keep that it was given up.
+    #[error("the upload took too long and was given up, send it again")]
+    GivenUp,
+    /// Somebody else is checking what came.
+    #[error("the upload is being checked, try again in a moment")]
+    BeingChecked,
     /// There is no such bucket.
     #[error("bucket not found")]
     BucketNotFound,
@@ -174,8 +180,8 @@ impl FilesError {
             | Self::TooBig { .. }
             | Self::TooSmall { .. } => StatusCode::BAD_REQUEST,
             Self::Caller(_) => StatusCode::UNAUTHORIZED,
-            Self::Stalled => StatusCode::REQUEST_TIMEOUT,
-            Self::TooManyUploads => StatusCode::TOO_MANY_REQUESTS,
+            Self::Stalled | Self::GivenUp => StatusCode::REQUEST_TIMEOUT,
+            Self::TooManyUploads | Self::BeingChecked => StatusCode::TOO_MANY_REQUESTS,
             Self::Store(error) => store_status(error),
             Self::Picture(error) => picture_status(error),
             Self::AsAdmin(_) | Self::Interrupted(_) => StatusCode::INTERNAL_SERVER_ERROR,

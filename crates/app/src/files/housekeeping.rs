@@ -9,6 +9,9 @@ use tokio_util::sync::CancellationToken;
 use super::Files;
 use super::error::FilesError;
 use super::in_parts::LIFE_SECONDS;
+use super::keep::AGAIN_SECONDS;
+use super::meters;
+use super::store::ObjectKey;
 
 /// Rows that are looked at in one go.
 const BATCH: usize = 100;
@@ -16,8 +19,8 @@ const BATCH: usize = 100;
 /// The pause between two rounds.
 const PAUSE: Duration = Duration::from_mins(1);
 
-/// How long an object that could not be removed is left alone.
-const AGAIN_SECONDS: i64 = 10 * 60;
+/// The most goes of a step in one round; the next round goes on.
+const BATCHES: usize = 100;
 
 /// An upload without a line in the book that was touched this long ago was cut short.
 const UNFINISHED_SECONDS: i64 = 60 * 60;
@@ -25,7 +28,7 @@ const UNFINISHED_SECONDS: i64 = 60 * 60;
 /// How often rows without a line in the book are looked for: that reads all rows of files, which have no index for it.
 const SEARCH_SECONDS: i64 = 60 * 60;
 
-/// For how long whoever finished an upload is left to check it.
+/// For how long whoever finished an upload is left to begin to check it.
 const CHECKING_SECONDS: i64 = 2 * 60;
 
 /// For how long nothing must have referred to an attachment before it is removed.
@@ -54,21 +57,17 @@ impl Files {
     pub async fn keep_house(&self, stop: CancellationToken) {
         let keeping = async {
             loop {
-                match self.sweep().await {
-                    Ok(swept) if swept == Swept::default() => {}
-                    Ok(Swept { unfinished, objects, checked, unreferenced, abandoned }) => {
-                        tracing::info!(
-                            unfinished,
-                            objects,
-                            checked,
-                            unreferenced,
-                            abandoned,
-                            "files were tidied up"
-                        );
-                    }
-                    Err(error) => {
-                        tracing::warn!(error.code = error.code(), %error, "files are not tidied up");
-                    }
+                let (swept, _) = self.round().await;
+                if swept != Swept::default() {
+                    let Swept { unfinished, objects, checked, unreferenced, abandoned } = swept;
+                    tracing::info!(
+                        unfinished,
+                        objects,
+                        checked,
+                        unreferenced,
+                        abandoned,
+                        "files were tidied up"
+                    );
                 }
                 tokio::time::sleep(PAUSE).await;
             }
@@ -79,22 +78,41 @@ impl Files {
         }
     }
 
-    /// One round.
+    /// One round. Each step is taken, whatever became of those before it; the first error is told at the end.
     pub async fn sweep(&self) -> Result<Swept, FilesError> {
-        let now = self.now();
-        let mut swept = Swept { checked: self.check_finished(now).await?, ..Swept::default() };
-        swept.unfinished = self.forget_unfinished(now).await?;
-        swept.unreferenced = self.remove_unreferenced(now).await?;
-        swept.objects = self.remove_garbage(now).await?;
-        // A server that dies between beginning an upload in parts and writing its name down leaves its folder.
-        swept.abandoned = self.0.store.remove_abandoned(now - LIFE_SECONDS).await?;
-        Ok(swept)
+        match self.round().await {
+            (swept, None) => Ok(swept),
+            (_, Some(error)) => Err(error),
+        }
     }
 
-    /// Checks uploads in parts whose parts had all come when a server died.
+    async fn round(&self) -> (Swept, Option<FilesError>) {
+        let now = self.now();
+        let mut failure = None;
+        let mut done = |step: &'static str, result: Result<usize, FilesError>| {
+            result.unwrap_or_else(|error| {
+                tracing::warn!(step, error.code = error.code(), %error, "files are not tidied up");
+                meters::count_not_tidied(step);
+                failure.get_or_insert(error);
+                0
+            })
+        };
+        let mut swept =
+            Swept { checked: done("check uploads", self.check_finished(now).await), ..Swept::default() };
+        swept.unfinished = done("forget what did not come", self.forget_stale(now).await);
+        swept.unfinished += done("forget what was cut short", self.forget_unfinished(now).await);
+        swept.unreferenced = done("remove what is unreferenced", self.remove_unreferenced(now).await);
+        swept.objects = done("remove objects", self.remove_garbage(now).await);
+        // A server that dies between beginning an upload in parts and writing its name down leaves its folder.
+        let abandoned = self.0.store.remove_abandoned(now - LIFE_SECONDS).await;
+        swept.abandoned = done("remove what was abandoned", abandoned.map_err(FilesError::from));
+        (swept, failure)
+    }
+
+    /// Checks uploads in parts whose parts had all come when a server died, or could not be checked.
     async fn check_finished(&self, now: i64) -> Result<usize, FilesError> {
         let mut checked = 0;
-        for id in self.0.rows.unchecked(now - CHECKING_SECONDS, BATCH).await? {
+        for id in self.0.rows.unchecked(now - CHECKING_SECONDS, now, BATCH).await? {
             match self.check_upload(id).await {
                 Ok(_) => checked += 1,
                 Err(error) => tracing::warn!(file.id = %id, %error, "an upload in parts is not checked"),
@@ -103,23 +121,47 @@ impl Files {
         Ok(checked)
     }
 
+    /// Forgets what was expected and did not come in time.
+    async fn forget_stale(&self, now: i64) -> Result<usize, FilesError> {
+        let rows = &self.0.rows;
+        let mut forgotten = 0;
+        for _ in 0..BATCHES {
+            let stale = rows.stale(now, BATCH).await?;
+            let mut settled = 0;
+            for stale in &stale {
+                if stale.is_uploaded() {
+                    rows.let_go(stale.file_id, &[&stale.key], now).await?;
+                    settled += 1;
+                } else if rows.forget(stale.file_id).await {
+                    forgotten += 1;
+                    settled += 1;
+                }
+            }
+            if stale.len() < BATCH || settled == 0 {
+                break;
+            }
+        }
+        Ok(forgotten)
+    }
+
+    /// Forgets rows without a line in the book.
     async fn forget_unfinished(&self, now: i64) -> Result<usize, FilesError> {
         let rows = &self.0.rows;
         let mut forgotten = 0;
-        for stale in rows.stale(now, BATCH).await? {
-            if stale.is_uploaded() {
-                rows.let_go(&[&stale.key]).await?;
-            } else if rows.forget(stale.file_id).await {
-                forgotten += 1;
-            }
-        }
         if now.saturating_sub(self.0.searched_at.load(Ordering::Relaxed)) < SEARCH_SECONDS {
             return Ok(forgotten);
         }
-        for id in rows.unfinished(now - UNFINISHED_SECONDS, BATCH).await? {
-            forgotten += usize::from(rows.forget(id).await);
+        for _ in 0..BATCHES {
+            let unfinished = rows.unfinished(now - UNFINISHED_SECONDS, BATCH).await?;
+            let before = forgotten;
+            for id in &unfinished {
+                forgotten += usize::from(rows.forget(*id).await);
+            }
+            if unfinished.len() < BATCH || forgotten == before {
+                self.0.searched_at.store(now, Ordering::Relaxed);
+                break;
+            }
         }
-        self.0.searched_at.store(now, Ordering::Relaxed);
         Ok(forgotten)
     }
 
@@ -133,17 +175,16 @@ impl Files {
 
     async fn remove_garbage(&self, now: i64) -> Result<usize, FilesError> {
         let mut removed = 0;
-        loop {
+        for _ in 0..BATCHES {
             let garbage = self.0.rows.garbage(now, now - AGAIN_SECONDS, BATCH).await?;
-            let mut gone = 0;
-            for object in &garbage {
-                gone += usize::from(self.remove_object(&object.key, object.upload_id.as_deref()).await);
-            }
+            let keys: Vec<&ObjectKey> = garbage.iter().map(|object| &object.key).collect();
+            let gone = self.remove_objects(&keys).await;
             removed += gone;
             // A store that does not answer is asked again in the next round.
             if garbage.len() < BATCH || gone == 0 {
-                return Ok(removed);
+                break;
             }
         }
+        Ok(removed)
     }
 }

@@ -15,7 +15,9 @@ use super::error::FilesError;
 use super::media_type;
 use super::meters;
 use super::prepare::{Prepared, Thumbnail};
-use super::rows::{Completion, Expected, FileDetails, FileRow, Kind, Role, Upload, timestamp};
+use super::rows::{
+    Completed, Completion, Expected, FileDetails, FileRow, Garbage, Kind, Role, Upload, timestamp,
+};
 use super::store::ObjectKey;
 
 /// How long whoever puts an object into the store is believed to be at work, at least.
@@ -26,6 +28,12 @@ const SLOWEST: u64 = 100 << 10;
 
 /// For how long what a file showed before stays, for those who are reading it.
 const READING_SECONDS: i64 = 60 * 60;
+
+/// For how long something may still arrive in the store of what was given up.
+const ARRIVING_SECONDS: i64 = 60 * 60;
+
+/// For how long nobody else tries to remove an object that somebody removes, or that could not be removed.
+pub(super) const AGAIN_SECONDS: i64 = 10 * 60;
 
 /// A file that is about to be kept.
 pub(super) struct Keeping {
@@ -51,12 +59,23 @@ impl Files {
     ///
     /// What was there before stays what it shows when this fails.
     pub(super) async fn keep(&self, keeping: Keeping) -> Result<FileRow, FilesError> {
+        self.keep_instead(keeping, None).await
+    }
+
+    /// The same, where the content was made of what came by `upload`: it takes the place of that.
+    pub(super) async fn keep_instead(
+        &self,
+        keeping: Keeping,
+        upload: Option<&Upload>,
+    ) -> Result<FileRow, FilesError> {
         let Keeping { id, name, metadata, key, prepared } = keeping;
         let (size, sha256) = (prepared.content.size(), prepared.content.sha256());
         let thumbnail =
             prepared.thumbnail.map(|thumbnail| (ObjectKey::thumbnail(id, thumbnail.extension), thumbnail));
         let until = expected_until(self.now(), size);
-        let key = self.expect(key, size, thumbnail.as_ref(), until).await?;
+        // What came counts for the person already; when this is complete, it counts in its place.
+        let counted = upload.map_or(0, |upload| upload.size);
+        let key = self.expect(key, size.saturating_sub(counted), thumbnail.as_ref(), until).await?;
         let details = FileDetails {
             file_id: id,
             kind: prepared.kind,
@@ -72,11 +91,11 @@ impl Files {
         let keys: Vec<&ObjectKey> = [&key].into_iter().chain(&small).collect();
         let completed = async {
             self.put_all(&key, prepared.content, thumbnail, &details).await?;
-            self.complete(&details, &etag(&sha256), metadata, &key, &keys).await
+            self.complete(&details, &etag(&sha256), metadata, &key, &keys, upload.is_some()).await
         };
         let completed = completed.await;
         if completed.is_err() {
-            self.drop_objects(&keys).await;
+            self.drop_objects(id, &keys).await;
         }
         completed
     }
@@ -103,7 +122,7 @@ impl Files {
         };
         // Nothing else is ever put under this key.
         let tag = etag(&Sha256::digest(upload.key.to_string()).into());
-        self.complete(&details, &tag, upload.metadata.clone(), &upload.key, &[&upload.key]).await
+        self.complete(&details, &tag, upload.metadata.clone(), &upload.key, &[&upload.key], true).await
     }
 
     async fn complete(
@@ -113,12 +132,22 @@ impl Files {
         metadata: Option<Value>,
         content: &ObjectKey,
         keys: &[&ObjectKey],
+        in_parts: bool,
     ) -> Result<FileRow, FilesError> {
         let until = self.now().saturating_add(READING_SECONDS);
-        let FileDetails { name, mime_type, size, .. } = details;
+        let FileDetails { file_id, name, mime_type, size, .. } = details;
         let completion = Completion { name, etag, mime_type, size: *size, metadata, is_uploaded: true };
-        let row = self.0.rows.complete(details, &completion, content, keys, until).await?;
-        let row = row.ok_or(FilesError::FileNotFound)?;
+        let rows = &self.0.rows;
+        let row = match rows.complete(details, &completion, content, keys, until, in_parts).await {
+            Ok(Completed::Shown(row)) => *row,
+            Ok(Completed::GivenUp) => return Err(FilesError::GivenUp),
+            Ok(Completed::FileGone) => return Err(FilesError::FileNotFound),
+            // It may be the answer alone that was lost.
+            Err(error) => match rows.showing(*file_id, content).await {
+                Ok(Some(row)) => row,
+                _ => return Err(error),
+            },
+        };
         meters::count_uploaded_bytes(*size);
         Ok(row)
     }
@@ -171,27 +200,44 @@ impl Files {
         Ok(store.put(key, content, &object_headers(&details.name, &details.mime_type)).await?)
     }
 
-    /// Gives up what was expected at `keys`, and removes what has come of it.
-    pub(super) async fn drop_objects(&self, keys: &[&ObjectKey]) {
-        if let Err(error) = self.0.rows.let_go(keys).await {
+    /// Gives up what was expected of the file `id` at `keys`, and removes what has come of it, unless it is what the file
+    /// shows by now.
+    pub(super) async fn drop_objects(&self, id: FileId, keys: &[&ObjectKey]) {
+        let until = self.now().saturating_add(ARRIVING_SECONDS);
+        if let Err(error) = self.0.rows.let_go(id, keys, until).await {
             tracing::warn!(%error, "what a failed upload left is removed when its time is over");
             return;
         }
-        for key in keys {
-            self.remove_object(key, None).await;
-        }
+        self.remove_objects(keys).await;
     }
 
-    /// Removes an object that is nobody's, and strikes it out. What cannot be removed is tried again later.
-    pub(super) async fn remove_object(&self, key: &ObjectKey, upload_id: Option<&str>) -> bool {
-        let service = &self.0;
+    /// Removes those of the objects at `keys` that are nobody's, and says how many that were. What cannot be removed is
+    /// tried again later, and so is what may still be on its way.
+    pub(super) async fn remove_objects(&self, keys: &[&ObjectKey]) -> usize {
+        let now = self.now();
+        let claimed = match self.0.rows.claim(keys, now, now.saturating_sub(AGAIN_SECONDS)).await {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                tracing::warn!(%error, "objects stay in the store; tried again later");
+                return 0;
+            }
+        };
+        let mut removed = 0;
+        for object in &claimed {
+            removed += usize::from(self.remove_claimed(object).await);
+        }
+        removed
+    }
+
+    async fn remove_claimed(&self, object: &Garbage) -> bool {
+        let (service, key) = (&self.0, &object.key);
         let removed = async {
-            if let Some(upload) = upload_id {
+            if let Some(upload) = &object.upload_id {
                 service.store.abort_parts(key, upload).await?;
             }
             service.store.remove(key).await?;
             service.studio.forget(key.file_id()).await;
-            service.rows.strike_out(key).await
+            service.rows.strike_out(key, self.now()).await
         };
         let error = match removed.await {
             Ok(()) => return true,

@@ -7,6 +7,7 @@ const UPLOAD_BYTES: &str = "files_upload_bytes_total";
 const DOWNLOADS: &str = "files_downloads_total";
 const DOWNLOAD_BYTES: &str = "files_download_bytes_total";
 const NOT_REMOVED: &str = "files_objects_not_removed_total";
+const NOT_TIDIED: &str = "files_housekeeping_failures_total";
 const PRESIGNED: &str = "files_presigned_total";
 const UNDER_WAY: &str = "files_uploads_under_way";
 const TURNED_AWAY: &str = "files_uploads_turned_away_total";
@@ -55,6 +56,7 @@ pub(super) fn describe() {
     );
     describe_counter!(DOWNLOAD_BYTES, Unit::Bytes, "Bytes of files that were sent.");
     describe_counter!(NOT_REMOVED, "Attempts to remove an object from the store that failed, by code.");
+    describe_counter!(NOT_TIDIED, "Steps of housekeeping that failed, by step.");
     describe_counter!(PRESIGNED, "Presigned addresses that were given out.");
     describe_gauge!(UNDER_WAY, "Uploads that are being received or stored.");
     describe_counter!(
@@ -96,6 +98,11 @@ pub(super) fn count_turned_away(bound: &'static str) {
 /// Tells how many uploads are under way.
 pub(super) fn set_uploads_under_way(uploads: usize) {
     gauge!(UNDER_WAY).set(u32::try_from(uploads).unwrap_or(u32::MAX));
+}
+
+/// Counts a step of housekeeping that failed.
+pub(super) fn count_not_tidied(step: &'static str) {
+    counter!(NOT_TIDIED, "step" => step).increment(1);
 }
 
 /// Counts presigned addresses.

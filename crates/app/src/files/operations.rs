@@ -116,7 +116,7 @@ impl Files {
             let Finding::Unknown { key, size } = finding else { continue };
             if rows.give_up(&key, size).await? {
                 store.remove(&key).await?;
-                rows.strike_out(&key).await?;
+                rows.strike_out(&key, self.now()).await?;
                 deleted.push(key.to_string());
             }
             if deleted.len() == MOST {

@@ -29,6 +29,8 @@ pub enum Mishap {
     BreakAnswer(u64),
     /// The store does what it was asked, and its answer never arrives.
     LoseAnswer,
+    /// Nothing is passed on for so long, and then everything, whether the client still waits or not: it hears nothing.
+    Late(Duration),
     /// Nothing is passed on for so long, and then everything.
     Silence(Duration),
     /// After so many bytes of the answer nothing comes for so long.
@@ -114,6 +116,15 @@ async fn pass(mut client: TcpStream, store: SocketAddr, plan: &Mutex<Plan>) -> s
         }
         client.write_all(answer(status, code, region, line.starts_with("HEAD")).as_bytes()).await?;
         return client.shutdown().await;
+    }
+    if let Some(Mishap::Late(span)) = mishap {
+        let mut request = head.replacen("\r\n", "\r\nconnection: close\r\n", 1).into_bytes();
+        request.extend(body);
+        (&mut client).take(left).read_to_end(&mut request).await?;
+        tokio::time::sleep(span).await;
+        let mut server = TcpStream::connect(store).await?;
+        server.write_all(&request).await?;
+        return copy(&mut server, &mut tokio::io::sink(), None).await;
     }
     if let Some(Mishap::Silence(span)) = mishap {
         tokio::time::sleep(span).await;

@@ -156,7 +156,7 @@ impl Server {
             "set local session_replication_role = replica;
             update stored_objects set expected_until = expected_until - interval '30 days',
               tried_at = tried_at - interval '30 days';
-            update file_uploads set finished_at = finished_at - interval '30 days';
+            update file_uploads set finished_at = finished_at - interval '30 days', due_at = due_at - interval '30 days';
             update storage.files set updated_at = updated_at - interval '30 days';",
         )
         .await;

@@ -34,7 +34,7 @@ impl Service {
     }
 
     /// What failed says when to come again, and once the network is well, nothing of it is anywhere.
-    async fn assert_given_up(&self, answer: &Answer) {
+    async fn assert_refused(&self, answer: &Answer) {
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{}", answer.text());
         assert_eq!(answer.header("retry-after"), "5");
         assert_eq!(self.rows().await, Vec::<serde_json::Value>::new());
@@ -104,7 +104,8 @@ async fn a_store_that_asks_for_fewer_requests_is_asked_again() {
     assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, "5"));
     service.network().settle();
     assert_eq!(service.get(&id).await.body, content);
-    assert_eq!((service.objects().await.len(), service.book().await.len()), (1, 1));
+    assert_eq!(service.objects().await.len(), 1);
+    service.assert_no_orphan().await;
 }
 
 #[tokio::test]
@@ -112,7 +113,7 @@ async fn an_upload_into_a_store_that_is_overloaded_for_long_leaves_nothing() {
     let service = Service::far().await;
     service.network().fail(ALWAYS, "", SLOW_DOWN);
     let answer = service.put(&noise(1000)).await;
-    service.assert_given_up(&answer).await;
+    service.assert_refused(&answer).await;
 }
 
 #[tokio::test]
@@ -123,7 +124,7 @@ async fn an_upload_whose_success_nobody_hears_of_leaves_nothing() {
     let answer = service.put(&noise(1000)).await;
     assert_eq!(service.objects().await.len(), 1, "it is there, and in the book");
     assert_eq!(service.objects().await, service.book().await);
-    service.assert_given_up(&answer).await;
+    service.assert_refused(&answer).await;
 }
 
 #[tokio::test]
@@ -152,7 +153,7 @@ async fn silence_has_an_end() {
     assert_eq!(gone.status, StatusCode::NO_CONTENT);
     let answer = service.put(b"hello").await;
     assert!(begun.elapsed() < Duration::from_mins(1), "{:?}", begun.elapsed());
-    service.assert_given_up(&answer).await;
+    service.assert_refused(&answer).await;
 }
 
 #[tokio::test]
@@ -175,4 +176,49 @@ async fn keys_that_are_refused_from_now_on_lose_nothing() {
     service.sweep().await;
     assert_eq!(service.objects().await, service.book().await);
     assert_eq!(service.rows().await.len(), 1);
+}
+
+/// The store takes in what was sent long after everybody gave up, and after it was removed.
+#[tokio::test]
+async fn what_arrives_late_is_removed_too() {
+    let late = Mishap::Late(Duration::from_secs(6));
+    let arrived = async |service: &Service| {
+        while service.objects().await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let service = Service::far().await;
+    service.network().fail(1, "PUT", late);
+    service.network().fail(ALWAYS, "PUT", SLOW_DOWN);
+    let answer = service.put(b"hello").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{}", answer.text());
+    assert_eq!((service.objects().await.len(), service.rows().await.len()), (0, 0));
+    arrived(&service).await;
+    service.network().settle();
+    service.assert_no_orphan().await;
+    service.assert_no_trace().await;
+
+    // The file is deleted while something else takes its place, and that server dies.
+    let id = service.stored("a.bin", "", b"hello").await;
+    service.network().fail(1, "PUT", late);
+    service.network().fail(ALWAYS, "PUT", Mishap::Silence(Duration::from_mins(1)));
+    let file = "Content-Disposition: form-data; name=\"file\"; filename=\"b.txt\"";
+    let router = service.router.clone();
+    let content_type = format!("multipart/form-data; boundary={}", super::service::BOUNDARY);
+    let request = Caller::User(ANNA).request(Method::PUT, &format!("/files/{id}"));
+    let request = request.header("content-type", content_type);
+    let request = request.body(Body::from(Form::new().part(file, b"new").end())).unwrap();
+    let replacing = tokio::spawn(router.oneshot(request));
+    while service.book().await.len() < 2 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let path = format!("/files/{id}");
+    let gone = service.fetch(Method::DELETE, &path, Caller::User(ANNA), &[]).await;
+    assert_eq!((gone.status, service.objects().await.len()), (StatusCode::NO_CONTENT, 0));
+    arrived(&service).await;
+    let answer = replacing.await.unwrap().unwrap();
+    assert!(!answer.status().is_success());
+    service.network().settle();
+    service.assert_no_orphan().await;
+    service.assert_no_trace().await;
 }

@@ -1,5 +1,7 @@
 //! Uploads in parts: the protocol, what it refuses, going on after a break, and what is left of what is given up.
 
+use std::time::Duration;
+
 use data_encoding::HEXLOWER;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -8,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::everywhere;
 use super::pictures::png;
 use super::service::{ANNA, BORIS, Caller, Place, Service};
+use super::trouble::Trouble;
 
 everywhere! {
     a_large_file_comes_in_parts
@@ -17,6 +20,13 @@ everywhere! {
     an_upload_is_its_uploaders
     what_is_given_up_or_too_late_is_removed
     what_was_complete_when_the_server_died_is_checked_later
+    what_was_joined_when_the_server_died_is_found
+    completing_twice_at_once_is_completing_once
+    what_is_given_up_while_it_is_completed_is_gone
+    what_is_completed_while_it_is_given_up_is_a_file
+    a_part_that_comes_too_late_is_refused
+    a_picture_counts_once_while_it_is_rewritten
+    what_cannot_be_checked_is_a_document_in_the_end
 }
 
 const PART: usize = 8 << 20;
@@ -114,8 +124,14 @@ async fn a_large_file_comes_in_parts(place: Place) {
     let answer = service.fetch(Method::GET, &path, Caller::User(ANNA), &[]).await;
     assert!(answer.body == upload.content);
     assert_eq!((service.objects().await.len(), service.uploads_in_parts()), (1, 0));
-    // There is no upload any more, only a file.
-    assert_eq!(upload.complete(&service, &parts).await.error(), (404, "upload not found".to_owned()));
+    // There is no upload any more, only a file; who asks again hears of it again.
+    assert_eq!(upload.complete(&service, &parts).await.json(), file);
+    assert_eq!(upload.complete(&service, &[]).await.json(), file);
+    let state = upload.state(&service).await;
+    assert_eq!(
+        (&state["isComplete"], &state["received"], &state["parts"]),
+        (&json!(true), &json!([]), &json!(parts.len()))
+    );
 }
 
 async fn a_small_picture_comes_in_one_part_and_is_rewritten(place: Place) {
@@ -219,7 +235,8 @@ async fn what_is_given_up_or_too_late_is_removed(place: Place) {
     upload.send(&service, 1).await;
     let given_up = service.fetch(Method::DELETE, &upload.path(""), Caller::User(ANNA), &[]).await;
     assert_eq!(given_up.status, StatusCode::NO_CONTENT);
-    service.assert_no_trace().await;
+    assert_eq!(service.uploads_in_parts(), 0);
+    service.assert_given_up().await;
     assert_eq!(service.fetch(Method::DELETE, &upload.path(""), Caller::User(ANNA), &[]).await.error().0, 404);
 
     let upload = Upload::begin(&service, "film.bin", noise(PART + 10)).await;
@@ -247,4 +264,149 @@ async fn what_was_complete_when_the_server_died_is_checked_later(place: Place) {
         (answer.body.as_slice(), answer.header("content-type")),
         (b"hello".as_slice(), "text/plain; charset=utf-8")
     );
+}
+
+async fn what_was_joined_when_the_server_died_is_found(place: Place) {
+    let service = Service::start(place).await;
+    let upload = Upload::begin(&service, "notes.txt", noise(PART + 10)).await;
+    let parts = [upload.send(&service, 1).await, upload.send(&service, 2).await];
+    service.project.fail("mutation finishUpload");
+    assert_eq!(upload.complete(&service, &parts).await.error().0, 503);
+    service.project.recover();
+    let state = upload.state(&service).await;
+    assert_eq!((&state["isComplete"], &state["received"]), (&json!(true), &json!([])));
+    // Whoever goes on has the state alone.
+    let answer = upload.complete(&service, &[]).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    assert_eq!(upload.complete(&service, &parts).await.json(), answer.json());
+    let answer = service.fetch(Method::GET, &format!("/files/{}", upload.id), Caller::User(ANNA), &[]).await;
+    assert!(answer.body == upload.content);
+}
+
+async fn completing_twice_at_once_is_completing_once(place: Place) {
+    let service = Service::start(place).await;
+    for round in 0..4 {
+        let content = if round % 2 == 0 { noise(PART + round) } else { png(300, 200) };
+        let upload = Upload::begin(&service, "p.png", content).await;
+        let mut parts = Vec::new();
+        for number in 1..=upload.content.len().div_ceil(PART) {
+            parts.push(upload.send(&service, number).await);
+        }
+        let completing = (0..4).map(|_| upload.complete(&service, &parts));
+        let answers = futures::future::join_all(completing).await;
+        for answer in &answers {
+            assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+            assert_eq!(answer.json()["etag"], answers[0].json()["etag"]);
+        }
+    }
+    service.assert_no_orphan().await;
+    assert_eq!(service.rows().await.len(), 4);
+}
+
+async fn what_is_given_up_while_it_is_completed_is_gone(place: Place) {
+    let service = Service::start(place).await;
+    for document in ["mutation finishUpload", "mutation beginCheck", "mutation completeFile"] {
+        let upload = Upload::begin(&service, "film.bin", noise(10)).await;
+        let part = upload.send(&service, 1).await;
+        let [key] = <[String; 1]>::try_from(service.book().await).unwrap();
+        service.project.trouble(&[(document, Trouble::Slow(Duration::from_secs(1)))]);
+        let giving_up = async {
+            while service.objects().await.is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            service.fetch(Method::DELETE, &upload.path(""), Caller::User(ANNA), &[]).await
+        };
+        let parts = [part];
+        let (completed, given_up) = tokio::join!(upload.complete(&service, &parts), giving_up);
+        assert_eq!(given_up.status, StatusCode::NO_CONTENT);
+        assert_eq!(completed.error(), (404, "upload not found".to_owned()), "{document}");
+        // The store may join the parts later than it said that they are gone.
+        service.plant(&key, b"0123456789").await;
+        assert_eq!(service.rows().await.len(), 0);
+        service.assert_no_orphan().await;
+        service.assert_no_trace().await;
+        service.project.recover();
+    }
+}
+
+async fn what_is_completed_while_it_is_given_up_is_a_file(place: Place) {
+    let service = Service::start(place).await;
+    let upload = Upload::begin(&service, "film.bin", noise(10)).await;
+    let part = upload.send(&service, 1).await;
+    service.project.trouble(&[("mutation forgetFile", Trouble::Slow(Duration::from_secs(2)))]);
+    let completing = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        upload.complete(&service, std::slice::from_ref(&part)).await
+    };
+    let path = upload.path("");
+    let giving_up = service.fetch(Method::DELETE, &path, Caller::User(ANNA), &[]);
+    let (completed, given_up) = tokio::join!(completing, giving_up);
+    assert_eq!(completed.status, StatusCode::OK, "{}", completed.text());
+    assert_eq!(given_up.error(), (404, "upload not found".to_owned()));
+    service.assert_no_orphan().await;
+    let answer = service.fetch(Method::GET, &format!("/files/{}", upload.id), Caller::User(ANNA), &[]).await;
+    assert!(answer.body == upload.content, "{}", answer.text());
+}
+
+async fn a_part_that_comes_too_late_is_refused(place: Place) {
+    let service = Service::start(place).await;
+    let upload = Upload::begin(&service, "film.bin", noise(10)).await;
+    let address = upload.place(&service, 1).await;
+    let part = upload.send(&service, 1).await;
+    assert_eq!(upload.complete(&service, &[part]).await.status, StatusCode::OK);
+    assert_eq!(service.put_part(&address, upload.part(1)).await.0, 404);
+
+    let upload = Upload::begin(&service, "film.bin", noise(10)).await;
+    let address = upload.place(&service, 1).await;
+    service.fetch(Method::DELETE, &upload.path(""), Caller::User(ANNA), &[]).await;
+    assert_eq!(service.put_part(&address, upload.part(1)).await.0, 404);
+}
+
+async fn a_picture_counts_once_while_it_is_rewritten(place: Place) {
+    let service = Service::start(place).await;
+    let picture = [png(300, 200), b"taken at 54.9N 23.9E".to_vec()].concat();
+    let limit = "mutation ($bytes: bigint!) { update_plans(where: { isDefault: { _eq: true } }, _set: { storageBytes: $bytes }) { affected_rows } }";
+    let room = json!({ "bytes": picture.len() });
+    service.world.run(&base::session::Session::admin(), limit, room).await.unwrap();
+    let upload = Upload::begin(&service, "p.png", picture).await;
+    let part = upload.send(&service, 1).await;
+    let answer = upload.complete(&service, &[part]).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    let size = answer.json()["size"].clone();
+    let used = service.world.admin("{ files_usage(where: { usedBytes: { _gt: 0 } }) { usedBytes } }").await;
+    assert_eq!(used["files_usage"], json!([{ "usedBytes": size }]));
+    let line = "{ stored_objects(where: { isCurrent: { _eq: true }, role: { _eq: \"content\" } }) { size } }";
+    assert_eq!(service.world.admin(line).await["stored_objects"], json!([{ "size": size }]));
+    service.assert_no_orphan().await;
+}
+
+async fn what_cannot_be_checked_is_a_document_in_the_end(place: Place) {
+    let service = Service::start(place).await;
+    let upload = Upload::begin(&service, "p.png", png(300, 200)).await;
+    let part = upload.send(&service, 1).await;
+    let tries =
+        async || service.world.admin("{ file_uploads { tries } }").await["file_uploads"][0]["tries"].clone();
+    // A database that is away for a while is no picture's fault.
+    service.project.fail("mutation expect");
+    assert_eq!(upload.complete(&service, std::slice::from_ref(&part)).await.error().0, 503);
+    assert_eq!(tries().await, json!(0));
+    // It is written down before it is looked at: a server may die of a picture.
+    for dying in 1..=3 {
+        service
+            .project
+            .trouble(&[("mutation expect", Trouble::Lost), ("mutation takeBackCheck", Trouble::Lost)]);
+        service.clock.advance(60 * 60);
+        assert_eq!(service.sweep().await.checked, 0);
+        assert_eq!(tries().await, json!(dying));
+        // Nobody tries again at once.
+        assert_eq!(service.sweep().await.checked, 0);
+        assert_eq!(tries().await, json!(dying));
+    }
+    service.project.recover();
+    service.clock.advance(60 * 60);
+    assert_eq!(service.sweep().await.checked, 1);
+    let answer = service.fetch(Method::GET, &format!("/files/{}", upload.id), Caller::User(ANNA), &[]).await;
+    assert!(answer.body == upload.content);
+    assert_eq!(answer.header("content-type"), "application/octet-stream");
+    service.assert_no_orphan().await;
 }

@@ -3,6 +3,7 @@
 
 mod download;
 mod faults;
+mod giving_up;
 mod in_parts;
 mod messages;
 mod operations;
@@ -12,6 +13,7 @@ mod presigned;
 mod replace;
 mod rights;
 mod service;
+mod trouble;
 mod upload;
 
 use app::files::{SpoolFolder, Swept};

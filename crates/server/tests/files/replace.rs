@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::everywhere;
 use super::service::{ANNA, Answer, BORIS, Caller, Form, Place, Service};
+use super::trouble::Trouble;
 
 everywhere! {
     another_content_takes_the_place_of_the_old_one
@@ -14,6 +15,7 @@ everywhere! {
     a_replacement_that_fails_leaves_the_old_content
     of_many_replacements_at_once_one_is_there_whole
     what_is_read_is_one_content_with_its_own_tag
+    a_replacement_leaves_another_its_time
 }
 
 const FILE: &str =
@@ -97,7 +99,8 @@ async fn a_replacement_that_fails_leaves_the_old_content(place: Place) {
         assert_eq!(answer.error().0, 503);
         service.project.recover();
         assert_eq!(service.fetch(Method::GET, &path, Caller::User(ANNA), &[]).await.body, b"old");
-        assert_eq!((service.objects().await.len(), service.book().await.len()), (1, 1));
+        assert_eq!(service.objects().await.len(), 1);
+        service.assert_no_orphan().await;
     }
 }
 
@@ -111,7 +114,7 @@ async fn of_many_replacements_at_once_one_is_there_whole(place: Place) {
             service.replace_as(Caller::User(ANNA), &id, Form::new().part(FILE, content).end())
         });
         for answer in futures::future::join_all(replacing).await {
-            assert!(matches!(answer.status.as_u16(), 200 | 404), "{}", answer.text());
+            assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
         }
         let answer = service.fetch(Method::GET, &format!("/files/{id}"), Caller::User(ANNA), &[]).await;
         assert!(contents.contains(&answer.body), "{}", answer.text());
@@ -145,4 +148,30 @@ async fn what_is_read_is_one_content_with_its_own_tag(place: Place) {
         assert_eq!(after.body, new);
         assert!([pair(&old), pair(&after)].contains(&pair(&meanwhile)), "{between}");
     }
+}
+
+async fn a_replacement_leaves_another_its_time(place: Place) {
+    let service = Service::start(place).await;
+    let id = service.stored("a.txt", "text/plain", b"old").await;
+    let lines = "{ stored_objects(where: { isCurrent: { _eq: false }, fileId: { _is_null: false } }) { expectedUntil } }";
+    service.project.trouble(&[("mutation completeFile", Trouble::Slow(Duration::from_secs(3)))]);
+    let slow =
+        async { service.replace_as(Caller::User(ANNA), &id, Form::new().part(FILE, b"slow").end()).await };
+    let quick = async {
+        while service.objects().await.len() < 2 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        service.project.recover();
+        let before = service.world.admin(lines).await;
+        let answer =
+            service.replace_as(Caller::User(ANNA), &id, Form::new().part(FILE, b"quick").end()).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        assert_eq!(service.world.admin(lines).await, before);
+    };
+    let (slow, ()) = tokio::join!(slow, quick);
+    assert_eq!(slow.status, StatusCode::OK, "{}", slow.text());
+    let answer = service.fetch(Method::GET, &format!("/files/{id}"), Caller::User(ANNA), &[]).await;
+    assert_eq!(answer.body, b"slow");
+    service.assert_no_orphan().await;
 }

@@ -1,7 +1,7 @@
 //! The storage service over its routes, the real engine and a real database, with its bytes in a folder or in a bucket.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use app::files::{DiskStore, Files, Limits, Options, S3Store, SpoolFolder, Store, Studio, Swept, router};
@@ -9,19 +9,16 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use base::authenticate::{Authenticator, PUBLIC_ROLE};
 use base::clock::Clock;
-use base::project::{GraphqlError, GraphqlRequest, Project};
 use base::session::Session;
 use bytes::Bytes;
-use clients::s3::{Bucket, Keys, Settings};
+use clients::s3::{Bucket, Keys, ObjectHeaders, Settings};
 use clients::testing::{Network, StoreOptions};
 use db::PoolOptions;
-use futures::future::BoxFuture;
-use futures::stream::BoxStream;
 use http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
 use tower::ServiceExt;
 
+use super::trouble::FailingProject;
 use crate::project::World;
 
 pub(super) const SECRET: &str = "the administrator's secret";
@@ -42,68 +39,6 @@ pub(super) enum Place {
     Bucket,
     /// A bucket behind a network that may fail, for which nobody waits long.
     FarBucket,
-}
-
-/// A project of which some documents fail as if the database were away.
-#[derive(Clone)]
-pub(super) struct FailingProject {
-    project: Arc<dyn Project>,
-    failing: Arc<Mutex<Option<&'static str>>>,
-    held: Arc<Mutex<Option<Held>>>,
-}
-
-/// A document that waits before it is executed.
-struct Held {
-    words: &'static str,
-    reached: oneshot::Sender<()>,
-    released: oneshot::Receiver<()>,
-}
-
-impl FailingProject {
-    /// Makes every document that contains `words` fail.
-    pub(super) fn fail(&self, words: &'static str) {
-        *self.failing.lock().unwrap() = Some(words);
-    }
-
-    /// Makes the next document that contains `words` wait: when it is there, and what lets it go on.
-    pub(super) fn hold(&self, words: &'static str) -> (oneshot::Receiver<()>, oneshot::Sender<()>) {
-        let ((reached, is_there), (go_on, released)) = (oneshot::channel(), oneshot::channel());
-        *self.held.lock().unwrap() = Some(Held { words, reached, released });
-        (is_there, go_on)
-    }
-
-    pub(super) fn recover(&self) {
-        *self.failing.lock().unwrap() = None;
-    }
-}
-
-impl Project for FailingProject {
-    fn execute<'a>(
-        &'a self,
-        session: &'a Session,
-        request: GraphqlRequest,
-    ) -> BoxFuture<'a, Result<Bytes, GraphqlError>> {
-        if self.failing.lock().unwrap().is_some_and(|words| request.query.contains(words)) {
-            return Box::pin(async { Err(GraphqlError::new("unavailable", "$", "no connection")) });
-        }
-        let held = self.held.lock().unwrap().take_if(|held| request.query.contains(held.words));
-        let Some(Held { reached, released, .. }) = held else {
-            return self.project.execute(session, request);
-        };
-        Box::pin(async move {
-            let _ = reached.send(());
-            let _ = released.await;
-            self.project.execute(session, request).await
-        })
-    }
-
-    fn watch(
-        &self,
-        session: &Session,
-        request: GraphqlRequest,
-    ) -> BoxStream<'static, Result<Bytes, GraphqlError>> {
-        self.project.watch(session, request)
-    }
 }
 
 /// The service on a place of its own.
@@ -177,11 +112,7 @@ impl Service {
         ]) { affected_rows } }"#,
             )
             .await;
-        let project = FailingProject {
-            project: Arc::new(world.engine.clone()),
-            failing: Arc::default(),
-            held: Arc::default(),
-        };
+        let project = FailingProject::of(Arc::new(world.engine.clone()));
         let secret = Some(SECRET.to_owned().into());
         let authenticator = Authenticator::new(secret, None, Some(PUBLIC_ROLE.to_owned()));
         let spool = SpoolFolder::open(folder.join("spool"), spool_bytes).unwrap();
@@ -306,6 +237,23 @@ impl Service {
         }
     }
 
+    /// Puts an object at `key` behind the service's back.
+    pub(super) async fn plant(&self, key: &str, content: &'static [u8]) {
+        let Some(shop) = &self.shop else {
+            let path = self.folder.join(key);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            return std::fs::write(path, content).unwrap();
+        };
+        let bucket = Bucket::open(shop.settings(), shop.keys()).unwrap();
+        let headers = ObjectHeaders {
+            content_type: "text/plain".to_owned(),
+            content_disposition: "attachment".to_owned(),
+            cache_control: None,
+        };
+        let content = clients::s3::Content::Bytes(Bytes::from_static(content));
+        bucket.put(key, content, &headers).await.unwrap();
+    }
+
     /// From now on nothing can be put into the store.
     pub(super) fn break_store(&self) {
         if let Some(shop) = &self.shop {
@@ -364,6 +312,23 @@ impl Service {
         let lines = self.world.admin("{ stored_objects(order_by: [{ key: asc }]) { key } }").await;
         let lines = lines["stored_objects"].as_array().unwrap();
         lines.iter().map(|line| line["key"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Nothing of what failed can be seen any more, and when nothing of it can arrive any more, nothing is left.
+    pub(super) async fn assert_given_up(&self) {
+        assert_eq!((self.objects().await, self.rows().await), (Vec::<String>::new(), Vec::new()));
+        self.clock.advance(2 * 60 * 60);
+        self.sweep().await;
+        self.assert_no_trace().await;
+    }
+
+    /// What is in the store is in the book, and some time later nothing else is in the book.
+    pub(super) async fn assert_no_orphan(&self) {
+        let book = self.book().await;
+        assert!(self.objects().await.iter().all(|key| book.contains(key)), "{book:?}");
+        self.clock.advance(2 * 60 * 60);
+        self.sweep().await;
+        assert_eq!(self.objects().await, self.book().await);
     }
 
     /// Nothing of an upload is left: no row, no bytes, no line in the book.

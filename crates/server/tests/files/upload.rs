@@ -253,7 +253,7 @@ async fn what_fails_half_way_leaves_nothing(place: Place) {
         service.project.fail(document);
         let answer = service.upload_as(Caller::User(ANNA), form()).await;
         assert_eq!(answer.error(), (503, "the service is unavailable, try again later".to_owned()));
-        service.assert_no_trace().await;
+        service.assert_given_up().await;
     }
     service.project.recover();
     service.break_store();

@@ -5,6 +5,7 @@ use http::{HeaderMap, StatusCode};
 
 use crate::files::Files;
 use crate::files::error::{FilesError, parse_id};
+use crate::files::store::ObjectKey;
 
 /// Answers `DELETE /files/uploads/{id}`.
 pub(in crate::files) async fn abort(
@@ -20,12 +21,13 @@ pub(in crate::files) async fn abort(
         async move {
             let objects = files.0.rows.objects(id).await?;
             // Only what is not uploaded goes: an upload that was completed meanwhile is a file.
-            if files.0.rows.forget(id).await {
-                for object in objects {
-                    files.remove_object(&object.key, object.upload_id.as_deref()).await;
-                }
+            if !files.0.rows.delete_unfinished(id).await? {
+                return Err(FilesError::UploadNotFound);
             }
-            Ok::<_, FilesError>(())
+            // Its parts may be on their way into one object.
+            let keys: Vec<&ObjectKey> = objects.iter().map(|object| &object.key).collect();
+            files.drop_objects(id, &keys).await;
+            Ok(())
         }
     };
     files.0.unfinished.spawn(aborting).await??;

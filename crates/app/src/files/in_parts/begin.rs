@@ -90,11 +90,12 @@ async fn begin_in(
 
     let key = ObjectKey::content(id, &name).fresh();
     let metadata = metadata.map(Value::Object);
-    let upload = Upload { key, size, part_size: part_size(size), metadata, finished_at: None };
+    let upload = Upload { key, size, part_size: part_size(size), metadata, finished_at: None, tries: 0 };
     let expires_at = timestamp(files.now().saturating_add(LIFE_SECONDS));
     let begun = files.begin_at_store(id, &upload, &expires_at).await;
     if let Err(error) = begun {
         rows.forget(id).await;
+        files.drop_objects(id, &[&upload.key]).await;
         return Err(error);
     }
     Ok(Begun { id, part_size: upload.part_size, parts: count_parts(&upload), expires_at })

@@ -7,10 +7,10 @@ use axum::extract::{Path, State};
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::count_parts;
+use super::{count_parts, not_under_way};
 use crate::files::error::{FilesError, parse_id};
 use crate::files::rows::{FileRow, Upload};
-use crate::files::store::SentPart;
+use crate::files::store::{SentPart, StoreError};
 use crate::files::{Files, json};
 
 /// Bytes of the request's JSON, of which each part takes some 200.
@@ -31,6 +31,10 @@ pub(in crate::files) async fn complete(
 ) -> Result<Json<FileRow>, FilesError> {
     let caller = files.session(&headers)?;
     let found = files.upload_of(&caller, parse_id(&id)?).await?;
+    // Sent again: the first answer may have been lost.
+    if found.is_uploaded == Some(true) {
+        return Ok(Json(files.uploaded(found.id).await?));
+    }
     let (upload, upload_id) = found.parts().ok_or(FilesError::UploadNotFound)?;
     if upload.finished_at.is_none() {
         let Sent { parts } = json::read(&body)?;
@@ -43,9 +47,12 @@ pub(in crate::files) async fn complete(
     }
     let checking = {
         let (files, id) = (files.clone(), found.id);
-        async move { files.check_upload(id).await }
+        async move { files.check_or_wait(id).await }
     };
-    Ok(Json(files.0.unfinished.spawn(checking).await??))
+    match files.0.unfinished.spawn(checking).await? {
+        Ok(file) => Ok(Json(file)),
+        Err(error) => Err(files.0.rows.why_refused(&caller, error).await),
+    }
 }
 
 impl Files {
@@ -60,13 +67,26 @@ impl Files {
         let all = parts.len() as u64 == count
             && (1..=count).zip(&parts).all(|(number, part)| u64::from(part.number) == number);
         if !all {
+            if self.is_joined(upload).await? {
+                return Ok(());
+            }
             return Err(FilesError::Parts(format!("the parts 1 to {count} must be named, each once")));
         }
-        self.0.store.join_parts(&upload.key, upload_id, &parts, upload.part_size).await?;
-        let size = self.0.store.size(&upload.key).await?;
+        let store = &self.0.store;
+        store.join_parts(&upload.key, upload_id, &parts, upload.part_size).await.map_err(not_under_way)?;
+        let size = store.size(&upload.key).await.map_err(not_under_way)?;
         if size == upload.size {
             return Ok(());
         }
         Err(FilesError::Parts(format!("{size} bytes have come instead of {}", upload.size)))
+    }
+
+    /// Whether the parts are one object already: the server may have died before it wrote that down.
+    pub(super) async fn is_joined(&self, upload: &Upload) -> Result<bool, FilesError> {
+        match self.0.store.size(&upload.key).await {
+            Ok(size) => Ok(size == upload.size),
+            Err(StoreError::Missing) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 }

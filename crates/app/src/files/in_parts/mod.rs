@@ -19,6 +19,7 @@ use base::session::Session;
 use super::Files;
 use super::error::FilesError;
 use super::rows::{Upload, UploadUnderWay};
+use super::store::StoreError;
 
 pub(super) use self::abort::abort;
 pub(super) use self::begin::begin;
@@ -53,6 +54,14 @@ fn size_of_part(upload: &Upload, number: u16) -> Option<u64> {
     Some(left.min(upload.part_size))
 }
 
+/// What the store says of parts: it may not know the upload any more.
+fn not_under_way(error: StoreError) -> FilesError {
+    match error {
+        StoreError::Missing => FilesError::UploadNotFound,
+        error => error.into(),
+    }
+}
+
 impl Files {
     /// The upload of the file `id`, if it is the caller's.
     async fn upload_of(&self, caller: &Session, id: FileId) -> Result<UploadUnderWay, FilesError> {
@@ -71,7 +80,7 @@ mod tests {
 
     fn upload(size: u64, part_size: u64) -> Upload {
         let key = ObjectKey::content(FileId(Uuid::nil()), "a");
-        Upload { key, size, part_size, metadata: None, finished_at: None }
+        Upload { key, size, part_size, metadata: None, finished_at: None, tries: 0 }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use http::StatusCode;
 use http::header::ETAG;
 use serde::Deserialize;
 
+use super::not_under_way;
 use crate::files::Files;
 use crate::files::body::UploadBody;
 use crate::files::error::{FilesError, parse_id};
@@ -92,7 +93,7 @@ pub(in crate::files) async fn receive(
         let Store::Disk(disk) = &files.0.store else { return Err(FilesError::UploadNotFound) };
         let turn = files.0.turns.take(signed.uploader())?;
         let content = spool(&files, turn, body.clone(), &signed).await?;
-        Ok(disk.put_part(&signed.upload, number, content).await?)
+        disk.put_part(&signed.upload, number, content).await.map_err(not_under_way)
     };
     match received.await {
         Ok(etag) => (StatusCode::OK, [(ETAG, etag)]).into_response(),

@@ -6,10 +6,10 @@ use base::ids::FileId;
 use http::HeaderMap;
 use serde::Serialize;
 
-use super::count_parts;
+use super::{count_parts, not_under_way, part_size};
 use crate::files::Files;
 use crate::files::error::{FilesError, parse_id};
-use crate::files::store::StoredPart;
+use crate::files::store::{StoreError, StoredPart};
 
 /// The answer.
 #[derive(Serialize)]
@@ -34,10 +34,32 @@ pub(in crate::files) async fn state(
 ) -> Result<Json<UploadState>, FilesError> {
     let caller = files.session(&headers)?;
     let found = files.upload_of(&caller, parse_id(&id)?).await?;
+    if found.is_uploaded == Some(true) {
+        let size = found.size.unwrap_or_default();
+        let part_size = part_size(size);
+        let parts = size.div_ceil(part_size);
+        let (received, expires_at) = (Some(Vec::new()), None);
+        return Ok(Json(UploadState {
+            id: found.id,
+            size,
+            part_size,
+            parts,
+            received,
+            is_complete: true,
+            expires_at,
+        }));
+    }
     let (upload, upload_id) = found.parts().ok_or(FilesError::UploadNotFound)?;
-    let is_complete = upload.finished_at.is_some();
-    let received =
-        if is_complete { Some(Vec::new()) } else { files.0.store.parts(&upload.key, upload_id).await? };
+    let all = (true, Some(Vec::new()));
+    let (is_complete, received) = if upload.finished_at.is_some() {
+        all
+    } else {
+        match files.0.store.parts(&upload.key, upload_id).await {
+            Ok(parts) => (false, parts),
+            Err(StoreError::Missing) if files.is_joined(upload).await? => all,
+            Err(error) => return Err(not_under_way(error)),
+        }
+    };
     Ok(Json(UploadState {
         id: found.id,
         size: upload.size,

@@ -1,5 +1,5 @@
-//! The book of what is in the store (`stored_objects`): written before the store is asked, struck out when the
-//! object is gone.
+//! The book of what is in the store (`stored_objects`), as it comes in: written before the store is asked, and made what
+//! a file shows. How it goes out is `removal`'s.
 
 use std::time::Duration;
 
@@ -27,24 +27,37 @@ const STORED: &str = "query stored($ids: [uuid!]!) {
   }
 }";
 
-/// What the file had is nobody's from now on; whoever is reading it has a while to end. Of two that are completed at once
-/// one wins whole: they take turns by the lock of the file's row (`turn`, which changes nothing), and whose content is
-/// not the file's any more then changes nothing.
+/// What the file showed is nobody's from now on; whoever is reading it has a while to end. Those who complete a file take
+/// turns by the lock of its row (`turn`, which changes nothing), and so does whoever gives an object up (`letGo`): what is
+/// not the file's any more then changes nothing. Of several that are completed at once the last one is what the file shows.
+///
+/// What came in parts and was rewritten has two lines until now, of which the second takes over the first one's size.
 const COMPLETE: &str = "mutation completeFile(
-  $id: uuid!, $set: files_set_input!, $content: String!, $keys: [String!]!
-  $details: file_details_insert_input!, $until: timestamptz!
+  $id: uuid!, $set: files_set_input!, $content: String!, $size: bigint!, $keys: [String!]!
+  $details: file_details_insert_input!, $until: timestamptz!, $inParts: Boolean!
 ) {
   turn: updateFile(pk_columns: { id: $id }, _set: { id: $id }) { id }
   replaced: update_stored_objects(
     where: {
-      fileId: { _eq: $id }, key: { _nin: $keys }, file: { objects: { key: { _eq: $content } } }
+      fileId: { _eq: $id }, key: { _nin: $keys }, isCurrent: { _eq: true }
+      file: { objects: { key: { _eq: $content } } }
     }
     _set: { fileId: null, isCurrent: false, expectedUntil: $until }
   ) { affected_rows }
+  rewritten: update_stored_objects(
+    where: {
+      fileId: { _eq: $id }, key: { _nin: $keys }, uploadId: { _is_null: false }
+      file: { objects: { key: { _eq: $content } } }
+    }
+    _set: { fileId: null, size: 0, expectedUntil: $until }
+  ) @include(if: $inParts) { affected_rows }
   kept: update_stored_objects(
     where: { fileId: { _eq: $id }, key: { _in: $keys } }
     _set: { isCurrent: true, expectedUntil: null, uploadId: null }
   ) { affected_rows }
+  sized: update_stored_objects(
+    where: { fileId: { _eq: $id }, key: { _eq: $content } }, _set: { size: $size }
+  ) @include(if: $inParts) { affected_rows }
   insert_file_details_one(
     object: $details
     on_conflict: {
@@ -55,53 +68,12 @@ const COMPLETE: &str = "mutation completeFile(
   ) { fileId }
   delete_file_uploads(
     where: { fileId: { _eq: $id }, file: { objects: { key: { _eq: $content } } } }
-  ) { affected_rows }
+  ) @include(if: $inParts) { affected_rows }
   updateFiles(where: { id: { _eq: $id }, objects: { key: { _eq: $content } } }, _set: $set) {
     returning {
       id name size bucketId etag createdAt updatedAt isUploaded mimeType uploadedByUserId metadata
     }
   }
-}";
-
-const OBJECTS: &str = "query objects($id: uuid!) {
-  stored_objects(where: { fileId: { _eq: $id } }) { key uploadId }
-}";
-
-const GARBAGE: &str = "query garbage($now: timestamptz!, $again: timestamptz!, $limit: Int!) {
-  stored_objects(
-    where: {
-      fileId: { _is_null: true }
-      _and: [
-        { _or: [{ expectedUntil: { _is_null: true } }, { expectedUntil: { _lt: $now } }] }
-        { _or: [{ triedAt: { _is_null: true } }, { triedAt: { _lt: $again } }] }
-      ]
-    }
-    order_by: [{ triedAt: asc_nulls_first }]
-    limit: $limit
-  ) { key uploadId }
-}";
-
-const STALE: &str = "query stale($now: timestamptz!, $limit: Int!) {
-  stored_objects(
-    where: { isCurrent: { _eq: false }, fileId: { _is_null: false }, expectedUntil: { _lt: $now } }
-    limit: $limit
-  ) { key fileId file { isUploaded } }
-}";
-
-const LET_GO: &str = "mutation letGo($keys: [String!]!) {
-  update_stored_objects(where: { key: { _in: $keys }, isCurrent: { _eq: false } }, _set: { fileId: null }) {
-    affected_rows
-  }
-}";
-
-const STRIKE_OUT: &str = "mutation strikeOut($key: String!) {
-  delete_stored_objects(where: { key: { _eq: $key }, fileId: { _is_null: true } }) { affected_rows }
-}";
-
-const NOT_REMOVED: &str = "mutation notRemoved($key: String!, $now: timestamptz!, $problem: String!) {
-  update_stored_objects(
-    where: { key: { _eq: $key } }, _inc: { tries: 1 }, _set: { triedAt: $now, problem: $problem }
-  ) { affected_rows }
 }";
 
 /// What an object is of its file.
@@ -242,38 +214,15 @@ pub(in crate::files) struct Completion<'a> {
     pub(in crate::files) is_uploaded: bool,
 }
 
-/// An object that is nobody's any more.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(in crate::files) struct Garbage {
-    /// Where it is.
-    pub(in crate::files) key: ObjectKey,
-    /// The store's name of an upload in parts, where one was under way.
-    pub(in crate::files) upload_id: Option<String>,
-}
-
-/// An object that was expected and did not come in time.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(in crate::files) struct Stale {
-    /// Where it would be.
-    pub(in crate::files) key: ObjectKey,
-    /// Of which file it would be.
-    pub(in crate::files) file_id: FileId,
-    file: StaleFile,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct StaleFile {
-    is_uploaded: Option<bool>,
-}
-
-impl Stale {
-    /// Whether the file shows another object.
-    pub(in crate::files) fn is_uploaded(&self) -> bool {
-        self.file.is_uploaded == Some(true)
-    }
+/// What came of completing a file.
+#[derive(Debug)]
+pub(in crate::files) enum Completed {
+    /// The file shows it.
+    Shown(Box<FileRow>),
+    /// The file is there without it: it took so long that it was given up.
+    GivenUp,
+    /// The file was deleted meanwhile.
+    FileGone,
 }
 
 impl Rows {
@@ -294,7 +243,7 @@ impl Rows {
     }
 
     /// Makes the objects at `keys`, of which one is the `content`, what the file shows, and the file readable, in one
-    /// transaction. `None` where the file is gone, or shows what somebody else completed meanwhile.
+    /// transaction. What it showed before is removed after `until` (unix seconds). An upload `in_parts` ends with it.
     pub(in crate::files) async fn complete(
         &self,
         details: &FileDetails,
@@ -302,7 +251,8 @@ impl Rows {
         content: &ObjectKey,
         keys: &[&ObjectKey],
         until: i64,
-    ) -> Result<Option<FileRow>, FilesError> {
+        in_parts: bool,
+    ) -> Result<Completed, FilesError> {
         #[derive(Deserialize)]
         struct Updated {
             returning: Vec<FileRow>,
@@ -310,77 +260,24 @@ impl Rows {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Data {
+            turn: Option<IgnoredAny>,
             update_files: Updated,
         }
         let variables = json!({
-            "id": details.file_id, "set": completion, "content": content, "keys": keys, "details": details,
-            "until": timestamp(until),
+            "id": details.file_id, "set": completion, "content": content, "size": details.size, "keys": keys,
+            "details": details, "until": timestamp(until), "inParts": in_parts,
         });
         let data: Data = match self.as_service(COMPLETE, variables).await {
             // The details refer to a row that was deleted meanwhile.
-            Err(FilesError::AsAdmin(error)) if error.code == "constraint-violation" => return Ok(None),
+            Err(FilesError::AsAdmin(error)) if error.code == "constraint-violation" => {
+                return Ok(Completed::FileGone);
+            }
             data => data?,
         };
-        Ok(data.update_files.returning.into_iter().next())
-    }
-
-    /// All objects of the file `id`, those under way included.
-    pub(in crate::files) async fn objects(&self, id: FileId) -> Result<Vec<Garbage>, FilesError> {
-        self.garbage_of(OBJECTS, json!({ "id": id })).await
-    }
-
-    /// Some of the objects that are nobody's, and were not tried to be removed since `again`.
-    pub(in crate::files) async fn garbage(
-        &self,
-        now: i64,
-        again: i64,
-        at_most: usize,
-    ) -> Result<Vec<Garbage>, FilesError> {
-        let variables = json!({ "now": timestamp(now), "again": timestamp(again), "limit": at_most });
-        self.garbage_of(GARBAGE, variables).await
-    }
-
-    async fn garbage_of(&self, document: &str, variables: Value) -> Result<Vec<Garbage>, FilesError> {
-        #[derive(Deserialize)]
-        struct Data {
-            stored_objects: Vec<Garbage>,
-        }
-        let data: Data = self.as_service(document, variables).await?;
-        Ok(data.stored_objects)
-    }
-
-    /// Some of the objects that were expected and did not come in time.
-    pub(in crate::files) async fn stale(&self, now: i64, at_most: usize) -> Result<Vec<Stale>, FilesError> {
-        #[derive(Deserialize)]
-        struct Data {
-            stored_objects: Vec<Stale>,
-        }
-        let data: Data = self.as_service(STALE, json!({ "now": timestamp(now), "limit": at_most })).await?;
-        Ok(data.stored_objects)
-    }
-
-    /// Takes the objects at `keys` from their files, unless they became what those show.
-    pub(in crate::files) async fn let_go(&self, keys: &[&ObjectKey]) -> Result<(), FilesError> {
-        self.as_service::<IgnoredAny>(LET_GO, json!({ "keys": keys })).await?;
-        Ok(())
-    }
-
-    /// Strikes out an object that is gone from the store.
-    pub(in crate::files) async fn strike_out(&self, key: &ObjectKey) -> Result<(), FilesError> {
-        self.as_service::<IgnoredAny>(STRIKE_OUT, json!({ "key": key })).await?;
-        Ok(())
-    }
-
-    /// Notes that an object could not be removed, and why.
-    pub(in crate::files) async fn not_removed(
-        &self,
-        key: &ObjectKey,
-        now: i64,
-        problem: &str,
-    ) -> Result<(), FilesError> {
-        let problem: String = problem.chars().take(500).collect();
-        let variables = json!({ "key": key, "now": timestamp(now), "problem": problem });
-        self.as_service::<IgnoredAny>(NOT_REMOVED, variables).await?;
-        Ok(())
+        Ok(match (data.update_files.returning.into_iter().next(), data.turn) {
+            (Some(row), _) => Completed::Shown(Box::new(row)),
+            (None, Some(_)) => Completed::GivenUp,
+            (None, None) => Completed::FileGone,
+        })
     }
 }

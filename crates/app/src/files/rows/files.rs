@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Rows, timestamp};
 use crate::files::error::FilesError;
+use crate::files::store::ObjectKey;
 
 const BUCKET: &str = "query bucket($id: String!) {
   bucket(id: $id) { id minUploadFileSize maxUploadFileSize cacheControl downloadExpiration presignedUrlsEnabled }
@@ -38,6 +39,12 @@ const DELETE_FILE: &str = "mutation deleteFile($id: uuid!) { deleteFile(id: $id)
 /// Deletes what was never uploaded.
 const FORGET_FILE: &str = "mutation forgetFile($id: uuid!) {
   deleteFiles(where: { id: { _eq: $id }, isUploaded: { _eq: false } }) { affected_rows }
+}";
+
+const UPLOADED: &str = "query uploaded($where: files_bool_exp!) {
+  files(where: $where) {
+    id name size bucketId etag createdAt updatedAt isUploaded mimeType uploadedByUserId metadata
+  }
 }";
 
 /// Files for messages to which nothing has referred since a time; it looks at so many at most.
@@ -229,15 +236,47 @@ impl Rows {
         Ok(data.delete_file.is_some())
     }
 
-    /// Deletes the row of an upload that failed, and says whether it could. If not, it stays unreadable.
-    pub(in crate::files) async fn forget(&self, id: FileId) -> bool {
-        match self.as_service::<IgnoredAny>(FORGET_FILE, json!({ "id": id })).await {
-            Ok(_) => true,
-            Err(error) => {
-                tracing::warn!(file.id = %id, %error, "the row of a failed upload stays");
-                false
-            }
+    /// The row of the file `id`, if its content is there.
+    pub(in crate::files) async fn uploaded(&self, id: FileId) -> Result<Option<FileRow>, FilesError> {
+        self.row_where(json!({ "id": { "_eq": id }, "isUploaded": { "_eq": true } })).await
+    }
+
+    /// The row of the file `id`, if it shows what is at `content`.
+    pub(in crate::files) async fn showing(
+        &self,
+        id: FileId,
+        content: &ObjectKey,
+    ) -> Result<Option<FileRow>, FilesError> {
+        let shown = json!({ "key": { "_eq": content }, "isCurrent": { "_eq": true } });
+        self.row_where(json!({ "id": { "_eq": id }, "objects": shown })).await
+    }
+
+    async fn row_where(&self, condition: Value) -> Result<Option<FileRow>, FilesError> {
+        #[derive(Deserialize)]
+        struct Data {
+            files: Vec<FileRow>,
         }
+        let data: Data = self.as_service(UPLOADED, json!({ "where": condition })).await?;
+        Ok(data.files.into_iter().next())
+    }
+
+    /// Deletes the row of an upload that failed, and says whether it did. If not, it stays unreadable, or was completed.
+    pub(in crate::files) async fn forget(&self, id: FileId) -> bool {
+        self.delete_unfinished(id).await.unwrap_or_else(|error| {
+            tracing::warn!(file.id = %id, %error, "the row of a failed upload stays");
+            false
+        })
+    }
+
+    /// Deletes the row of the file `id`, if its content is not there, and says whether it did.
+    pub(in crate::files) async fn delete_unfinished(&self, id: FileId) -> Result<bool, FilesError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Data {
+            delete_files: Affected,
+        }
+        let data: Data = self.as_service(FORGET_FILE, json!({ "id": id })).await?;
+        Ok(data.delete_files.affected_rows > 0)
     }
 
     /// Deletes files for messages to which nothing has referred since `before` (unix seconds), and says which. It looks at

@@ -5,6 +5,7 @@ mod book;
 mod comparison;
 mod files;
 mod plan;
+mod removal;
 mod uploads;
 
 use std::sync::Arc;
@@ -18,9 +19,10 @@ use time::format_description::well_known::Rfc3339;
 
 use super::error::FilesError;
 
-pub(super) use self::book::{Completion, Expected, FileDetails, Kind, Role, Stored};
+pub(super) use self::book::{Completed, Completion, Expected, FileDetails, Kind, Role, Stored};
 pub(super) use self::files::{Bucket, FileRow, FileSummary, NewFile};
 pub(super) use self::plan::{Allowance, BeyondPlan};
+pub(super) use self::removal::Garbage;
 pub(super) use self::uploads::{Upload, UploadUnderWay};
 
 /// The rows, behind the project's GraphQL.

@@ -5,6 +5,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::files::Affected;
 use super::{Rows, timestamp};
 use crate::files::error::FilesError;
 use crate::files::store::ObjectKey;
@@ -17,8 +18,8 @@ const BEGIN: &str =
 
 const UPLOAD: &str = "query upload($id: uuid!) {
   file(id: $id) {
-    id name mimeType bucketId uploadedByUserId
-    upload { key size partSize metadata finishedAt }
+    id name size mimeType isUploaded uploadedByUserId
+    upload { key size partSize metadata finishedAt tries }
     objects { key uploadId expectedUntil }
   }
 }";
@@ -27,8 +28,33 @@ const FINISH: &str = "mutation finishUpload($id: uuid!, $now: timestamptz!) {
   update_file_uploads_by_pk(pk_columns: { fileId: $id }, _set: { finishedAt: $now }) { fileId }
 }";
 
-const UNCHECKED: &str = "query unchecked($before: timestamptz!, $limit: Int!) {
-  file_uploads(where: { finishedAt: { _lt: $before } }, order_by: [{ finishedAt: asc }], limit: $limit) { fileId }
+/// Written down before anything is looked at: what kills the server is not looked at for ever.
+const BEGIN_CHECK: &str =
+    "mutation beginCheck($id: uuid!, $tries: Int!, $now: timestamptz!, $until: timestamptz!) {
+  update_file_uploads(
+    where: {
+      fileId: { _eq: $id }, tries: { _eq: $tries }
+      _or: [{ dueAt: { _is_null: true } }, { dueAt: { _lt: $now } }]
+    }
+    _inc: { tries: 1 }
+    _set: { dueAt: $until }
+  ) { affected_rows }
+}";
+
+const TAKE_BACK: &str = "mutation takeBackCheck($id: uuid!, $tries: Int!, $begun: Int!) {
+  update_file_uploads(
+    where: { fileId: { _eq: $id }, tries: { _eq: $begun } }, _set: { tries: $tries, dueAt: null }
+  ) { affected_rows }
+}";
+
+const UNCHECKED: &str = "query unchecked($before: timestamptz!, $now: timestamptz!, $limit: Int!) {
+  file_uploads(
+    where: {
+      finishedAt: { _lt: $before }, _or: [{ dueAt: { _is_null: true } }, { dueAt: { _lt: $now } }]
+    }
+    order_by: [{ finishedAt: asc }]
+    limit: $limit
+  ) { fileId }
 }";
 
 /// A row of `file_uploads`.
@@ -46,6 +72,9 @@ pub(in crate::files) struct Upload {
     /// When all parts had come.
     #[serde(skip_serializing)]
     pub(in crate::files) finished_at: Option<String>,
+    /// How often it was begun to check what came.
+    #[serde(skip_serializing)]
+    pub(in crate::files) tries: u32,
 }
 
 /// An upload in parts, with its file.
@@ -56,8 +85,12 @@ pub(in crate::files) struct UploadUnderWay {
     pub(in crate::files) id: FileId,
     /// What people call it.
     pub(in crate::files) name: Option<String>,
+    /// How many bytes it has.
+    pub(in crate::files) size: Option<u64>,
     /// What the client says it is.
     pub(in crate::files) mime_type: Option<String>,
+    /// Whether it is a file by now.
+    pub(in crate::files) is_uploaded: Option<bool>,
     /// Who began it.
     pub(in crate::files) uploaded_by_user_id: Option<UserId>,
     upload: Option<Upload>,
@@ -120,10 +153,36 @@ impl Rows {
         Ok(())
     }
 
-    /// Some of the uploads that were finished before `before` and are not checked.
+    /// Begins the check after `tries` others, and says whether nobody else did or is at it. Until `until` (unix seconds)
+    /// nobody else begins.
+    pub(in crate::files) async fn begin_check(
+        &self,
+        id: FileId,
+        tries: u32,
+        now: i64,
+        until: i64,
+    ) -> Result<bool, FilesError> {
+        #[derive(Deserialize)]
+        struct Data {
+            update_file_uploads: Affected,
+        }
+        let variables = json!({ "id": id, "tries": tries, "now": timestamp(now), "until": timestamp(until) });
+        let data: Data = self.as_service(BEGIN_CHECK, variables).await?;
+        Ok(data.update_file_uploads.affected_rows > 0)
+    }
+
+    /// Takes back that a check was begun after `tries` others: it was not the upload that failed.
+    pub(in crate::files) async fn take_back_check(&self, id: FileId, tries: u32) -> Result<(), FilesError> {
+        let variables = json!({ "id": id, "tries": tries, "begun": tries.saturating_add(1) });
+        self.as_service::<IgnoredAny>(TAKE_BACK, variables).await?;
+        Ok(())
+    }
+
+    /// Some of the uploads that were finished before `before`, are not checked, and are at nobody's work.
     pub(in crate::files) async fn unchecked(
         &self,
         before: i64,
+        now: i64,
         at_most: usize,
     ) -> Result<Vec<FileId>, FilesError> {
         #[derive(Deserialize)]
@@ -135,8 +194,8 @@ impl Rows {
         struct Data {
             file_uploads: Vec<Row>,
         }
-        let data: Data =
-            self.as_service(UNCHECKED, json!({ "before": timestamp(before), "limit": at_most })).await?;
+        let variables = json!({ "before": timestamp(before), "now": timestamp(now), "limit": at_most });
+        let data: Data = self.as_service(UNCHECKED, variables).await?;
         Ok(data.file_uploads.into_iter().map(|row| row.file_id).collect())
     }
 }

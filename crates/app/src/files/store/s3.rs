@@ -233,7 +233,9 @@ fn absent_is_fine(result: Result<(), clients::Error>) -> Result<(), StoreError> 
 impl From<clients::Error> for StoreError {
     fn from(error: clients::Error) -> Self {
         match error {
-            clients::Error::ObjectMissing => Self::Missing,
+            clients::Error::ObjectMissing | clients::Error::Store { code: "s3-upload-missing", .. } => {
+                Self::Missing
+            }
             clients::Error::ObjectArchived { .. } => Self::Archived,
             // Whoever sent the parts named them wrongly; the store itself is well.
             clients::Error::Store { code: "s3-parts-refused", .. } => {

@@ -58,10 +58,15 @@ impl DiskStore {
         upload: &str,
         parts: &[SentPart],
     ) -> Result<(), StoreError> {
-        let folder = self.folder_of_upload(upload)?;
-        if !folder.exists() && self.size(key).await.is_ok() {
-            return Ok(());
+        match self.join(key, upload, parts).await {
+            // They are joined already, or were meanwhile: then there are no parts any more.
+            Err(StoreError::Missing | StoreError::Parts(_)) if self.size(key).await.is_ok() => Ok(()),
+            result => result,
         }
+    }
+
+    async fn join(&self, key: &ObjectKey, upload: &str, parts: &[SentPart]) -> Result<(), StoreError> {
+        let folder = self.folder_of_upload(upload)?;
         let stored = {
             let folder = folder.clone();
             blocking("look at the parts of an upload", move || read_parts(&folder)).await?
