@@ -9,6 +9,7 @@ mod email_factor;
 mod gmail;
 mod google;
 mod id_tokens;
+mod key_rotation;
 mod letters;
 mod limits;
 mod load;
