@@ -11,8 +11,8 @@ use crate::http::{Http, HttpOptions};
 /// Where the list is.
 pub const ADDRESS: &str = "https://api.pwnedpasswords.com";
 
-/// A person waits for it.
-const HTTP: HttpOptions = HttpOptions {
+/// The limits of a call: a person waits for it.
+pub const HTTP: HttpOptions = HttpOptions {
     connect_timeout: Duration::from_secs(3),
     timeout: Duration::from_secs(3),
     max_answer_bytes: 256 * 1024,
@@ -28,9 +28,9 @@ pub struct PwnedPasswords {
 }
 
 impl PwnedPasswords {
-    /// The list at an address, [`ADDRESS`] or a copy of it.
-    pub fn new(address: &str) -> Result<Self, Error> {
-        Ok(Self { http: Http::new("hibp", HTTP)?, address: address.trim_end_matches('/').to_owned() })
+    /// The list at an address, [`ADDRESS`] or a copy of it, asked within these limits ([`HTTP`]).
+    pub fn new(address: &str, limits: HttpOptions) -> Result<Self, Error> {
+        Ok(Self { http: Http::new("hibp", limits)?, address: address.trim_end_matches('/').to_owned() })
     }
 
     /// Whether the password with this SHA-1, in 40 hexadecimal digits, is on the list.
@@ -66,10 +66,11 @@ mod tests {
         };
         let router = Router::new().route("/range/{sent}", get(answer));
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let list = PwnedPasswords::new(&address).unwrap();
+        let list = PwnedPasswords::new(&address, HttpOptions::default()).unwrap();
         assert!(list.contain(&format!("abcde{}", "0".repeat(35))).await.unwrap());
         assert!(!list.contain(&format!("abcde{}", "1".repeat(35))).await.unwrap());
         assert!(!list.contain(&format!("abcde{}", "2".repeat(35))).await.unwrap());
-        assert!(PwnedPasswords::new("http://127.0.0.1:1").unwrap().contain("abcdef").await.is_err());
+        let nobody = PwnedPasswords::new("http://127.0.0.1:1", HttpOptions::default()).unwrap();
+        assert!(nobody.contain("abcdef").await.is_err());
     }
 }

@@ -101,7 +101,7 @@ fn mailer(port: u16) -> Way {
         security: Security::StartTls,
         credentials: Some(("robot".to_owned(), "password of the robot".to_owned().into())),
         step_timeout: Duration::from_secs(20),
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         tries: None,
     };
     Way::Smtp(Smtp::new(options, Sender::parse("Brain <no-reply@brain.example>").unwrap()).unwrap())

@@ -134,8 +134,8 @@ impl Parts {
         let data_dir = &config.server.data_dir;
         let Keys { clock, admin_secret, jwt, jwt_file, codes } = keys;
         let mut key_watch = clients::jwks::keep(&jwt, &stop).await?;
-        if let Some(path) = jwt_file {
-            key_watch.spawn(keys::watch(jwt.clone(), path, stop.clone()));
+        if let Some(read) = jwt_file {
+            key_watch.spawn(keys::watch(jwt.clone(), read, stop.clone()));
         }
         let authenticator =
             Authenticator::new(Some(admin_secret), Some(jwt.clone()), Some(PUBLIC_ROLE.to_owned()));

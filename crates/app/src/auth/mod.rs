@@ -62,6 +62,7 @@ use webauthn_rs::Webauthn;
 
 pub use access::AddressRules;
 pub use elevation::Elevation;
+pub use endpoints::JWKS_MAX_AGE_SECONDS;
 pub use error::{AuthError, RefusedToken};
 pub use limits::{Rate, RateLimits};
 pub use migrations::migrations;

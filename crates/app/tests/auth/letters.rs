@@ -115,13 +115,12 @@ async fn take_letter(
             "250 taken"
         } else {
             match (verb.as_str(), answer) {
-                ("RCPT", Some("hang up")) => return None,
+                ("RCPT", Some("hang up")) | ("QUIT", _) => return None,
                 ("RCPT", Some("silence")) => {
                     tokio::time::sleep(Duration::from_secs(30)).await;
                     return None;
                 }
                 ("RCPT", Some(answer)) if !answer.ends_with("at the end") => answer,
-                ("QUIT", _) => return None,
                 ("DATA", _) => {
                     in_letter = true;
                     "354 go on"

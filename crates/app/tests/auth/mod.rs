@@ -10,6 +10,7 @@ mod ended_sessions;
 mod gmail;
 mod google;
 mod id_tokens;
+mod key_rotation;
 mod letters;
 mod limits;
 mod load;

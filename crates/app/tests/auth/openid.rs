@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use app::auth::Providers;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
@@ -42,6 +43,10 @@ pub(super) struct Seen {
     codes: HashMap<String, (String, Value)>,
     pub(super) emails: Value,
     pub(super) key_reads: usize,
+    /// How often it was asked what it says about itself.
+    pub(super) discoveries: usize,
+    /// Whether it fails when it is asked that, after half a minute.
+    pub(super) fails: bool,
 }
 
 impl Double {
@@ -124,7 +129,18 @@ impl Double {
     }
 }
 
-async fn discovery(State(double): State<Double>) -> Json<Value> {
+async fn discovery(State(double): State<Double>) -> Response {
+    let fails = {
+        let mut seen = double.seen();
+        seen.discoveries += 1;
+        seen.fails
+    };
+    if fails {
+        // Time enough for others to come.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        double.0.clock.advance(30);
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
     let address = &double.0.address;
     Json(json!({
         "issuer": address, "authorization_endpoint": format!("{address}/authorize"),
@@ -132,6 +148,7 @@ async fn discovery(State(double): State<Double>) -> Json<Value> {
         "response_types_supported": ["code"], "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
     }))
+    .into_response()
 }
 
 async fn jwks(State(double): State<Double>) -> Json<Value> {

@@ -1,6 +1,7 @@
 //! Signing in with another service: the good way with each, what links accounts and what does not, and the abuse.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use app::auth::{Elevation, Options};
 use axum::body::Body;
@@ -100,6 +101,52 @@ async fn links(service: &Service) -> i64 {
     service
         .count("select count(*) from auth.user_providers where access_token = '' and refresh_token is null")
         .await
+}
+
+/// Whether so many browsers at once are all sent to Google, or none of them.
+async fn sent_to_google(service: &Service, browsers: usize) -> bool {
+    let answers = futures::future::join_all((0..browsers).map(|_| service.get(GOOGLE))).await;
+    let is_sent = |answer: &Answer| {
+        let at = answer.headers.get("location").map(|at| at.to_str().unwrap()).unwrap_or_default();
+        at.contains("/authorize?")
+    };
+    let sent = answers.iter().filter(|answer| is_sent(answer)).count();
+    assert!([0, browsers].contains(&sent), "{answers:?}");
+    sent > 0
+}
+
+#[tokio::test]
+async fn a_google_that_fails_is_asked_once_and_not_by_every_browser() {
+    let (service, double) = service().await;
+    double.seen().fails = true;
+    assert!(!sent_to_google(&service, 8).await);
+    assert!(!sent_to_google(&service, 1).await);
+    assert_eq!(double.seen().discoveries, 1);
+    service.clock.advance(10);
+    double.seen().fails = false;
+    assert!(sent_to_google(&service, 8).await);
+    assert_eq!(double.seen().discoveries, 2);
+}
+
+#[tokio::test]
+async fn what_google_said_of_itself_is_used_while_it_fails_but_not_for_ever() {
+    let (service, double) = service().await;
+    assert!(sent_to_google(&service, 1).await);
+    service.clock.advance(3_700);
+    double.seen().fails = true;
+    assert!(sent_to_google(&service, 8).await);
+    let is_asked = async {
+        while double.seen().discoveries < 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), is_asked).await.unwrap();
+    assert!(sent_to_google(&service, 8).await);
+    service.clock.advance(24 * 3_600);
+    assert!(!sent_to_google(&service, 2).await);
+    double.seen().fails = false;
+    service.clock.advance(10);
+    assert!(sent_to_google(&service, 2).await);
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use axum::routing::get;
 use base::project::{GraphqlError, GraphqlRequest, Project};
 use base::session::Session;
 use bytes::Bytes;
+use clients::http::HttpOptions;
 use clients::pwned::PwnedPasswords;
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, StreamExt};
@@ -59,7 +60,7 @@ async fn a_password_that_thieves_know_is_refused_wherever_one_is_chosen() {
     };
     let list = Router::new().route("/range/{sent}", get(answer));
     tokio::spawn(async move { axum::serve(listener, list).await });
-    let breached_passwords = Some(PwnedPasswords::new(&address).unwrap());
+    let breached_passwords = Some(PwnedPasswords::new(&address, HttpOptions::default()).unwrap());
     let service = Service::start_with(Options { breached_passwords, ..Options::default() }).await;
     let known = |email: &str| json!({ "email": email, "password": "known to thieves" });
     let refused = service.post("/signup/email-password", known("a@b.c")).await;

@@ -21,6 +21,8 @@ pub(super) struct SigningKey {
     pub(super) kid: Option<String>,
     pub(super) rules: Arc<Rules>,
     pub(super) key: jws::SigningKey,
+    /// Since when it signs, in seconds since 1970.
+    pub(super) from: i64,
 }
 
 impl SigningKey {

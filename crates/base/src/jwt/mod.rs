@@ -46,7 +46,8 @@ pub struct JwtKeys {
 
 /// The keys at one moment.
 pub(crate) struct KeySet {
-    signer: Option<SigningKey>,
+    /// Those that can sign, the preferred one first.
+    signers: Vec<SigningKey>,
     verifiers: Vec<VerifyingKey>,
     remotes: Vec<RemoteKeys>,
     places: Vec<TokenPlace>,
@@ -90,7 +91,7 @@ pub enum TokenError {
 
 impl JwtKeys {
     /// Reads a secret in Nhost's JSON form, a list of such, or takes any other text as an HS256 key. Of a list,
-    /// the first key that can sign does.
+    /// the first key that can sign does, once its `signs_from` has come; all verify at once.
     pub fn parse(secret: &SecretString, clock: Clock) -> Result<Self, JwtSecretError> {
         let set = secret::read(secret)?;
         Ok(Self { set: Arc::new(ArcSwap::from_pointee(set)), clock })
@@ -117,7 +118,13 @@ impl JwtKeys {
 
     /// Whether one of the keys signs.
     pub fn can_sign(&self) -> bool {
-        self.set.load().signer.is_some()
+        !self.set.load().signers.is_empty()
+    }
+
+    /// Whether the key of this name signs now; `None` is the key without a name.
+    pub fn is_signer(&self, kid: Option<&str>) -> bool {
+        let set = self.set.load();
+        set.signer(self.now()).is_some_and(|signer| signer.kid.as_deref() == kid)
     }
 
     /// Sets of keys that are kept elsewhere, and must be fetched.
@@ -146,13 +153,13 @@ impl JwtKeys {
         claims: &BTreeMap<String, String>,
     ) -> Result<String, TokenError> {
         let set = self.set.load();
-        let key = set.signer.as_ref().ok_or(TokenError::NoSigningKey)?;
+        let now = self.clock.unix_seconds();
+        let key = set.signer(now).ok_or(TokenError::NoSigningKey)?;
         let mut hasura: Map<String, Value> =
             claims.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
         hasura.insert("x-hasura-allowed-roles".to_owned(), Value::from(allowed_roles));
         hasura.insert("x-hasura-default-role".to_owned(), Value::from(default_role));
         hasura.insert("x-hasura-user-id".to_owned(), Value::from(user.to_string()));
-        let now = self.clock.unix_seconds();
         let mut payload = Map::new();
         payload.insert("sub".to_owned(), Value::from(user.to_string()));
         payload.insert("iss".to_owned(), Value::from(key.rules.own_issuer()));
@@ -180,12 +187,13 @@ impl JwtKeys {
     /// Reads a token that [`JwtKeys::sign`] made: the issuer must be ours.
     pub fn verify_own(&self, token: &str) -> Result<AccessClaims, TokenError> {
         let set = self.set.load();
-        let signer = set.signer.as_ref().ok_or(TokenError::NoSigningKey)?;
+        let now = self.clock.unix_seconds();
+        let signer = set.signer(now).ok_or(TokenError::NoSigningKey)?;
         let (payload, rules) = set.payload(token)?;
         if payload.issuer() != Some(signer.rules.own_issuer()) {
             return Err(TokenError::Issuer);
         }
-        payload.claims(&rules, self.clock.unix_seconds())
+        payload.claims(&rules, now)
     }
 
     /// The time that tokens are judged by, in seconds since 1970.
@@ -200,6 +208,13 @@ impl JwtKeys {
 }
 
 impl KeySet {
+    /// The key that signs at `now`: the first whose time has come, and before all of them the one whose time comes first,
+    /// because a clock that was set back must not keep people out.
+    fn signer(&self, now: i64) -> Option<&SigningKey> {
+        let due = self.signers.iter().find(|key| key.from <= now);
+        due.or_else(|| self.signers.iter().min_by_key(|key| key.from))
+    }
+
     /// The payload of a token whose signature is one of these keys', and the rules that go with the key.
     ///
     /// A token that names its key is held against the key of that name, or else against those without one.

@@ -1,7 +1,8 @@
 //! Reads `NHOST_JWT_SECRET` and `HASURA_GRAPHQL_JWT_SECRET`: Nhost's JSON, a list of such, or a bare HS256 key.
 //!
 //! `{"type":"HS256","key":"…"}`, `{"type":"RS256","key":"PEM","signing_key":"PEM","kid":"…"}`, `{"jwk_url":"…"}`, and
-//! Hasura's options beside them. An error never shows a key.
+//! Hasura's options beside them; and `signs_from`, in seconds since 1970, for a key that others are to learn before it
+//! signs. An error never shows a key.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -59,6 +60,7 @@ struct SecretJson {
     key: Option<String>,
     signing_key: Option<String>,
     kid: Option<String>,
+    signs_from: Option<i64>,
     jwk_url: Option<String>,
     issuer: Option<String>,
     audience: Option<OneOrMany>,
@@ -96,7 +98,8 @@ pub(super) fn read(secret: &SecretString) -> Result<KeySet, JwtSecretError> {
     if !(1..=MAX_KEYS).contains(&entries.len()) {
         return Err(JwtSecretError::Count(entries.len()));
     }
-    let mut set = KeySet { signer: None, verifiers: Vec::new(), remotes: Vec::new(), places: Vec::new() };
+    let mut set =
+        KeySet { signers: Vec::new(), verifiers: Vec::new(), remotes: Vec::new(), places: Vec::new() };
     for entry in entries {
         let place = entry.place()?;
         if !set.places.contains(&place) {
@@ -130,6 +133,7 @@ impl SecretJson {
             key: Some(key.to_owned()),
             signing_key: None,
             kid: None,
+            signs_from: None,
             jwk_url: None,
             issuer: None,
             audience: None,
@@ -198,8 +202,9 @@ impl SecretJson {
             pair(algorithm, key, self.signing_key.as_deref().map(str::as_bytes))?
         };
         set.verifiers.push(VerifyingKey::new(self.kid.clone(), verifying, Arc::clone(&rules)));
-        if let (Some(key), None) = (signing, &set.signer) {
-            set.signer = Some(SigningKey { kid: self.kid, rules, key });
+        if let Some(key) = signing {
+            let from = self.signs_from.unwrap_or(i64::MIN);
+            set.signers.push(SigningKey { kid: self.kid, rules, key, from });
         }
         Ok(())
     }

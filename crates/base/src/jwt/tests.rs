@@ -227,6 +227,31 @@ fn of_a_list_the_first_signs_and_all_verify() {
 }
 
 #[test]
+fn a_key_signs_when_its_time_has_come_and_verifies_before() {
+    let clock = Clock::manual(1_000);
+    let key = |kid: &str, from: Option<i64>| {
+        let mut key = json!({ "type": "HS256", "key": format!("{kid}{SECRET}"), "kid": kid });
+        key["signs_from"] = from.map_or(Value::Null, Value::from);
+        key
+    };
+    let list = [key("third", Some(1_020)), key("second", Some(1_010)), key("first", None)];
+    let keys = keys(&json!(list).to_string(), &clock);
+    let alone = |kid: &str| self::keys(&key(kid, None).to_string(), &clock);
+    for (advance, name) in [(0, "first"), (9, "first"), (1, "second"), (9, "second"), (1, "third")] {
+        clock.advance(advance);
+        assert!(keys.is_signer(Some(name)) && !keys.is_signer(None));
+        assert!(alone(name).verify(&sign(&keys)).is_ok(), "{name} at {}", clock.unix_seconds());
+        for name in ["first", "second", "third"] {
+            assert!(keys.verify_own(&sign(&alone(name))).is_ok(), "{name}");
+        }
+    }
+    // A clock that is set back leaves nobody without a key.
+    clock.advance(-500);
+    let later = self::keys(&json!([list[0], list[1]]).to_string(), &clock);
+    assert!(later.can_sign() && later.is_signer(Some("second")));
+}
+
+#[test]
 fn keys_are_replaced_for_all_who_have_them() {
     let clock = Clock::manual(1_000);
     let (ours, other) = (keys(SECRET, &clock), "fedcba9876543210fedcba9876543210");

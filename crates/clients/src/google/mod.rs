@@ -14,6 +14,9 @@ use base::clock::Clock;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
+#[cfg(test)]
+mod tests;
+
 pub use credentials::Credentials;
 use credentials::{CredentialsFile, Stamp};
 
@@ -156,7 +159,8 @@ impl Tokens {
             }
             Err(error) => {
                 let pause = if error.may_pass() { PAUSE_SECONDS } else { LONG_PAUSE_SECONDS };
-                kept.failed = Some((error.clone(), now + pause));
+                // From now on, and not from when it was asked: Google may have kept us waiting.
+                kept.failed = Some((error.clone(), self.0.clock.unix_seconds() + pause));
                 good.filter(|_| error.may_pass()).ok_or(error)
             }
         }

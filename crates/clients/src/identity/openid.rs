@@ -1,10 +1,14 @@
-//! A service that speaks OpenID Connect: found by its issuer's address, its keys kept for an hour.
+//! A service that speaks OpenID Connect: found by its issuer's address, its keys kept for an hour, and longer while they
+//! cannot be read anew.
 //!
 //! An id token counts if its signature, issuer, audience, times and nonce are right (OpenID Connect Core 1.0,
 //! section 3.1.3.7).
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::{Begun, Identity, Returned};
+use crate::Error;
+use crate::http::{Http, HttpOptions};
 use base::clock::Clock;
 use openidconnect::core::{
     CoreAuthenticationFlow, CoreClient, CoreIdToken, CoreIdTokenClaims, CoreIdTokenVerifier,
@@ -15,16 +19,17 @@ use openidconnect::{
     PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, TokenResponse,
 };
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Mutex;
-
-use super::{Begun, Identity, Returned};
-use crate::Error;
-use crate::http::{Http, HttpOptions};
 
 /// What the service says about itself is read again after so many seconds; and after so many where a token names a key
 /// that it did not have.
 const KEEP_SECONDS: i64 = 3600;
 const KEEP_AT_LEAST_SECONDS: i64 = 60;
+
+/// While it is read again, what was known goes on being used, but no longer than this: a key may have been withdrawn.
+const KEEP_AT_MOST_SECONDS: i64 = 24 * 3600;
+
+/// For so many seconds after a failure nobody asks again.
+const PAUSE_SECONDS: i64 = 5;
 
 /// The clocks of two machines differ by no more.
 const SKEW_SECONDS: i64 = 60;
@@ -60,11 +65,21 @@ struct Inner {
     issuer: IssuerUrl,
     http: Http,
     clock: Clock,
-    known: Mutex<Option<Known>>,
+    kept: Mutex<Kept>,
+    /// Held by the one who reads.
+    reading: tokio::sync::Mutex<()>,
+}
+
+/// What is kept of the service.
+#[derive(Debug, Default)]
+struct Kept {
+    known: Option<Arc<Known>>,
+    /// The last failure, and until when it stands.
+    failed: Option<(String, i64)>,
 }
 
 /// What the service says about itself, its keys among it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Known {
     metadata: CoreProviderMetadata,
     /// In seconds since 1970.
@@ -77,7 +92,8 @@ impl OpenId {
         let issuer = IssuerUrl::new(options.issuer.clone())
             .map_err(|error| Error::ConfigureProvider(error.to_string()))?;
         let http = Http::new(options.name, options.http)?;
-        Ok(Self(Arc::new(Inner { options, issuer, http, clock, known: Mutex::default() })))
+        let (kept, reading) = (Mutex::default(), tokio::sync::Mutex::default());
+        Ok(Self(Arc::new(Inner { options, issuer, http, clock, kept, reading })))
     }
 
     pub(super) fn name(&self) -> &'static str {
@@ -172,19 +188,63 @@ impl OpenId {
         })
     }
 
-    /// What the service says about itself, at most `seconds` old.
-    async fn known(&self, seconds: i64) -> Result<Known, Error> {
-        let mut kept = self.0.known.lock().await;
-        let now = self.0.clock.unix_seconds();
-        if let Some(known) = kept.as_ref().filter(|known| now - known.read_at < seconds) {
-            return Ok(known.clone());
+    /// What the service says about itself, at most `seconds` old where that can be had at once.
+    async fn known(&self, seconds: i64) -> Result<Arc<Known>, Error> {
+        if let Some(known) = self.younger_than(seconds) {
+            return Ok(known);
         }
-        let metadata = CoreProviderMetadata::discover_async(self.0.issuer.clone(), &self.0.http)
-            .await
-            .map_err(|error| Error::DiscoverProvider(error.to_string()))?;
-        let known = Known { metadata, read_at: now };
-        *kept = Some(known.clone());
-        Ok(known)
+        // Whoever wants no other than this waits for it; for others what was known is good enough meanwhile.
+        if seconds == KEEP_SECONDS
+            && let Some(known) = self.younger_than(KEEP_AT_MOST_SECONDS)
+        {
+            let reader = self.clone();
+            tokio::spawn(async move {
+                if let Ok(_reading) = reader.0.reading.try_lock()
+                    && let Err(error) = reader.read(seconds).await
+                {
+                    tracing::warn!(provider = reader.name(), %error, "a sign-in service is not read anew; what was known stays");
+                }
+            });
+            return Ok(known);
+        }
+        let _reading = self.0.reading.lock().await;
+        self.read(seconds).await
+    }
+
+    fn younger_than(&self, seconds: i64) -> Option<Arc<Known>> {
+        let now = self.0.clock.unix_seconds();
+        self.kept().known.clone().filter(|known| now - known.read_at < seconds)
+    }
+
+    /// Reads what the service says about itself, unless somebody has just done so or just failed. One at a time.
+    async fn read(&self, seconds: i64) -> Result<Arc<Known>, Error> {
+        if let Some(known) = self.younger_than(seconds) {
+            return Ok(known);
+        }
+        let now = self.0.clock.unix_seconds();
+        let failed = self.kept().failed.clone();
+        if let Some((reason, _)) = failed.filter(|(_, until)| now < *until) {
+            return Err(Error::DiscoverProvider(reason));
+        }
+        let read = CoreProviderMetadata::discover_async(self.0.issuer.clone(), &self.0.http).await;
+        match read {
+            Ok(metadata) => {
+                let known = Arc::new(Known { metadata, read_at: now });
+                *self.kept() = Kept { known: Some(Arc::clone(&known)), failed: None };
+                Ok(known)
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                // From now on, and not from when it was asked: it may have kept us waiting.
+                let until = self.0.clock.unix_seconds() + PAUSE_SECONDS;
+                self.kept().failed = Some((reason.clone(), until));
+                Err(Error::DiscoverProvider(reason))
+            }
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn client(&self, known: &Known) -> Client {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use app::auth::{Rate, RateLimits};
 use clap::Args;
 use clients::http::is_safe_address;
-use clients::pwned::{ADDRESS, PwnedPasswords};
+use clients::pwned::{ADDRESS, HTTP, PwnedPasswords};
 
 use super::Exit;
 
@@ -100,7 +100,7 @@ impl LimitsConfig {
 
     /// The list of passwords that thieves know, where it is asked.
     pub(crate) fn breached_passwords(&self) -> Result<Option<PwnedPasswords>, clients::Error> {
-        self.auth_password_hibp_enabled.then(|| PwnedPasswords::new(&self.hibp_url)).transpose()
+        self.auth_password_hibp_enabled.then(|| PwnedPasswords::new(&self.hibp_url, HTTP)).transpose()
     }
 }
 

@@ -7,19 +7,24 @@ use anyhow::ensure;
 use base::clock::Clock;
 use clap::Subcommand;
 
-use super::list::{Entry, KeyFile, KeyType};
+use super::list::{Entry, KeyFile, KeyType, NOTICE_SECONDS};
 use crate::config::Config;
 
 /// What is done with the keys.
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
-    /// List the keys; the first signs, all verify
+    /// List the keys; one signs, all verify
     List,
-    /// Make a new key that signs from now on; the old ones go on verifying
+    /// Make a new key; it verifies at once, signs in two minutes, when all who verify tokens know it, and the old ones
+    /// go on verifying
     Rotate {
         /// The kind of the new key; without it, that of the key that signs now
         #[arg(long = "type", value_name = "TYPE", value_enum)]
         kind: Option<KeyType>,
+        /// Let it sign at once, because the key that signs now is known to others. Who verifies tokens by the published
+        /// keys may refuse new ones for a minute
+        #[arg(long)]
+        now: bool,
     },
     /// Throw an old key away, best when the last token that it signed has ended (`AUTH_ACCESS_TOKEN_EXPIRES_IN`)
     Retire {
@@ -40,18 +45,26 @@ pub(crate) fn run(config: &Config, command: &KeysCommand) -> anyhow::Result<()> 
     let mut out = std::io::stdout();
     match command {
         KeysCommand::List => {
-            for (at, entry) in file.entries.iter().enumerate() {
-                let does = if at == 0 { "signs" } else { "verifies" };
-                let line = format!("{:<12}  {:<6}  {does:<8}  {}", entry.name(), entry.kind, age(entry, now));
+            let keys = file.keys(now)?;
+            for entry in &file.entries {
+                let does = match entry.signs_from {
+                    _ if keys.is_signer(entry.kid()) => "signs".to_owned(),
+                    Some(from) if from > now => format!("signs in {} s", from - now),
+                    _ => "verifies".to_owned(),
+                };
+                let line =
+                    format!("{:<12}  {:<6}  {does:<14}  {}", entry.name(), entry.kind, age(entry, now));
                 writeln!(out, "{}", line.trim_end())?;
             }
         }
-        KeysCommand::Rotate { kind } => {
-            let name = file.rotate(*kind, now)?;
-            writeln!(out, "{name} signs from now on; the old keys verify until they are retired")?;
+        KeysCommand::Rotate { kind, now: is_urgent } => {
+            let notice = if *is_urgent { 0 } else { NOTICE_SECONDS };
+            let name = file.rotate(*kind, now, notice)?;
+            let from = if *is_urgent { "from now on".to_owned() } else { format!("in {notice} s") };
+            writeln!(out, "{name} signs {from}; the old keys verify until they are retired")?;
         }
         KeysCommand::Retire { name } => {
-            file.retire(name)?;
+            file.retire(name, now)?;
             writeln!(out, "{name} is retired")?;
         }
     }

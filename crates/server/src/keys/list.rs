@@ -1,5 +1,5 @@
 //! The keys of access tokens as a file: one bare HS256 key, as the first start makes it, or a list in Nhost's JSON form,
-//! the first of which signs. Whoever changes it holds a lock beside it.
+//! the first of which signs once its time has come. Whoever changes it holds a lock beside it.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -20,6 +20,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{JWT_FILE, kept};
+
+/// How long a new key is known before it signs. Whoever verifies tokens may have read the keys just before, and keeps
+/// them as long as it was told; as long again is for the servers to notice the file, and for others to read it anew.
+pub(super) const NOTICE_SECONDS: i64 = 2 * app::auth::JWKS_MAX_AGE_SECONDS;
 
 /// How long a shared key is, in letters and digits: 381 bits.
 const SHARED_LETTERS: usize = 64;
@@ -71,12 +75,15 @@ pub(super) struct Entry {
     /// Seconds since 1970; nothing but `keys list` reads it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) created_at: Option<i64>,
+    /// Since when it signs, in seconds since 1970; at once where it does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) signs_from: Option<i64>,
     #[serde(flatten)]
     rest: Map<String, Value>,
 }
 
 impl Entry {
-    fn new(kind: KeyType, now: i64) -> anyhow::Result<Self> {
+    fn new(kind: KeyType, now: i64, notice: i64) -> anyhow::Result<Self> {
         let (key, signing_key) = match kind {
             KeyType::Hs256 | KeyType::Hs512 => (Some(kept::letters(SHARED_LETTERS)), None),
             KeyType::Rs256 => (None, Some(new_rsa()?)),
@@ -91,8 +98,14 @@ impl Entry {
             key,
             signing_key,
             created_at: Some(now),
+            signs_from: (notice > 0).then_some(now.saturating_add(notice)),
             rest: Map::new(),
         })
+    }
+
+    /// Its `kid`.
+    pub(super) fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
     }
 
     /// Its name, by which it is retired.
@@ -133,19 +146,20 @@ impl KeyFile {
                 key: Some(text.to_owned()),
                 signing_key: None,
                 created_at: None,
+                signs_from: None,
                 rest: Map::new(),
             }],
         };
         Ok(Self { path, entries, _lock: lock })
     }
 
-    /// A new key that signs from now on; those that were verify. Gives its name.
-    pub(super) fn rotate(&mut self, kind: Option<KeyType>, now: i64) -> anyhow::Result<String> {
+    /// A new key that verifies from now on, and signs in the place of the others `notice` seconds later. Gives its name.
+    pub(super) fn rotate(&mut self, kind: Option<KeyType>, now: i64, notice: i64) -> anyhow::Result<String> {
         let current = self.entries.first().context("the list of keys is empty")?;
         let Some(kind) = kind.or_else(|| KeyType::named(&current.kind)) else {
             bail!("a key of the type {} cannot be made; name another one by --type", current.kind);
         };
-        let mut fresh = Entry::new(kind, now)?;
+        let mut fresh = Entry::new(kind, now, notice)?;
         // Issuer, namespace and whatever else belongs to tokens and not to a key.
         fresh.rest.clone_from(&current.rest);
         let name = fresh.name().to_owned();
@@ -155,20 +169,26 @@ impl KeyFile {
     }
 
     /// Throws a key away: tokens that it signed are no good any more.
-    pub(super) fn retire(&mut self, name: &str) -> anyhow::Result<()> {
-        let at = self.entries.iter().position(|entry| entry.name() == name);
-        match at {
-            None => bail!("there is no key with the name {name}"),
-            Some(0) => bail!("the key {name} signs; rotate first, so that another one does"),
-            Some(at) => self.entries.remove(at),
+    pub(super) fn retire(&mut self, name: &str, now: i64) -> anyhow::Result<()> {
+        let Some(at) = self.entries.iter().position(|entry| entry.name() == name) else {
+            bail!("there is no key with the name {name}");
         };
+        let signs = self.keys(now)?.is_signer(self.entries.get(at).and_then(Entry::kid));
+        ensure!(!signs, "the key {name} signs; rotate first, and wait until another one does");
+        self.entries.remove(at);
         self.write()
+    }
+
+    /// The keys as a server has them at `now`.
+    pub(super) fn keys(&self, now: i64) -> anyhow::Result<JwtKeys> {
+        let text = serde_json::to_string(&self.entries)?;
+        JwtKeys::parse(&text.into(), Clock::manual(now)).context("the list of keys")
     }
 
     /// What no server could read is not written.
     fn write(&self) -> anyhow::Result<()> {
+        self.keys(0)?;
         let text = serde_json::to_string(&self.entries)?;
-        JwtKeys::parse(&text.clone().into(), Clock::system()).context("the list of keys")?;
         kept::write(&self.path, &text).with_context(|| format!("cannot write {}", self.path.display()))
     }
 }

@@ -6,8 +6,6 @@ mod kept;
 mod list;
 mod watch;
 
-use std::path::PathBuf;
-
 use anyhow::Context;
 use base::clock::Clock;
 use base::jwt::JwtKeys;
@@ -16,7 +14,7 @@ use secrecy::SecretString;
 use crate::config::Config;
 
 pub(crate) use command::{KeysCommand, run};
-pub(crate) use watch::watch;
+pub(crate) use watch::{KeysRead, watch};
 
 /// The file of the data folder that holds the keys of access tokens.
 const JWT_FILE: &str = "jwt_secret";
@@ -26,8 +24,8 @@ pub(crate) struct Keys {
     pub(crate) clock: Clock,
     pub(crate) admin_secret: SecretString,
     pub(crate) jwt: JwtKeys,
-    /// Where `jwt` was read from, if it may change there.
-    pub(crate) jwt_file: Option<PathBuf>,
+    /// What `jwt` was read from, if it may change there.
+    pub(crate) jwt_file: Option<KeysRead>,
     /// Under which codes in letters are kept.
     pub(crate) codes: SecretString,
 }
@@ -41,12 +39,14 @@ impl Keys {
             Some(secret) => secret.clone(),
             None => kept::secret(data_dir, "admin_secret")?,
         };
-        let (secret, jwt_file) = match &config.keys.nhost_jwt_secret {
-            Some(secret) => (secret.clone(), None),
-            None => (kept::secret(data_dir, JWT_FILE)?, Some(data_dir.join(JWT_FILE))),
+        let (secret, jwt_file) = if let Some(secret) = &config.keys.nhost_jwt_secret {
+            (secret.clone(), None)
+        } else {
+            let text = kept::secret(data_dir, JWT_FILE)?;
+            (text.clone(), Some(KeysRead { path: data_dir.join(JWT_FILE), text }))
         };
         let jwt = JwtKeys::parse(&secret, clock.clone()).with_context(|| match &jwt_file {
-            Some(path) => path.display().to_string(),
+            Some(read) => read.path.display().to_string(),
             None => "NHOST_JWT_SECRET".to_owned(),
         })?;
         anyhow::ensure!(

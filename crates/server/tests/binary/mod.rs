@@ -6,6 +6,7 @@ mod kills;
 mod ledger;
 mod load;
 mod server;
+mod token_keys;
 
 /// What the test's own environment says.
 fn environment(name: &str) -> Option<String> {

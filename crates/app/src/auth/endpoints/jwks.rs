@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 
 use crate::auth::Auth;
 
-/// How long others may keep them: a key that signs is published no later than it signs.
-const CACHED: &str = "public, max-age=60";
+/// How long others may keep them, in seconds: a new key must be published at least as long before it signs.
+pub const JWKS_MAX_AGE_SECONDS: i64 = 60;
 
 pub(in crate::auth) async fn handle(State(auth): State<Auth>) -> Response {
     let keys = auth.0.jwt.public_keys();
     let keys = if keys.is_empty() { Value::Null } else { Value::Array(keys) };
-    ([(CACHE_CONTROL, CACHED)], Json(json!({ "keys": keys }))).into_response()
+    let cached = format!("public, max-age={JWKS_MAX_AGE_SECONDS}");
+    ([(CACHE_CONTROL, cached)], Json(json!({ "keys": keys }))).into_response()
 }

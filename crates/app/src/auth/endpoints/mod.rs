@@ -27,6 +27,7 @@ pub(super) mod version;
 pub(super) mod webauthn_register;
 pub(super) mod webauthn_signin;
 
+pub use jwks::JWKS_MAX_AGE_SECONDS;
 pub(super) use signup_email_password::{Roles, SignUpOptions};
 
 /// What endpoints answer that have nothing to say: the JSON string `"OK"`.

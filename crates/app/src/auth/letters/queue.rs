@@ -165,7 +165,8 @@ impl Desk {
             self.forget(waiting.id).await?;
             return Ok(true);
         };
-        let result = self.keep(waiting.id, self.send(way, &waiting, template)).await;
+        let sending = Box::pin(self.send(way, &waiting, template));
+        let result = self.keep(waiting.id, sending).await;
         // Whoever counts a mailbox's letters may have counted a doubtful one, too.
         let is_counted = !result.as_ref().is_err_and(|error| error.again() != Again::Once);
         match result {
@@ -183,8 +184,7 @@ impl Desk {
     }
 
     /// Keeps a letter ours as long as something is done with it.
-    async fn keep<T>(&self, id: Uuid, work: impl Future<Output = T>) -> T {
-        let mut work = std::pin::pin!(work);
+    async fn keep<T>(&self, id: Uuid, mut work: impl Future<Output = T> + Unpin) -> T {
         loop {
             if let Ok(done) = tokio::time::timeout(RENEWAL, &mut work).await {
                 return done;

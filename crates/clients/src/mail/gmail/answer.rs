@@ -58,6 +58,8 @@ pub(super) fn read(answer: &Response, now: i64) -> Result<(), Fault> {
         (StatusCode::NOT_FOUND, _) => Fault::MailboxMissing,
         (StatusCode::BAD_REQUEST, "failedPrecondition") => Fault::NotConfigured,
         (StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE, _) => Fault::LetterRefused,
+        // A gateway that lost the answer does not know what Gmail did.
+        (StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT, _) => Fault::Broken,
         (status, _) if status.is_server_error() => Fault::Unavailable(status.as_u16()),
         (status, _) => Fault::Unexpected(status.as_u16()),
     })
@@ -106,6 +108,7 @@ mod tests {
         assert_eq!(fault(401, "authError", ""), Fault::Unauthorized);
         assert_eq!(fault(404, "notFound", ""), Fault::MailboxMissing);
         assert_eq!(fault(503, "backendError", ""), Fault::Unavailable(503));
+        assert_eq!([fault(502, "", ""), fault(504, "", "")], [Fault::Broken, Fault::Broken]);
         assert_eq!(fault(302, "", ""), Fault::Unexpected(302));
     }
 
