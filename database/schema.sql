@@ -4956,6 +4956,17 @@ comment on function public.remove_unreferenced_files is
 
 update storage.buckets set download_expiration = 3600 where id = 'default' and download_expiration = 30;
 
+-- 1795431020000_upload_checks
+
+-- How often it was begun to check what came in parts: what cannot be checked is not looked at for ever.
+
+alter table public.file_uploads
+  add column tries integer not null default 0,
+  add column due_at timestamptz;
+
+comment on column public.file_uploads.tries is 'How often it was begun to check what came';
+comment on column public.file_uploads.due_at is 'Until then whoever checks it is left alone, or nobody tries again';
+
 -- 1795431030000_upload_bounds
 
 -- What a person can take up beyond what their plan's sum counts: contents that were replaced or deleted and are not out of
@@ -5134,13 +5145,3 @@ begin
   end;
 end
 $$;
--- 1795431020000_upload_checks
-
--- How often it was begun to check what came in parts: what cannot be checked is not looked at for ever.
-
-alter table public.file_uploads
-  add column tries integer not null default 0,
-  add column due_at timestamptz;
-
-comment on column public.file_uploads.tries is 'How often it was begun to check what came';
-comment on column public.file_uploads.due_at is 'Until then whoever checks it is left alone, or nobody tries again';
