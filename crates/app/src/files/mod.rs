@@ -66,7 +66,7 @@ use self::signature::Signer;
 
 pub use self::housekeeping::Swept;
 pub use self::limits::Limits;
-pub use self::picture::Studio;
+pub use self::picture::{Capacity, Studio};
 pub use self::spool::SpoolFolder;
 pub use self::store::{DiskStore, Listed, NoKey, ObjectKey, S3Store, Store, StoreError};
 
