@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use app::files::{DiskStore, Files, Limits, Options, S3Store, SpoolFolder, Store, Studio};
+use app::files::{Capacity, DiskStore, Files, Limits, Options, S3Store, SpoolFolder, Store, Studio};
 use base::authenticate::Authenticator;
 use base::clock::Clock;
 use base::project::Project;
@@ -40,7 +40,12 @@ pub(crate) async fn start(
     let spool = SpoolFolder::open(path.clone(), SPOOL_BYTES)
         .with_context(|| format!("the folder {} cannot be used", path.display()))?;
     let path = folder.join("pictures");
-    let studio = Studio::open(path.clone(), config.server.picture_cache << 20)
+    let capacity = Capacity {
+        cache_bytes: config.server.picture_cache << 20,
+        memory_bytes: config.server.picture_memory_bytes(),
+        ..Capacity::default()
+    };
+    let studio = Studio::open(path.clone(), capacity)
         .await
         .with_context(|| format!("the folder {} cannot be used", path.display()))?;
     let options = Options {

@@ -42,9 +42,8 @@ impl Shown {
         method: Method,
     ) -> Result<Response, FilesError> {
         // A file is of the type that its bytes showed when it came, so that nothing else need be read.
-        if !Format::of_media_type(&self.media_type).is_some_and(Format::is_changed) {
-            return Err(PictureError::NotAnImage.into());
-        }
+        let source = Format::of_media_type(&self.media_type).filter(|format| format.is_changed());
+        let options = options.of_source(source.ok_or(PictureError::NotAnImage)?);
         let variant = Variant { file: self.id, source_etag: self.etag, options };
         self.etag = variant.etag();
         if let Some(mut unchanged) = self.unchanged(headers)? {

@@ -68,7 +68,7 @@ use self::turns::Turns;
 pub use self::compare::{Book, Comparison, Finding, Line, Unlisted};
 pub use self::housekeeping::Swept;
 pub use self::limits::{Limits, Pace};
-pub use self::picture::Studio;
+pub use self::picture::{Capacity, Studio};
 pub use self::spool::SpoolFolder;
 pub use self::store::{DiskStore, Listed, NoKey, ObjectKey, S3Store, Store, StoreError};
 

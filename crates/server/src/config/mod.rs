@@ -10,6 +10,7 @@ mod gmail;
 mod graphql;
 mod limits;
 mod mail;
+mod memory;
 mod postgres;
 mod providers;
 mod s3;
@@ -135,6 +136,11 @@ pub(crate) struct ServerConfig {
     #[arg(long, env = "BRAIN_PICTURE_CACHE", value_name = "MIB", default_value_t = 1024,
           value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
     pub(crate) picture_cache: u64,
+    /// How much memory work on pictures may take, of all at once, in MiB; when it is not set: a quarter of the machine's
+    /// or the container's
+    #[arg(long, env = "BRAIN_PICTURE_MEMORY", value_name = "MIB",
+          value_parser = clap::value_parser!(u64).range(64..=1_048_576))]
+    pub(crate) picture_memory: Option<u64>,
     /// How many uploads are received at once; what is beyond is answered 429
     #[arg(long, env = "BRAIN_UPLOADS", value_name = "N", default_value_t = 64,
           value_parser = clap::value_parser!(u16).range(1..))]
@@ -172,6 +178,11 @@ impl ServerConfig {
     fn here(&self) -> String {
         let public = self.public_url.as_deref().map(|url| url.trim_end_matches('/').to_owned());
         public.unwrap_or_else(|| format!("http://{}", self.listen))
+    }
+
+    /// How much memory work on pictures may take, in bytes.
+    pub(crate) fn picture_memory_bytes(&self) -> u64 {
+        self.picture_memory.map_or_else(|| memory::available_bytes() / 4, |mib| mib << 20)
     }
 
     /// Refuses what cannot be meant.

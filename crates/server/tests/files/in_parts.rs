@@ -15,6 +15,7 @@ use super::trouble::Trouble;
 everywhere! {
     a_large_file_comes_in_parts
     a_small_picture_comes_in_one_part_and_is_rewritten
+    a_picture_that_takes_too_long_is_no_file_yet
     an_upload_goes_on_after_a_break
     what_was_not_announced_is_refused
     an_upload_is_its_uploaders
@@ -154,6 +155,18 @@ async fn a_small_picture_comes_in_one_part_and_is_rewritten(place: Place) {
     service.clock.advance(2 * 60 * 60);
     service.sweep().await;
     assert_eq!(service.objects().await, service.book().await);
+}
+
+async fn a_picture_that_takes_too_long_is_no_file_yet(place: Place) {
+    let service = Service::start_in_a_hurry(place).await;
+    let upload = Upload::begin(&service, "p.png", png(300, 200)).await;
+    let part = upload.send(&service, 1).await;
+    for _ in 0..2 {
+        let answer = upload.complete(&service, std::slice::from_ref(&part)).await;
+        assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, "5"), "{}", answer.text());
+    }
+    let answer = service.fetch(Method::GET, &format!("/files/{}", upload.id), Caller::User(ANNA), &[]).await;
+    assert_eq!(answer.error(), (403, "file is not uploaded".to_owned()));
 }
 
 async fn an_upload_goes_on_after_a_break(place: Place) {

@@ -16,6 +16,7 @@ everywhere! {
     a_changed_picture_has_conditions_of_its_own
     the_format_is_negotiated
     options_are_for_pictures_and_within_bounds
+    a_photo_that_takes_too_long_is_not_kept_as_it_came
     a_heic_may_claim_any_size
     what_is_no_picture_is_not_read_for_one
     a_replaced_picture_is_made_anew_and_a_deleted_one_forgotten
@@ -122,6 +123,14 @@ async fn what_only_looks_like_a_picture_is_not_shown(place: Place) {
     }
 }
 
+async fn a_photo_that_takes_too_long_is_not_kept_as_it_came(place: Place) {
+    let service = Service::start_in_a_hurry(place).await;
+    let form = Form::new().file("a.jpg", "image/jpeg", &photo(800, 600)).end();
+    let answer = service.upload_as(Caller::User(ANNA), form).await;
+    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, "5"), "{}", answer.text());
+    assert_eq!((service.rows().await.len(), service.objects().await.len()), (0, 0));
+}
+
 async fn a_picture_comes_as_it_is_asked_for(place: Place) {
     let service = Service::start(place).await;
     let id = service.stored("котик.jpg", "image/jpeg", &photo(80, 60)).await;
@@ -214,30 +223,30 @@ async fn options_are_for_pictures_and_within_bounds(place: Place) {
     assert_eq!(service.changed_pictures(), 0);
 }
 
-fn iso_box(kind: &[u8; 4], content: &[&[u8]]) -> Vec<u8> {
+fn iso_box(kind: [u8; 4], content: &[&[u8]]) -> Vec<u8> {
     let content = content.concat();
     let length = u32::try_from(content.len() + 8).unwrap().to_be_bytes();
-    [length.as_slice(), kind, &content].concat()
+    [length.as_slice(), &kind, &content].concat()
 }
 
 /// A HEIC of one item that says how large it is.
 fn heic(width: u32, height: u32) -> Vec<u8> {
-    let file_type = iso_box(b"ftyp", &[b"heic\0\0\0\0heicmif1"]);
+    let file_type = iso_box(*b"ftyp", &[b"heic\0\0\0\0heicmif1"]);
     let meta = |at: usize| {
-        let item = iso_box(b"infe", &[&[2, 0, 0, 0, 0, 1, 0, 0], b"hvc1\0"]);
+        let item = iso_box(*b"infe", &[&[2, 0, 0, 0, 0, 1, 0, 0], b"hvc1\0"]);
         let place = u32::try_from(at).unwrap().to_be_bytes();
-        let size = iso_box(b"ispe", &[&[0; 4], &width.to_be_bytes(), &height.to_be_bytes()]);
-        let association = iso_box(b"ipma", &[&[0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 1, 1]]);
+        let size = iso_box(*b"ispe", &[&[0; 4], &width.to_be_bytes(), &height.to_be_bytes()]);
+        let association = iso_box(*b"ipma", &[&[0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 1, 1]]);
         let boxes = [
-            iso_box(b"pitm", &[&[0, 0, 0, 0, 0, 1]]),
-            iso_box(b"iinf", &[&[0, 0, 0, 0, 0, 1], &item]),
-            iso_box(b"iloc", &[&[0, 0, 0, 0, 0x44, 0, 0, 1, 0, 1, 0, 0, 0, 1], &place, &[0, 0, 0, 4]]),
-            iso_box(b"iprp", &[&iso_box(b"ipco", &[&size]), &association]),
+            iso_box(*b"pitm", &[&[0, 0, 0, 0, 0, 1]]),
+            iso_box(*b"iinf", &[&[0, 0, 0, 0, 0, 1], &item]),
+            iso_box(*b"iloc", &[&[0, 0, 0, 0, 0x44, 0, 0, 1, 0, 1, 0, 0, 0, 1], &place, &[0, 0, 0, 4]]),
+            iso_box(*b"iprp", &[&iso_box(*b"ipco", &[&size]), &association]),
         ];
-        iso_box(b"meta", &[&[0; 4], &boxes.concat()])
+        iso_box(*b"meta", &[&[0; 4], &boxes.concat()])
     };
     let at = file_type.len() + meta(0).len() + 8;
-    [file_type, meta(at), iso_box(b"mdat", &[b"pixels"])].concat()
+    [file_type, meta(at), iso_box(*b"mdat", &[b"pixels"])].concat()
 }
 
 async fn a_heic_may_claim_any_size(place: Place) {

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::files::{DiskStore, Files, Limits, Options, S3Store, SpoolFolder, Store, Studio, Swept, router};
+use app::files::{
+    Capacity, DiskStore, Files, Limits, Options, S3Store, SpoolFolder, Store, Studio, Swept, router,
+};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use base::authenticate::{Authenticator, PUBLIC_ROLE};
@@ -97,10 +99,20 @@ pub(super) struct Answer {
 
 impl Service {
     pub(super) async fn start(place: Place) -> Self {
-        Box::pin(Self::start_with(place, Limits::default(), SPOOL_BYTES)).await
+        Self::start_with(place, Limits::default(), SPOOL_BYTES).await
     }
 
     pub(super) async fn start_with(place: Place, limits: Limits, spool_bytes: u64) -> Self {
+        Box::pin(Self::start_as(place, limits, spool_bytes, Capacity::default())).await
+    }
+
+    /// A service that gives up on pictures at once.
+    pub(super) async fn start_in_a_hurry(place: Place) -> Self {
+        let capacity = Capacity { max_work: Duration::ZERO, ..Capacity::default() };
+        Box::pin(Self::start_as(place, Limits::default(), SPOOL_BYTES, capacity)).await
+    }
+
+    async fn start_as(place: Place, limits: Limits, spool_bytes: u64, capacity: Capacity) -> Self {
         let folder = std::env::temp_dir().join(format!("files-{}", uuid::Uuid::new_v4()));
         let pool = PoolOptions { lanes: 2, exclusive: 4, ..PoolOptions::default() };
         let world = Box::pin(World::start_with(pool)).await;
@@ -119,7 +131,7 @@ impl Service {
         let clock = Clock::manual(now());
         let (store, shop, network) = keep(place, &folder).await;
         let options = Options {
-            studio: Studio::open(folder.join("pictures"), 64 << 20).await.unwrap(),
+            studio: Studio::open(folder.join("pictures"), capacity).await.unwrap(),
             limits,
             clock: clock.clone(),
             signing_key: "under which addresses are signed".to_owned().into(),

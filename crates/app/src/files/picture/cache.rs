@@ -64,17 +64,19 @@ struct Entry {
 
 impl Cache {
     /// The cache in `folder`, which is made where it is missing, of `capacity` bytes. What an earlier process
-    /// kept is there still, in the order in which it was made.
+    /// kept is there still, in the order in which it was made. What cannot be read or removed stays as it is.
     pub(super) fn open(folder: PathBuf, capacity: u64) -> io::Result<Self> {
         make_folder(&folder)?;
         let mut found = Vec::new();
         for entry in fs::read_dir(&folder)? {
-            let entry = entry?;
-            match entry.file_name().to_str().and_then(|name| name.parse().ok()) {
-                Some(file) if entry.file_type()?.is_dir() => read_folder(&entry.path(), file, &mut found)?,
-                // Nobody else has anything here.
-                _ => remove_anything(&entry.path(), entry.file_type()?.is_dir())?,
-            }
+            passing_over(entry.and_then(|entry| {
+                let is_folder = entry.file_type()?.is_dir();
+                match entry.file_name().to_str().and_then(|name| name.parse().ok()) {
+                    Some(file) if is_folder => read_folder(&entry.path(), file, &mut found),
+                    // Nobody else has anything here.
+                    _ => remove_anything(&entry.path(), is_folder),
+                }
+            }));
         }
         found.sort_by_key(|(modified, ..)| *modified);
         let cache = Self { folder, capacity, index: Mutex::default() };
@@ -94,10 +96,10 @@ impl Cache {
         opened.inspect_err(|_| self.index().remove(key)).ok()
     }
 
-    /// Keeps a picture under `key`.
-    pub(super) fn keep(&self, key: Key, format: Format, bytes: &[u8]) -> io::Result<()> {
+    /// Keeps a picture under `key`; `false` where it is larger than the cache.
+    pub(super) fn keep(&self, key: Key, format: Format, bytes: &[u8]) -> io::Result<bool> {
         if in_blocks(bytes.len() as u64) > self.capacity {
-            return Ok(());
+            return Ok(false);
         }
         let path = self.path(&key, format);
         let folder = self.folder_of(key.file);
@@ -109,7 +111,7 @@ impl Cache {
         }
         written?;
         self.admit(key, format, bytes.len() as u64);
-        Ok(())
+        Ok(true)
     }
 
     /// Removes all pictures of a file.
@@ -196,21 +198,30 @@ type Found = (std::time::SystemTime, Key, Format, u64);
 /// Lists the pictures of `file` in its folder, and removes what a crash left.
 fn read_folder(folder: &Path, file: Uuid, found: &mut Vec<Found>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let parsed = name.to_str().and_then(|name| {
-            let (code, extension) = name.split_once('.')?;
-            Some((code.to_owned(), Format::of_extension(extension)?))
-        });
-        let metadata = entry.metadata()?;
-        match parsed {
-            Some((code, format)) if metadata.is_file() => {
-                found.push((metadata.modified()?, Key { file, code }, format, metadata.len()));
+        passing_over(entry.and_then(|entry| {
+            let name = entry.file_name();
+            let parsed = name.to_str().and_then(|name| {
+                let (code, extension) = name.split_once('.')?;
+                Some((code.to_owned(), Format::of_extension(extension)?))
+            });
+            let metadata = entry.metadata()?;
+            match parsed {
+                Some((code, format)) if metadata.is_file() => {
+                    found.push((metadata.modified()?, Key { file, code }, format, metadata.len()));
+                    Ok(())
+                }
+                _ => remove_anything(&entry.path(), metadata.is_dir()),
             }
-            _ => remove_anything(&entry.path(), metadata.is_dir())?,
-        }
+        }));
     }
     Ok(())
+}
+
+/// The cache does without what it cannot use: a server starts all the same.
+fn passing_over(result: io::Result<()>) {
+    if let Err(error) = result {
+        tracing::warn!(%error, "something in the folder of changed pictures cannot be used");
+    }
 }
 
 fn remove_anything(path: &Path, is_folder: bool) -> io::Result<()> {
@@ -265,7 +276,8 @@ mod tests {
     }
 
     fn keep(cache: &Cache, file: u128, code: &str, content: &str) {
-        cache.keep(key(file, code), Format::WebP, content.as_bytes()).unwrap();
+        let kept = cache.keep(key(file, code), Format::WebP, content.as_bytes()).unwrap();
+        assert_eq!(kept, in_blocks(content.len() as u64) <= cache.capacity);
     }
 
     #[test]
@@ -299,6 +311,22 @@ mod tests {
             [(1, "a"), (2, "a"), (2, "b"), (3, "a")].map(|(file, code)| read(&cache, file, code).is_some());
         assert_eq!(left, [true, false, false, true]);
         assert_eq!(cache.index().bytes, 2 * BLOCK_BYTES);
+    }
+
+    /// For the superuser nothing is unreadable: there the folder is read, and is empty.
+    #[test]
+    fn what_cannot_be_used_is_passed_over() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let scratch = Scratch::new();
+        let cache = scratch.open(3);
+        keep(&cache, 1, "a", "one");
+        drop(cache);
+        let locked = scratch.0.join(Uuid::new_v4().to_string());
+        fs::create_dir(&locked).unwrap();
+        fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
+        let cache = scratch.open(3);
+        assert_eq!(read(&cache, 1, "a").as_deref(), Some("one"));
+        fs::set_permissions(&locked, fs::Permissions::from_mode(0o700)).unwrap();
     }
 
     #[test]

@@ -13,6 +13,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, Limits, RgbImage, RgbaImage};
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
 
+use super::encode::is_translucent;
 use super::geometry::Plan;
 use super::orientation::swaps_sides;
 use super::{Format, PictureError, Size};
@@ -74,13 +75,18 @@ impl<'a> Source<'a> {
         let pixels = in_eight_bits(DynamicImage::from_decoder(self.decoder)?);
         // Turned and coloured is the small one, which is cheaper.
         let stored_plan = if swaps_sides(self.orientation) { plan.turned() } else { plan };
-        let mut made = resized(pixels, stored_plan)?;
+        let mut made = without_needless_alpha(resized(pixels, stored_plan)?);
         if let Some(profile) = profile {
             made = in_srgb(made, &profile);
         }
         made.apply_orientation(self.orientation);
         Ok(made)
     }
+}
+
+/// What shines through nowhere needs no fourth channel from here on.
+fn without_needless_alpha(image: DynamicImage) -> DynamicImage {
+    if is_translucent(&image) { image } else { DynamicImage::ImageRgb8(image.into_rgb8()) }
 }
 
 /// One of the two layouts that everything after this works on.

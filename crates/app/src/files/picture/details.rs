@@ -3,11 +3,10 @@
 
 use image::DynamicImage;
 
-use super::decode::Source;
 use super::encode::{DEFAULT_QUALITY, encode, flattened, is_translucent};
 use super::geometry::Plan;
-use super::strip::strip;
-use super::{Format, MAX_SOURCE_BYTES, PictureError, Size, isobmff};
+use super::stripped::Stripped;
+use super::{Format, PictureError, Size};
 
 /// The longer side of a thumbnail, in pixels.
 const THUMBNAIL_SIDE: u32 = 320;
@@ -42,24 +41,27 @@ pub(in crate::files) struct Examined {
     pub(in crate::files) thumbnail: Option<Thumbnail>,
 }
 
-/// What there is to know of the file `bytes`; `None` for what is no picture.
-pub(super) fn examine(bytes: &[u8]) -> Result<Option<Examined>, PictureError> {
-    if bytes.len() as u64 > MAX_SOURCE_BYTES {
-        return Err(PictureError::TooLarge);
+impl Stripped {
+    /// What it takes to tell all there is to know of it, in bytes of memory.
+    pub(super) fn cost_of_examining(&self) -> u64 {
+        if self.is_decoded() { self.cost(&Plan::within(self.size, THUMBNAIL_SIDE)) } else { 0 }
     }
-    let Some(format) = Format::of(bytes) else {
-        return Ok(None);
-    };
-    let bytes = strip(format, bytes)?;
-    if matches!(format, Format::Avif | Format::Heic) {
-        let size = isobmff::size(&bytes)?.bounded()?;
-        return Ok(Some(Examined { format, bytes, size, blurhash: None, thumbnail: None }));
+
+    /// What there is to know of it.
+    pub(super) fn examined(self) -> Result<Examined, PictureError> {
+        let (blurhash, thumbnail) = if self.is_decoded() {
+            let small = self.source()?.make(Plan::within(self.size, THUMBNAIL_SIDE))?;
+            (Some(blurhash(&small)?), Some(thumbnail(&small)?))
+        } else {
+            (None, None)
+        };
+        let Self { format, bytes, size } = self;
+        Ok(Examined { format, bytes, size, blurhash, thumbnail })
     }
-    let source = Source::open(format, &bytes)?;
-    let size = source.size();
-    let small = source.make(Plan::within(size, THUMBNAIL_SIDE))?;
-    let (blurhash, thumbnail) = (Some(blurhash(&small)?), Some(thumbnail(&small)?));
-    Ok(Some(Examined { format, bytes, size, blurhash, thumbnail }))
+
+    fn is_decoded(&self) -> bool {
+        !matches!(self.format, Format::Avif | Format::Heic)
+    }
 }
 
 fn thumbnail(small: &DynamicImage) -> Result<Thumbnail, PictureError> {
@@ -81,7 +83,7 @@ fn blurhash(small: &DynamicImage) -> Result<String, PictureError> {
 mod tests {
     use image::{DynamicImage, GrayImage, ImageBuffer, Luma, LumaA, Rgb, RgbImage};
 
-    use super::super::testing::{encoded, full_box, picture, pixels, telling_heif, translucent};
+    use super::super::testing::{encoded, examine, full_box, picture, pixels, telling_heif, translucent};
     use super::*;
 
     fn examined(bytes: &[u8]) -> Examined {

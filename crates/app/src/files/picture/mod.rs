@@ -18,6 +18,7 @@ mod options;
 mod orientation;
 mod pool;
 mod strip;
+mod stripped;
 mod studio;
 mod transform;
 
@@ -30,7 +31,7 @@ pub(super) use self::details::Examined;
 pub(super) use self::error::PictureError;
 pub(super) use self::format::Format;
 pub(super) use self::options::Options;
-pub use self::studio::Studio;
+pub use self::studio::{Capacity, Studio};
 pub(super) use self::studio::{ReadyContent, Variant};
 
 /// The largest file that is worked on, in bytes.

@@ -93,6 +93,18 @@ impl Options {
         Ok((!is_plain || output != Output::Same).then_some(options))
     }
 
+    /// The options for a source of this format, without the quality where none comes of it: equal pictures are one.
+    pub(in crate::files) fn of_source(self, source: Format) -> Self {
+        let is_png = match self.output {
+            Output::Same => source == Format::Png,
+            Output::Format(format) => format == Format::Png,
+            Output::Auto(accepted) => {
+                [true, false].iter().all(|avif| accepted.choose(source, *avif) == Format::Png)
+            }
+        };
+        Self { quality: self.quality.filter(|_| !is_png), ..self }
+    }
+
     /// Whether what is made depends on the `Accept` header.
     pub(in crate::files) fn depends_on_accept(&self) -> bool {
         matches!(self.output, Output::Auto(_))
@@ -154,6 +166,8 @@ fn output(value: &str, headers: &HeaderMap) -> Result<Output, PictureError> {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     fn read(query: &str) -> Result<Option<Options>, PictureError> {
@@ -197,6 +211,20 @@ mod tests {
         assert_eq!(options.code(), "w320h200q70b150-webp");
         assert_eq!((options.blur() * 2.0).to_string(), "3");
         assert_eq!(read("f=auto").unwrap().unwrap().code(), "w0h0q0b0-auto");
+    }
+
+    #[test]
+    fn the_quality_of_what_has_none_makes_no_other_picture() {
+        let code = |query, accept, source| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, HeaderValue::from_static(accept));
+            Options::read(query, &headers).unwrap().unwrap().of_source(source).code()
+        };
+        assert_eq!(code("w=5&q=7&f=png", "*/*", Format::Jpeg), "w5h0q0b0-png");
+        assert_eq!(code("w=5&q=7", "*/*", Format::Png), "w5h0q0b0-same");
+        assert_eq!(code("w=5&q=7&f=auto", "*/*", Format::Png), "w5h0q0b0-auto");
+        assert_eq!(code("w=5&q=7", "*/*", Format::Jpeg), "w5h0q7b0-same");
+        assert_eq!(code("q=7&f=auto", "image/avif", Format::Png), "w0h0q7b0-auto-avif");
     }
 
     #[test]

@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use base::ids::FileId;
 use bytes::Bytes;
@@ -12,15 +13,16 @@ use data_encoding::HEXLOWER;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
 use sha2::{Digest as _, Sha256};
-use tokio::io::AsyncReadExt as _;
 
 use super::cache::{Cache, Kept, Key};
-use super::pool::{Pool, Turn};
-use super::transform::transform;
+use super::details::Examined;
+use super::pool::{Extent, Pool, Purpose, Turn};
+use super::stripped::Stripped;
+use super::transform::Change;
 use super::{Format, Options, PictureError, meters};
 
 /// Changes when the same options make other bytes than before, so that nobody's cache mixes the two.
-const GENERATION: &str = "1";
+const GENERATION: &str = "2";
 
 /// Works on pictures, makes changed ones, and keeps those. Cloning it is cheap, and clones are the same studio.
 #[derive(Clone)]
@@ -32,13 +34,37 @@ struct Inner {
     making: Mutex<HashMap<Key, Making>>,
 }
 
-type Making = Shared<BoxFuture<'static, Result<Made, PictureError>>>;
+/// A picture that is being made. It stays here for as long as the work lasts, which nobody can stop.
+struct Making {
+    outcome: Shared<BoxFuture<'static, Result<Made, PictureError>>>,
+    /// Everybody who waits for it has a clone.
+    waiting: Arc<()>,
+}
 
 /// A picture that was just made.
 #[derive(Clone, Debug)]
-struct Made {
-    format: Format,
-    bytes: Bytes,
+enum Made {
+    /// It is in the cache.
+    Kept,
+    /// The cache does not take it.
+    Unkept(Format, Bytes),
+}
+
+/// How much a studio does.
+#[derive(Clone, Copy, Debug)]
+pub struct Capacity {
+    /// What the pictures that it keeps may take on the disk, in bytes.
+    pub cache_bytes: u64,
+    /// What all work at once may take of the memory, in bytes. One picture is always worked on.
+    pub memory_bytes: u64,
+    /// How long somebody waits for one picture.
+    pub max_work: Duration,
+}
+
+impl Default for Capacity {
+    fn default() -> Self {
+        Self { cache_bytes: 1 << 30, memory_bytes: 512 << 20, max_work: Duration::from_secs(30) }
+    }
 }
 
 /// A changed picture of a file as it is now.
@@ -84,50 +110,54 @@ pub(in crate::files) enum ReadyContent {
 }
 
 impl Studio {
-    /// A studio that keeps what it makes in `folder`, up to `capacity` bytes; the folder is made where it is missing.
-    pub async fn open(folder: PathBuf, capacity: u64) -> io::Result<Self> {
-        Self::with_pool(folder, capacity, Pool::new()).await
+    /// A studio that keeps what it makes in `folder`, which is made where it is missing.
+    pub async fn open(folder: PathBuf, capacity: Capacity) -> io::Result<Self> {
+        let Capacity { cache_bytes, memory_bytes, max_work } = capacity;
+        let pool = Pool::with(Extent::of_machine(memory_bytes, max_work));
+        Self::with_pool(folder, cache_bytes, pool).await
     }
 
-    async fn with_pool(folder: PathBuf, capacity: u64, pool: Pool) -> io::Result<Self> {
+    async fn with_pool(folder: PathBuf, cache_bytes: u64, pool: Pool) -> io::Result<Self> {
         meters::describe();
-        let opened = tokio::task::spawn_blocking(move || Cache::open(folder, capacity)).await;
+        let opened = tokio::task::spawn_blocking(move || Cache::open(folder, cache_bytes)).await;
         let cache = opened.map_err(io::Error::other)??;
         Ok(Self(Arc::new(Inner { pool, cache, making: Mutex::default() })))
     }
 
-    /// Waits for a turn to work on a picture.
+    /// Waits for a turn to work on a picture that somebody uploads.
     pub(in crate::files) async fn turn(&self) -> Result<Turn, PictureError> {
-        self.0.pool.turn().await
+        self.0.pool.turn(Purpose::Upload).await
     }
 
     /// The picture, where it is kept.
     pub(in crate::files) async fn kept(&self, variant: &Variant) -> Option<Ready> {
-        let Kept { format, size, file } = self.look_up(variant.key()).await?;
+        let kept = self.look_up(variant.key()).await?;
         meters::count_kept();
-        Some(Ready { format, size, content: ReadyContent::File(tokio::fs::File::from_std(file)) })
+        Some(kept.into())
     }
 
     /// Makes the picture of what `source` gives, or waits for whoever is making it. `source` is asked in the
-    /// picture's turn, and not at all where somebody else makes it.
+    /// picture's turn, and not at all where somebody else makes it, or nobody waits any more.
     pub(in crate::files) async fn make(
         &self,
         variant: &Variant,
         source: impl Future<Output = Result<Bytes, PictureError>> + Send + 'static,
     ) -> Result<Ready, PictureError> {
         let key = variant.key();
-        let making = {
+        let (outcome, _waiting) = {
             let mut makings = self.0.making();
-            if let Some(making) = makings.get(&key) {
-                making.clone()
-            } else {
-                let making = self.begin(key.clone(), variant.options, source);
-                makings.insert(key, making.clone());
-                making
-            }
+            let making = makings
+                .entry(key.clone())
+                .or_insert_with_key(|key| self.begin(key.clone(), variant.options, source));
+            (making.outcome.clone(), Arc::clone(&making.waiting))
         };
-        let Made { format, bytes } = making.await?;
-        Ok(Ready { format, size: bytes.len() as u64, content: ReadyContent::Bytes(bytes) })
+        match outcome.await? {
+            Made::Unkept(format, bytes) => {
+                Ok(Ready { format, size: bytes.len() as u64, content: ReadyContent::Bytes(bytes) })
+            }
+            // What is asked for at the same time may be more than the cache holds.
+            Made::Kept => self.look_up(key).await.map(Ready::from).ok_or(PictureError::Busy),
+        }
     }
 
     /// Removes what is kept of a file that is gone. Errors are the log's: nobody can ask for it any more.
@@ -139,38 +169,48 @@ impl Studio {
         }
     }
 
-    /// The work goes on when the client goes away: others may wait for it, and the next one finds it kept.
+    /// Once it was begun, the work goes on when the clients go away: the next one finds it kept.
     fn begin(
         &self,
         key: Key,
         options: Options,
         source: impl Future<Output = Result<Bytes, PictureError>> + Send + 'static,
     ) -> Making {
-        let ending = Ending { studio: self.clone(), key: key.clone() };
+        let waiting = Arc::new(());
+        let ending = Ending { studio: self.clone(), key: key.clone(), waiting: Arc::downgrade(&waiting) };
         let studio = self.clone();
         let task = tokio::spawn(async move {
-            let _ending = ending;
             // It may have been made since somebody looked.
-            if let Some(kept) = studio.look_up(key.clone()).await {
-                return read_whole(kept).await;
+            if studio.look_up(key.clone()).await.is_some() {
+                return Ok(Made::Kept);
             }
-            let turn = studio.0.pool.turn().await?;
+            let turn = studio.0.pool.turn(Purpose::Change).await?;
+            if !ending.is_wanted() {
+                return Err(PictureError::Busy);
+            }
             let bytes = source.await?;
-            let inner = Arc::clone(&studio.0);
-            let work = move || {
-                let (format, bytes) = transform(&bytes, &options)?;
-                if let Err(error) = inner.cache.keep(key, format, &bytes) {
-                    tracing::warn!(%error, "a changed picture is not kept");
-                }
-                Ok(Made { format, bytes: bytes.into() })
+            let prepare = move || {
+                let change = Change::of(bytes, options)?;
+                let cost = change.cost();
+                // Through all of the work, which may outlast whoever waits here: until then it is not begun again.
+                Ok(((change, ending), cost))
             };
-            turn.run(work).await
+            let work = move |(change, _ending): (Change, Ending)| {
+                let (format, bytes) = change.make()?;
+                match studio.0.cache.keep(key, format, &bytes) {
+                    Ok(true) => return Ok(Made::Kept),
+                    Ok(false) => {}
+                    Err(error) => tracing::warn!(%error, "a changed picture is not kept"),
+                }
+                Ok(Made::Unkept(format, bytes.into()))
+            };
+            turn.run(prepare, work).await
         });
         let ended = task.map(|ended| {
             ended
                 .unwrap_or_else(|error| Err(PictureError::Failed(format!("the work was cut short: {error}"))))
         });
-        ended.boxed().shared()
+        Making { outcome: ended.boxed().shared(), waiting }
     }
 
     async fn look_up(&self, key: Key) -> Option<Kept> {
@@ -185,12 +225,24 @@ impl Inner {
     }
 }
 
-async fn read_whole(kept: Kept) -> Result<Made, PictureError> {
-    let mut bytes = Vec::new();
-    let mut file = tokio::fs::File::from_std(kept.file);
-    match file.read_to_end(&mut bytes).await {
-        Ok(_) => Ok(Made { format: kept.format, bytes: bytes.into() }),
-        Err(error) => Err(PictureError::Failed(format!("read a kept picture: {error}"))),
+impl From<Kept> for Ready {
+    fn from(Kept { format, size, file }: Kept) -> Self {
+        Self { format, size, content: ReadyContent::File(tokio::fs::File::from_std(file)) }
+    }
+}
+
+impl Turn {
+    /// Takes the metadata out of a picture and looks at it; `None` for what is no picture.
+    ///
+    /// [`PictureError::Malformed`] and [`PictureError::TooLarge`] mean that nobody can tell what is in the file: it
+    /// must not be served as a picture.
+    pub(in crate::files) async fn examine(self, bytes: Bytes) -> Result<Option<Examined>, PictureError> {
+        let prepare = move || {
+            let stripped = Stripped::of(bytes)?;
+            let cost = stripped.as_ref().map_or(0, Stripped::cost_of_examining);
+            Ok((stripped, cost))
+        };
+        self.run(prepare, |stripped| stripped.map(Stripped::examined).transpose()).await
     }
 }
 
@@ -198,22 +250,45 @@ async fn read_whole(kept: Kept) -> Result<Made, PictureError> {
 struct Ending {
     studio: Studio,
     key: Key,
+    waiting: Weak<()>,
+}
+
+impl Ending {
+    /// Whether anybody waits. Whoever comes after nobody did begins anew.
+    fn is_wanted(&self) -> bool {
+        let mut makings = self.studio.0.making();
+        // Its place among the makings has one itself.
+        let is_wanted = self.waiting.strong_count() > 1;
+        if !is_wanted {
+            self.remove(&mut makings);
+        }
+        is_wanted
+    }
+
+    fn remove(&self, makings: &mut HashMap<Key, Making>) {
+        // Somebody else may have begun the same anew.
+        if makings
+            .get(&self.key)
+            .is_some_and(|making| Weak::ptr_eq(&self.waiting, &Arc::downgrade(&making.waiting)))
+        {
+            makings.remove(&self.key);
+        }
+    }
 }
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        self.studio.0.making().remove(&self.key);
+        self.remove(&mut self.studio.0.making());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
-    use std::time::Duration;
 
-    use futures::future::Either;
     use http::HeaderMap;
     use image::DynamicImage;
+    use tokio::sync::oneshot;
     use uuid::Uuid;
 
     use super::super::testing::{encoded, picture};
@@ -238,8 +313,17 @@ mod tests {
         }
     }
 
+    const EXTENT: Extent = Extent {
+        slots: 1,
+        uploads: 1,
+        changes: 1,
+        pixel_bytes: 1 << 20,
+        max_wait: Duration::from_mins(1),
+        max_work: Duration::from_mins(1),
+    };
+
     fn pool() -> Pool {
-        Pool::with(1, 1, Duration::from_mins(1), Duration::from_mins(1))
+        Pool::with(EXTENT)
     }
 
     fn variant(etag: &str, query: &str) -> Variant {
@@ -303,10 +387,10 @@ mod tests {
         let pool = pool();
         let scratch = Scratch::with(pool.clone()).await;
         let _held = (
-            pool.turn().await.unwrap(),
+            pool.turn(Purpose::Change).await.unwrap(),
             tokio::spawn({
                 let pool = pool.clone();
-                async move { pool.turn().await }
+                async move { pool.turn(Purpose::Change).await }
             }),
         );
         tokio::task::yield_now().await;
@@ -315,28 +399,75 @@ mod tests {
         assert_eq!(refused.err(), Some(PictureError::Busy));
     }
 
-    /// On one thread: whatever runs there holds off everything else.
-    #[tokio::test(flavor = "current_thread")]
+    #[tokio::test]
     async fn requests_go_on_while_a_picture_is_made() {
         let scratch = Scratch::with(pool()).await;
-        let large = Bytes::from(encoded(&DynamicImage::ImageRgb8(picture(1600, 1200)), Format::Jpeg));
-        let wanted = variant("\"a\"", "w=320");
-        let making = scratch.studio.make(&wanted, async { Ok(large) });
-        let turns_of_others = async {
-            for _ in 0..1000 {
-                tokio::task::yield_now().await;
-            }
-        };
-        let first = futures::future::select(Box::pin(turns_of_others), Box::pin(making)).await;
-        let Either::Left(((), making)) = first else {
-            panic!("the picture was made before others had their turns")
-        };
-        assert!(making.await.is_ok());
+        let (give, given) = oneshot::channel();
+        let making = tokio::spawn({
+            let studio = scratch.studio.clone();
+            let source = async { given.await.map_err(|_| PictureError::NotAnImage) };
+            async move { studio.make(&variant("\"a\"", "w=320"), source).await.map(|ready| ready.size) }
+        });
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+        assert!(!making.is_finished());
+        give.send(png()).unwrap();
+        assert!(making.await.unwrap().is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_any_more_is_not_read() {
+        let pool = pool();
+        let scratch = Scratch::with(pool.clone()).await;
+        let (studio, wanted) = (&scratch.studio, variant("\"a\"", "w=30"));
+        let turn = pool.turn(Purpose::Upload).await.unwrap();
+        let asked = tokio::spawn({
+            let (studio, wanted) = (studio.clone(), wanted.clone());
+            let never = async { panic!("nobody waits") };
+            async move { studio.make(&wanted, never).await.map(|ready| ready.size) }
+        });
+        while studio.0.making().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        asked.abort();
+        assert!(asked.await.is_err());
+        drop(turn);
+        while !studio.0.making().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert!(studio.make(&wanted, async { Ok(png()) }).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_takes_too_long_is_not_begun_again_and_is_found_later() {
+        // The encoder of AVIF takes a second and more for this one.
+        let extent = Extent { slots: 4, max_work: Duration::from_millis(200), ..EXTENT };
+        let scratch = Scratch::with(Pool::with(extent)).await;
+        let (studio, wanted) = (&scratch.studio, variant("\"a\"", "w=400&f=avif"));
+        assert_eq!(studio.make(&wanted, async { Ok(png()) }).await.err(), Some(PictureError::TooSlow));
+        let never = async { panic!("it is being made") };
+        assert_eq!(studio.make(&wanted, never).await.err(), Some(PictureError::TooSlow));
+        while !studio.0.making().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(studio.kept(&wanted).await.is_some());
+    }
+
+    /// Whoever reads slowly holds a file open, and no bytes.
+    #[tokio::test]
+    async fn what_was_made_is_sent_from_the_cache() {
+        let scratch = Scratch::with(pool()).await;
+        let ready = scratch.studio.make(&variant("\"a\"", "w=30"), async { Ok(png()) }).await.unwrap();
+        assert!(matches!(ready.content, ReadyContent::File(_)));
+        let tiny = Studio::with_pool(scratch.folder.join("tiny"), 1, pool()).await.unwrap();
+        let ready = tiny.make(&variant("\"a\"", "w=30"), async { Ok(png()) }).await.unwrap();
+        assert!(matches!(ready.content, ReadyContent::Bytes(_)));
     }
 
     #[test]
     fn a_picture_has_an_entity_tag_of_its_own() {
-        assert_eq!(variant("\"abc\"", "w=30&q=5").etag(), "\"abc-w30h0q5b0-same-1\"");
-        assert_eq!(variant("W/\"abc\"", "f=png").etag(), "\"abc-w0h0q0b0-png-1\"");
+        assert_eq!(variant("\"abc\"", "w=30&q=5").etag(), "\"abc-w30h0q5b0-same-2\"");
+        assert_eq!(variant("W/\"abc\"", "f=png").etag(), "\"abc-w0h0q0b0-png-2\"");
     }
 }

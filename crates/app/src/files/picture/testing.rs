@@ -6,7 +6,9 @@ use image::codecs::png::PngEncoder;
 use image::codecs::webp::WebPEncoder;
 use image::{DynamicImage, Frame, ImageFormat, Rgb, RgbImage, RgbaImage};
 
-use super::Format;
+use super::details::Examined;
+use super::stripped::Stripped;
+use super::{Format, PictureError};
 
 /// What nobody may find in a picture that was stripped.
 pub(super) const SECRET: &[u8] = b"54.8985N 23.9036E";
@@ -45,6 +47,11 @@ pub(super) fn encoded(image: &DynamicImage, format: Format) -> Vec<u8> {
         Format::Heic => panic!("nothing here makes HEIC"),
     }
     bytes
+}
+
+/// All that a turn does with an upload.
+pub(super) fn examine(bytes: &[u8]) -> Result<Option<Examined>, PictureError> {
+    Stripped::of(bytes.to_vec().into())?.map(Stripped::examined).transpose()
 }
 
 /// The pixels of a file as they are stored, without turning them.

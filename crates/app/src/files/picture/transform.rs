@@ -1,38 +1,62 @@
 //! A picture as somebody wants it: another size, format or quality, or blurred.
 
+use bytes::Bytes;
 use image::{DynamicImage, imageops};
 
-use super::decode::Source;
 use super::encode::{DEFAULT_QUALITY, encode};
 use super::geometry::Plan;
 use super::options::{Options, Output};
-use super::strip::strip;
-use super::{Format, MAX_SOURCE_BYTES, PictureError};
+use super::stripped::Stripped;
+use super::{Format, PictureError};
 
 /// The most pixels that AVIF is made of: a core makes a million of them in a second, the others in a tenth of that.
 const MAX_AVIF_PIXELS: u64 = 4_000_000;
 
+/// What its encoder takes for each of them beside the picture itself.
+const AVIF_PIXEL_BYTES: u64 = 64;
+
 /// The most of which it is made for who takes another format as well.
 const MAX_AUTO_AVIF_PIXELS: u64 = 1_000_000;
 
-/// Makes of the file `bytes` what `options` say. Its metadata are gone, its first picture stands for all.
-pub(super) fn transform(bytes: &[u8], options: &Options) -> Result<(Format, Vec<u8>), PictureError> {
-    if bytes.len() as u64 > MAX_SOURCE_BYTES {
-        return Err(PictureError::TooLarge);
+/// A picture of which another one will be made.
+pub(super) struct Change {
+    stripped: Stripped,
+    plan: Plan,
+    output: Format,
+    options: Options,
+}
+
+impl Change {
+    /// Of the file `bytes`, as `options` say. Its metadata are gone, its first picture stands for all.
+    pub(super) fn of(bytes: Bytes, options: Options) -> Result<Self, PictureError> {
+        let stripped = Stripped::of(bytes)?.filter(|stripped| stripped.format.is_changed());
+        let stripped = stripped.ok_or(PictureError::NotAnImage)?;
+        let plan = Plan::wished(stripped.size, options.width, options.height)?;
+        let pixels = plan.size.pixels();
+        let output = match options.output {
+            Output::Same => stripped.format,
+            Output::Format(Format::Avif) if pixels > MAX_AVIF_PIXELS => return Err(PictureError::TooLarge),
+            Output::Format(format) => format,
+            Output::Auto(accepted) => accepted.choose(stripped.format, pixels <= MAX_AUTO_AVIF_PIXELS),
+        };
+        Ok(Self { stripped, plan, output, options })
     }
-    let format = Format::of(bytes).filter(|format| format.is_changed()).ok_or(PictureError::NotAnImage)?;
-    let bytes = strip(format, bytes)?;
-    let source = Source::open(format, &bytes)?;
-    let plan = Plan::wished(source.size(), options.width, options.height)?;
-    let pixels = plan.size.pixels();
-    let output = match options.output {
-        Output::Same => format,
-        Output::Format(Format::Avif) if pixels > MAX_AVIF_PIXELS => return Err(PictureError::TooLarge),
-        Output::Format(format) => format,
-        Output::Auto(accepted) => accepted.choose(format, pixels <= MAX_AUTO_AVIF_PIXELS),
-    };
-    let made = blurred(source.make(plan)?, options.blur());
-    Ok((output, encode(&made, output, options.quality.unwrap_or(DEFAULT_QUALITY))?))
+
+    /// The bytes of memory that it takes.
+    pub(super) fn cost(&self) -> u64 {
+        let encoder =
+            if self.output == Format::Avif { self.plan.size.pixels() * AVIF_PIXEL_BYTES } else { 0 };
+        self.stripped.cost(&self.plan) + encoder
+    }
+
+    /// What is made, and its format.
+    pub(super) fn make(self) -> Result<(Format, Vec<u8>), PictureError> {
+        let Self { stripped, plan, output, options } = self;
+        let made = stripped.source()?.make(plan)?;
+        drop(stripped);
+        let made = blurred(made, options.blur());
+        Ok((output, encode(&made, output, options.quality.unwrap_or(DEFAULT_QUALITY))?))
+    }
 }
 
 fn blurred(image: DynamicImage, sigma: f32) -> DynamicImage {
@@ -56,6 +80,10 @@ mod tests {
         SECRET, encoded, holds, picture, pixels, telling_jpeg, telling_png, telling_webp, translucent,
     };
     use super::*;
+
+    fn transform(bytes: &[u8], options: &Options) -> Result<(Format, Vec<u8>), PictureError> {
+        Change::of(bytes.to_vec().into(), *options)?.make()
+    }
 
     fn options(query: &str) -> Options {
         let mut headers = HeaderMap::new();

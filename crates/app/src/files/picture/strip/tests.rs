@@ -3,9 +3,8 @@
 use image::DynamicImage;
 use proptest::prelude::*;
 
-use super::super::details::examine;
 use super::super::testing::{
-    SECRET, encoded, full_box, holds, iso_box, picture, pixels, riff_chunk, segment, telling_gif,
+    SECRET, encoded, examine, full_box, holds, iso_box, picture, pixels, riff_chunk, segment, telling_gif,
     telling_heif, telling_jpeg, telling_png, telling_webp, translucent,
 };
 use super::super::{Format, PictureError, Size, isobmff};
