@@ -261,9 +261,9 @@ describe("accounts", () => {
     };
     assert.equal(await keys(), null);
     const rotating = async () => {
-      await server.command("keys", "rotate", "--type", "es512");
+      await server.command("keys", "rotate", "--now", "--type", "es512");
       await until((found) => found?.length === 1);
-      await server.command("keys", "rotate", "--type", "eddsa");
+      await server.command("keys", "rotate", "--now", "--type", "eddsa");
       await until((found) => found?.length === 2);
     };
     /** Every client has been round once more, with the newest key. */
