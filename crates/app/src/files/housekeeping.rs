@@ -129,7 +129,7 @@ impl Files {
             let stale = rows.stale(now, BATCH).await?;
             let mut settled = 0;
             for stale in &stale {
-                if stale.is_uploaded() {
+                if stale.has_another() {
                     rows.let_go(stale.file_id, &[&stale.key], now).await?;
                     settled += 1;
                 } else if rows.forget(stale.file_id).await {

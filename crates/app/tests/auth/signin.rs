@@ -148,4 +148,10 @@ async fn a_bcrypt_hash_from_nhost_signs_in_and_is_renewed() {
     assert_eq!(service.count(old).await, 0);
     assert_eq!(service.sign_in("a@b.c", PASSWORD).await.status, StatusCode::OK);
     service.sign_in("a@b.c", "a wrong one").await.assert_error(401, "invalid-email-password", "Incorrect");
+
+    // Of several who renew it at once, none is told that the password is wrong.
+    service.sql(bring).await;
+    let answers = futures::future::join_all((0..4).map(|_| service.sign_in("a@b.c", PASSWORD))).await;
+    assert!(answers.iter().all(|answer| answer.status == StatusCode::OK), "{answers:?}");
+    assert_eq!(service.count(old).await, 0);
 }

@@ -22,6 +22,8 @@ pub struct ObjectState {
     pub size: u64,
     /// The store's name for this content, as it gave it.
     pub etag: String,
+    /// Whether the store keeps the SHA-256 that it was put with, and so has compared what came.
+    pub has_checksum: bool,
     /// Whether it can be read now.
     pub archive: Archive,
 }
@@ -133,7 +135,8 @@ fn state(about: &HeadObjectOutput) -> ObjectState {
         _ => Archive::Ready,
     };
     let size = about.content_length().and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
-    ObjectState { size, etag: about.e_tag().unwrap_or_default().to_owned(), archive }
+    let has_checksum = about.checksum_sha256().is_some();
+    ObjectState { size, etag: about.e_tag().unwrap_or_default().to_owned(), has_checksum, archive }
 }
 
 fn time(at: DateTime) -> SystemTime {

@@ -155,7 +155,10 @@ impl KeyFile {
 
     /// A new key that verifies from now on, and signs in the place of the others `notice` seconds later. Gives its name.
     pub(super) fn rotate(&mut self, kind: Option<KeyType>, now: i64, notice: i64) -> anyhow::Result<String> {
-        let current = self.entries.first().context("the list of keys is empty")?;
+        let keys = self.keys(now)?;
+        // The first one may be waiting to sign.
+        let signs = self.entries.iter().find(|entry| keys.is_signer(entry.kid()));
+        let current = signs.or(self.entries.first()).context("the list of keys is empty")?;
         let Some(kind) = kind.or_else(|| KeyType::named(&current.kind)) else {
             bail!("a key of the type {} cannot be made; name another one by --type", current.kind);
         };

@@ -50,7 +50,12 @@ impl Book {
 
     /// Takes back that a file is there, unless a line says by now where. Whether it was taken back.
     pub(super) async fn unmark(&self, file: FileId) -> anyhow::Result<bool> {
-        Ok(self.0.execute(include_str!("sql/unmark_file.sql"), &[&file.0]).await? > 0)
+        let mut transaction = self.0.begin().await?;
+        // Whoever completes the file holds its row: what they did is seen by the next statement alone.
+        transaction.query("select from storage.files where id = $1 for update", &[&file.0]).await?;
+        let unmarked = transaction.execute(include_str!("sql/unmark_file.sql"), &[&file.0]).await?;
+        transaction.commit().await?;
+        Ok(unmarked > 0)
     }
 }
 

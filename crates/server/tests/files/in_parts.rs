@@ -1,7 +1,5 @@
 //! Uploads in parts: the protocol, what it refuses, going on after a break, and what is left of what is given up.
 
-use std::time::Duration;
-
 use data_encoding::HEXLOWER;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -322,12 +320,12 @@ async fn what_is_given_up_while_it_is_completed_is_gone(place: Place) {
         let upload = Upload::begin(&service, "film.bin", noise(10)).await;
         let part = upload.send(&service, 1).await;
         let [key] = <[String; 1]>::try_from(service.book().await).unwrap();
-        service.project.trouble(&[(document, Trouble::Slow(Duration::from_secs(1)))]);
+        let (is_there, go_on) = service.project.hold(document);
         let giving_up = async {
-            while service.objects().await.is_empty() {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-            service.fetch(Method::DELETE, &upload.path(""), Caller::User(ANNA), &[]).await
+            is_there.await.unwrap();
+            let given_up = service.fetch(Method::DELETE, &upload.path(""), Caller::User(ANNA), &[]).await;
+            go_on.send(()).unwrap();
+            given_up
         };
         let parts = [part];
         let (completed, given_up) = tokio::join!(upload.complete(&service, &parts), giving_up);
@@ -338,7 +336,6 @@ async fn what_is_given_up_while_it_is_completed_is_gone(place: Place) {
         assert_eq!(service.rows().await.len(), 0);
         service.assert_no_orphan().await;
         service.assert_no_trace().await;
-        service.project.recover();
     }
 }
 
@@ -346,10 +343,12 @@ async fn what_is_completed_while_it_is_given_up_is_a_file(place: Place) {
     let service = Service::start(place).await;
     let upload = Upload::begin(&service, "film.bin", noise(10)).await;
     let part = upload.send(&service, 1).await;
-    service.project.trouble(&[("mutation forgetFile", Trouble::Slow(Duration::from_secs(2)))]);
+    let (is_there, go_on) = service.project.hold("mutation forgetFile");
     let completing = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        upload.complete(&service, std::slice::from_ref(&part)).await
+        is_there.await.unwrap();
+        let completed = upload.complete(&service, std::slice::from_ref(&part)).await;
+        go_on.send(()).unwrap();
+        completed
     };
     let path = upload.path("");
     let giving_up = service.fetch(Method::DELETE, &path, Caller::User(ANNA), &[]);

@@ -56,10 +56,18 @@ pub(in crate::auth) async fn handle(
     Ok(Json(auth.after_first_factor(id, Proof::Password(&hash), &device).await?))
 }
 
-/// The hash in the place of one of an old kind, unless the password was changed meanwhile.
+/// The hash in the place of one of an old kind. Whoever else was here meanwhile renewed it too, or changed the password:
+/// what is there by now decides.
 async fn renew_hash(auth: &Auth, id: Uuid, password: SecretString, old: &str) -> Result<String, AuthError> {
-    let new = auth.0.passwords.hash(password).await?;
+    let new = auth.0.passwords.hash(password.clone()).await?;
     let sql = "update auth.users set password_hash = $2::text where id = $1 and password_hash = $3::text";
     let renewed = auth.0.pool.execute(sql, &[&id, &new, &old]).await?;
-    if renewed == 0 { Err(AuthError::InvalidEmailPassword) } else { Ok(new) }
+    if renewed > 0 {
+        return Ok(new);
+    }
+    let sql = "select password_hash from auth.users where id = $1";
+    let found = auth.0.pool.query_opt(sql, &[&id]).await?;
+    let now: Option<String> = found.map(|row| row.try_get("password_hash")).transpose()?.flatten();
+    let verdict = auth.0.passwords.verify(password, now.clone()).await?;
+    now.filter(|_| verdict != Verdict::Wrong).ok_or(AuthError::InvalidEmailPassword)
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::{count_parts, not_under_way};
 use crate::files::error::{FilesError, parse_id};
 use crate::files::rows::{FileRow, Upload};
-use crate::files::store::{SentPart, StoreError};
+use crate::files::store::SentPart;
 use crate::files::{Files, json};
 
 /// Bytes of the request's JSON, of which each part takes some 200.
@@ -81,12 +81,9 @@ impl Files {
         Err(FilesError::Parts(format!("{size} bytes have come instead of {}", upload.size)))
     }
 
-    /// Whether the parts are one object already: the server may have died before it wrote that down.
+    /// Whether the parts are one object already, which was compared with their hashes: the server may have died before it
+    /// wrote that down.
     pub(super) async fn is_joined(&self, upload: &Upload) -> Result<bool, FilesError> {
-        match self.0.store.size(&upload.key).await {
-            Ok(size) => Ok(size == upload.size),
-            Err(StoreError::Missing) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        Ok(self.0.store.compared_size(&upload.key).await? == Some(upload.size))
     }
 }

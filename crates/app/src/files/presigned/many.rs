@@ -3,6 +3,7 @@
 //! archive it is only said that it is there: a page that somebody scrolls past must not fetch back all that is on it.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
@@ -13,6 +14,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use http::HeaderMap;
 use http::header::CACHE_CONTROL;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use super::Address;
 use crate::files::error::FilesError;
@@ -21,6 +23,9 @@ use crate::files::{Files, download, json, thumbnail};
 
 /// Files of a page of which the store is asked at once whether they are archived.
 const AT_ONCE: usize = 8;
+
+/// How long the store may take for that, for all of a page.
+const LOOKING: Duration = Duration::from_secs(3);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -65,25 +70,32 @@ pub(in crate::files) async fn many(
     let (readable, stored) = tokio::try_join!(rows.readable(&caller, &ids), rows.stored(&ids))?;
     let readable: HashSet<FileId> = readable.into_iter().collect();
     let origin = files.origin(&headers);
+    let deadline = Instant::now() + LOOKING;
     let presigning = stored
         .into_iter()
         .filter(|file| {
             readable.contains(&file.id) && file.is_uploaded() && file.bucket.presigned_urls_enabled
         })
-        .map(|file| presign(&files, file, &origin));
+        .map(|file| presign(&files, file, &origin, deadline));
     let urls: Vec<_> = stream::iter(presigning).buffered(AT_ONCE).try_collect().await?;
     let urls = urls.into_iter().flatten().collect();
     Ok(([(CACHE_CONTROL, "no-store")], Json(All { urls })).into_response())
 }
 
-async fn presign(files: &Files, file: Stored, origin: &str) -> Result<Option<Presigned>, FilesError> {
+async fn presign(
+    files: &Files,
+    file: Stored,
+    origin: &str,
+    deadline: Instant,
+) -> Result<Option<Presigned>, FilesError> {
     let Some(shown) = download::shown(&file) else { return Ok(None) };
     let Address { url, life } = files.presign(&shown, &file.bucket, origin).await?;
     let thumbnail_url = match thumbnail::shown(&file) {
         Some(small) => Some(files.presign(&small, &file.bucket, origin).await?.url),
         None => None,
     };
-    let is_archived = files.0.store.is_archived(&shown.key, shown.size, file.age(files.now())).await;
+    let looked = files.0.store.is_archived(&shown.key, shown.size, file.age(files.now()));
+    let is_archived = tokio::time::timeout_at(deadline, looked).await.unwrap_or(false);
     let url = (!is_archived).then_some(url);
     Ok(Some(Presigned { id: file.id, url, is_archived, expiration: life.as_secs(), thumbnail_url }))
 }

@@ -28,7 +28,7 @@ const STORED: &str = "query stored($ids: [uuid!]!) {
 }";
 
 /// What the file showed is nobody's from now on; whoever is reading it has a while to end. Those who complete a file take
-/// turns by the lock of its row (`turn`, which changes nothing), and so does whoever gives an object up (`letGo`): what is
+/// turns by the lock of its row (`turn`, which changes nothing but when the row was changed last), and so does whoever gives an object up (`letGo`): what is
 /// not the file's any more then changes nothing. Of several that are completed at once the last one is what the file shows.
 ///
 /// What came in parts and was rewritten has two lines until now, of which the second takes over the first one's size.
@@ -52,7 +52,9 @@ const COMPLETE: &str = "mutation completeFile(
     _set: { fileId: null, size: 0, expectedUntil: $until }
   ) @include(if: $inParts) { affected_rows }
   kept: update_stored_objects(
-    where: { fileId: { _eq: $id }, key: { _in: $keys } }
+    where: {
+      fileId: { _eq: $id }, key: { _in: $keys }, file: { objects: { key: { _eq: $content } } }
+    }
     _set: { isCurrent: true, expectedUntil: null, uploadId: null }
   ) { affected_rows }
   sized: update_stored_objects(

@@ -32,10 +32,11 @@ const STALE: &str = "query stale($now: timestamptz!, $limit: Int!) {
   stored_objects(
     where: { isCurrent: { _eq: false }, fileId: { _is_null: false }, expectedUntil: { _lt: $now } }
     limit: $limit
-  ) { key fileId file { isUploaded } }
+  ) { key fileId file { isUploaded upload { key } } }
 }";
 
-/// What a file shows by now stays. What was on its way may still arrive, until its time is over.
+/// What a file shows by now stays. What was on its way may still arrive, until its time is over; it counts for nobody, for
+/// nobody had it.
 const LET_GO: &str = "mutation letGo($id: uuid!, $keys: [String!]!, $until: timestamptz!) {
   turn: updateFile(pk_columns: { id: $id }, _set: { id: $id }) { id }
   sooner: update_stored_objects(
@@ -43,7 +44,7 @@ const LET_GO: &str = "mutation letGo($id: uuid!, $keys: [String!]!, $until: time
     _set: { expectedUntil: $until }
   ) { affected_rows }
   update_stored_objects(
-    where: { key: { _in: $keys }, isCurrent: { _eq: false } }, _set: { fileId: null, triedAt: null }
+    where: { key: { _in: $keys }, isCurrent: { _eq: false } }, _set: { fileId: null, size: 0, triedAt: null }
   ) { affected_rows }
 }";
 
@@ -98,12 +99,19 @@ pub(in crate::files) struct Stale {
 #[serde(rename_all = "camelCase")]
 struct StaleFile {
     is_uploaded: Option<bool>,
+    upload: Option<Awaited>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Awaited {
+    key: ObjectKey,
 }
 
 impl Stale {
-    /// Whether the file shows another object.
-    pub(in crate::files) fn is_uploaded(&self) -> bool {
-        self.file.is_uploaded == Some(true)
+    /// Whether the file shows another object, or waits for another: then the row stays.
+    pub(in crate::files) fn has_another(&self) -> bool {
+        let upload = self.file.upload.as_ref();
+        self.file.is_uploaded == Some(true) || upload.is_some_and(|upload| upload.key != self.key)
     }
 }
 

@@ -190,6 +190,20 @@ impl Store {
         }
     }
 
+    /// How many bytes an object has that was made of parts and compared with their hashes; `None` where there is none, or
+    /// where the store would have one that was not compared.
+    pub(super) async fn compared_size(&self, key: &ObjectKey) -> Result<Option<u64>, StoreError> {
+        match self {
+            // Parts become an object there when they were compared.
+            Self::Disk(disk) => match disk.size(key).await {
+                Ok(size) => Ok(Some(size)),
+                Err(StoreError::Missing) => Ok(None),
+                Err(error) => Err(error),
+            },
+            Self::S3(s3) => s3.compared_size(key).await,
+        }
+    }
+
     /// Removes what is kept under `key`; nothing is not an error.
     pub(super) async fn remove(&self, key: &ObjectKey) -> Result<(), StoreError> {
         match self {

@@ -185,15 +185,33 @@ impl S3Store {
                 sha256: *sha256,
             })
             .collect();
-        match self.bucket.complete_upload(&key.to_string(), upload, &sent).await?.checksum {
-            Some(checksum) if checksum == checksum_of(&hashes) => Ok(()),
-            Some(_) => Err(StoreError::Parts("their checksums differ".to_owned())),
-            None => self.compare(key, &hashes, part_size).await,
+        let is_as_sent = match self.bucket.complete_upload(&key.to_string(), upload, &sent).await?.checksum {
+            Some(checksum) => checksum == checksum_of(&hashes),
+            None => self.is_as_sent(key, &hashes, part_size).await?,
+        };
+        if is_as_sent {
+            return Ok(());
+        }
+        // It must not be there for whoever asks next.
+        self.remove(key).await?;
+        Err(StoreError::Parts("their checksums differ".to_owned()))
+    }
+
+    pub(super) async fn compared_size(&self, key: &ObjectKey) -> Result<Option<u64>, StoreError> {
+        match self.bucket.head(&key.to_string()).await {
+            Ok(object) => Ok(Some(object.size).filter(|_| object.has_checksum)),
+            Err(clients::Error::ObjectMissing) => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
 
     /// Reads an object and compares it with the hashes of its parts: for stores that keep no checksums.
-    async fn compare(&self, key: &ObjectKey, hashes: &[[u8; 32]], part_size: u64) -> Result<(), StoreError> {
+    async fn is_as_sent(
+        &self,
+        key: &ObjectKey,
+        hashes: &[[u8; 32]],
+        part_size: u64,
+    ) -> Result<bool, StoreError> {
         let mut bytes = self.read(key, None).await?;
         let (mut hash, mut left, mut seen) = (Sha256::new(), part_size, Vec::with_capacity(hashes.len()));
         while let Some(mut chunk) = bytes.try_next().await? {
@@ -210,7 +228,7 @@ impl S3Store {
         if left < part_size {
             seen.push(hash.finalize().into());
         }
-        if seen == hashes { Ok(()) } else { Err(StoreError::Parts("their checksums differ".to_owned())) }
+        Ok(seen == hashes)
     }
 
     pub(super) async fn abort_parts(&self, key: &ObjectKey, upload: &str) -> Result<(), StoreError> {

@@ -2,6 +2,8 @@
 alter table brain.spent_refresh_tokens
   drop constraint spent_refresh_tokens_refresh_token_id_fkey,
   add column user_id uuid;
+-- It served the constraint alone.
+drop index brain.spent_refresh_tokens_refresh_token_id_idx;
 update brain.spent_refresh_tokens s
 set user_id = t.user_id
 from auth.refresh_tokens t
