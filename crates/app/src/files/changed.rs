@@ -19,6 +19,9 @@ use super::picture::{Format, MAX_SOURCE_BYTES, Options, PictureError, ReadyConte
 use super::range::Span;
 use super::store::{ObjectKey, Store};
 
+/// How much of a kept picture is read at a time.
+const CHUNK_BYTES: usize = 64 << 10;
+
 impl Shown {
     /// The answer to a request with this query and these headers.
     pub(super) async fn respond_as_asked(
@@ -100,10 +103,12 @@ fn sent(content: ReadyContent) -> Body {
             meters::count_downloaded_bytes(bytes.len() as u64);
             Body::from(bytes)
         }
-        ReadyContent::File(file) => Body::from_stream(ReaderStream::new(file).inspect(|chunk| {
-            if let Ok(chunk) = chunk {
-                meters::count_downloaded_bytes(chunk.len() as u64);
-            }
-        })),
+        ReadyContent::File(file) => {
+            let chunks = ReaderStream::with_capacity(file, CHUNK_BYTES);
+            Body::from_stream(chunks.inspect(|chunk| match chunk {
+                Ok(chunk) => meters::count_downloaded_bytes(chunk.len() as u64),
+                Err(error) => tracing::warn!(%error, "a changed picture broke off"),
+            }))
+        }
     }
 }

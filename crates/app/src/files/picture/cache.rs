@@ -93,7 +93,15 @@ impl Cache {
             let size = file.metadata()?.len();
             Ok(Kept { format, size, file })
         });
-        opened.inspect_err(|_| self.index().remove(key)).ok()
+        // What cannot be opened just now is still there, and counts.
+        let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+        opened
+            .inspect_err(|error| {
+                if is_gone(error) {
+                    self.index().remove(key);
+                }
+            })
+            .ok()
     }
 
     /// Keeps a picture under `key`; `false` where it is larger than the cache.

@@ -188,6 +188,14 @@ impl Pool {
 }
 
 impl Turn {
+    /// What `source` gives, if a store does not take the turn's time with it.
+    pub(super) async fn read<T>(
+        &self,
+        source: impl Future<Output = Result<T, PictureError>>,
+    ) -> Result<T, PictureError> {
+        tokio::time::timeout(self.max_work, source).await.unwrap_or(Err(PictureError::TooSlow))
+    }
+
     /// Works where it may take its time: `prepare` looks at what there is to do and says how many bytes of memory that
     /// takes, `work` does it once they are there. A panic of a decoder is an error like others.
     pub(super) async fn run<P: Send + 'static, T: Send + 'static>(

@@ -188,7 +188,7 @@ impl Studio {
             if !ending.is_wanted() {
                 return Err(PictureError::Busy);
             }
-            let bytes = source.await?;
+            let bytes = turn.read(source).await?;
             let prepare = move || {
                 let change = Change::of(bytes, options)?;
                 let cost = change.cost();
