@@ -63,7 +63,7 @@ async fn send(fault: Fault, lines: usize) -> clients::Error {
         html: "<p>123456</p>".to_owned(),
         headers: Vec::new(),
     };
-    way.send(&letter).await.unwrap_err()
+    way.send(&letter, async {}).await.unwrap_err()
 }
 
 #[tokio::test]

@@ -98,13 +98,16 @@ impl Smtp {
         self.0.tries
     }
 
-    pub(super) async fn send(&self, letter: &Letter) -> Result<(), Error> {
+    pub(super) async fn send(&self, letter: &Letter, before: impl Future<Output = ()>) -> Result<(), Error> {
         let message = self.0.sender.compose(letter)?;
         let end = Instant::now() + self.0.timeout.min(letter.useful_for);
         let mut connection = self.connect(end).await?;
         let text = message.formatted();
         let result = match self.announce(&mut connection, message.envelope(), &text, end).await {
-            Ok(()) => hand_over(&mut connection, &text, end).await,
+            Ok(()) => {
+                before.await;
+                hand_over(&mut connection, &text, end).await
+            }
             Err(error) => Err(error),
         };
         let _ = tokio::time::timeout(FAREWELL, connection.abort()).await;
