@@ -3,4 +3,6 @@
 #[cfg(test)]
 mod s3;
 #[cfg(test)]
+mod smtp;
+#[cfg(test)]
 mod starttls;

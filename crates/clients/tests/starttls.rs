@@ -165,7 +165,7 @@ async fn a_letter_goes_encrypted_to_a_server_that_is_trusted() {
 async fn sends_one_letter() {
     #[expect(clippy::disallowed_methods, reason = "there is no other way to tell a test of another process")]
     let port = std::env::var(PORT).unwrap().parse().unwrap();
-    mailer(port).send(&letter()).await.unwrap();
+    mailer(port).send(&letter(), async {}).await.unwrap();
 }
 
 #[tokio::test]
@@ -173,7 +173,7 @@ async fn nothing_is_said_to_a_server_that_is_not_trusted_or_does_not_encrypt() {
     let (_, tls) = authority();
     for tls in [Some(tls), None] {
         let mut server = MailServer::start(tls).await;
-        let refused = mailer(server.port).send(&letter()).await;
+        let refused = mailer(server.port).send(&letter(), async {}).await;
         assert!(refused.is_err());
         let told = server.all();
         let harmless =

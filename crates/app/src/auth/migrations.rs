@@ -17,6 +17,7 @@ const ENTRIES: &[(&str, &str)] = &[
     ("23_mailbox_days", include_str!("migrations/23_mailbox_days/up.sql")),
     ("24_letter_pauses", include_str!("migrations/24_letter_pauses/up.sql")),
     ("25_ended_sessions", include_str!("migrations/25_ended_sessions/up.sql")),
+    ("26_letters_out", include_str!("migrations/26_letters_out/up.sql")),
 ];
 
 /// The sign-in service's migrations, to be applied after the platform's.

@@ -262,6 +262,42 @@ async fn a_letter_that_the_server_may_have_taken_is_sent_once_more() {
     }
 }
 
+/// Has a server take the letter, and stops it when the mail server has been called so often.
+async fn stop_while_sending(service: &Service, server: &MailServer, calls: usize) {
+    service.sql("update brain.letters set next_try_at = now()").await;
+    let post = post(service, server.mailer(), None);
+    let is_called = async {
+        while server.connections.load(Ordering::SeqCst) < calls {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    };
+    tokio::time::timeout(Duration::from_secs(20), is_called).await.unwrap();
+    drop(post);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+}
+
+#[tokio::test]
+async fn a_letter_whose_sender_stopped_before_the_answer_is_sent_once_more() {
+    let service = Service::start().await;
+    service.sign_up("a@b.c").await;
+    // Stopped before the letter's text, nothing is in doubt.
+    let mut server =
+        MailServer::start(&["silence", "silence", "silence", "silence at the end", "silence at the end"])
+            .await;
+    ask_for_a_letter(&service, "a@b.c").await;
+    for calls in 1..=5 {
+        stop_while_sending(&service, &server, calls).await;
+    }
+    for _ in 0..2 {
+        assert!(server.next().await.contains("To: a@b.c\r\n"));
+    }
+    service.sql("update brain.letters set next_try_at = now()").await;
+    let _post = post(&service, server.mailer(), None);
+    until_empty(&service).await;
+    assert_eq!(server.connections.load(Ordering::SeqCst), 5);
+}
+
 #[tokio::test]
 async fn the_answer_to_a_letter_may_take_longer_than_a_step() {
     let service = Service::start().await;

@@ -37,10 +37,13 @@ pub(crate) enum Closed {
 
 impl Way {
     /// Hands a letter over. That it was taken does not mean that it arrives.
-    pub async fn send(&self, letter: &Letter) -> Result<(), Error> {
+    ///
+    /// `before` is awaited when it may be taken from then on, and not at all where the letter's name keeps it from being
+    /// there twice.
+    pub async fn send(&self, letter: &Letter, before: impl Future<Output = ()>) -> Result<(), Error> {
         match self {
-            Self::Gmail(gmail) => gmail.send(letter).await,
-            Self::Smtp(smtp) => smtp.send(letter).await,
+            Self::Gmail(gmail) => gmail.send(letter, before).await,
+            Self::Smtp(smtp) => smtp.send(letter, before).await,
             Self::Outbox(outbox) => outbox.send(letter).await,
         }
     }

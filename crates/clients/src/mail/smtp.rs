@@ -1,10 +1,11 @@
 //! A mail server, spoken to by SMTP: a connection for each letter, encrypted unless the server is on this machine.
 //!
-//! Until the letter's text is sent, every failure leaves it unsent. After that a missing answer leaves open whether the
-//! server has it (RFC 5321, section 4.2.5), and it is told as such: whoever repeats it may send it twice.
+//! Until the letter's whole text is sent, every failure leaves it unsent. After that a missing answer leaves open
+//! whether the server has it (RFC 5321, section 4.2.5), and it is told as such: whoever repeats it may send it twice.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lettre::address::Envelope;
@@ -97,13 +98,16 @@ impl Smtp {
         self.0.tries
     }
 
-    pub(super) async fn send(&self, letter: &Letter) -> Result<(), Error> {
+    pub(super) async fn send(&self, letter: &Letter, before: impl Future<Output = ()>) -> Result<(), Error> {
         let message = self.0.sender.compose(letter)?;
         let end = Instant::now() + self.0.timeout.min(letter.useful_for);
         let mut connection = self.connect(end).await?;
         let text = message.formatted();
         let result = match self.announce(&mut connection, message.envelope(), &text, end).await {
-            Ok(()) => hand_over(&mut connection, &text, end).await,
+            Ok(()) => {
+                before.await;
+                hand_over(&mut connection, &text, end).await
+            }
             Err(error) => Err(error),
         };
         let _ = tokio::time::timeout(FAREWELL, connection.abort()).await;
@@ -177,11 +181,23 @@ impl Smtp {
 
 /// Sends the letter's text, and waits for the server to take it.
 async fn hand_over(connection: &mut AsyncSmtpConnection, text: &[u8], end: Instant) -> Result<(), Error> {
-    match tokio::time::timeout_at(end, connection.message(text)).await {
+    // The last part is nothing. It is asked for when the text is written, before the dot that makes it a letter.
+    let is_written = AtomicBool::new(false);
+    let last = std::iter::once_with(|| {
+        is_written.store(true, Ordering::Relaxed);
+        [].as_slice()
+    });
+    let sending = connection.message_iter(std::iter::once(text).chain(last));
+    let result = tokio::time::timeout_at(end, sending).await;
+    let may_have_it = is_written.load(Ordering::Relaxed);
+    match result {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) if error.status().is_some() => Err(explain(&error)),
-        Ok(Err(_)) => Err(doubtful("the mail server broke off after the letter")),
-        Err(_) => Err(doubtful("the mail server did not answer to the letter in time")),
+        Ok(Err(error)) if may_have_it && error.status().is_none() => {
+            Err(doubtful("the mail server broke off after the letter"))
+        }
+        Ok(Err(error)) => Err(explain(&error)),
+        Err(_) if may_have_it => Err(doubtful("the mail server did not answer to the letter in time")),
+        Err(_) => Err(silent()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The sender of letters: takes them from the queue, several at once, on as many servers as there are.
 //!
-//! A letter is leased while it is being sent, so that a server that dies leaves it to another.
+//! A letter is leased while it is being sent, so that a server that dies leaves it to another. That it is handed over is
+//! written down before: a server that stops without an answer leaves it in doubt, and a letter is in doubt once at most.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -62,6 +63,8 @@ struct Waiting {
     /// How long it is until its deadline.
     useful_for: Duration,
     is_doubtful: bool,
+    /// Whether it was in doubt already when it was handed over, and no answer to that is known.
+    is_out: bool,
     /// How many letters all servers have sent from the mailbox today.
     sent_today: u32,
 }
@@ -79,6 +82,7 @@ impl Waiting {
             written_at: row.try_get("written_at")?,
             useful_for: Duration::try_from_secs_f64(row.try_get("seconds_left")?).unwrap_or_default(),
             is_doubtful: row.try_get("is_doubtful")?,
+            is_out: row.try_get("is_out")?,
             sent_today: u32::try_from(row.try_get::<_, i32>("sent_today")?).unwrap_or(0),
         })
     }
@@ -165,6 +169,12 @@ impl Desk {
             self.forget(waiting.id).await?;
             return Ok(true);
         };
+        if waiting.is_out {
+            tracing::error!(letter.id = %waiting.id, letter.template = waiting.template, "a letter is given up: a server stopped for the second time before it was answered");
+            count("doubtful", "none", 1);
+            self.forget(waiting.id).await?;
+            return Ok(true);
+        }
         let sending = Box::pin(self.send(way, &waiting, template));
         let result = self.keep(waiting.id, sending).await;
         // Whoever counts a mailbox's letters may have counted a doubtful one, too.
@@ -220,7 +230,15 @@ impl Desk {
             html: texts.html,
             headers,
         };
-        way.send(&letter).await
+        way.send(&letter, self.note_out(waiting.id)).await
+    }
+
+    /// Writes down that a letter is being handed over. Where that cannot be, twice is better than never.
+    async fn note_out(&self, id: Uuid) {
+        let out = "update brain.letters set is_out = true where id = $1";
+        if let Err(error) = self.auth.0.pool.execute(out, &[&id]).await {
+            tracing::warn!(letter.id = %id, %error, "that a letter is handed over cannot be written down");
+        }
     }
 
     async fn forget(&self, id: Uuid) -> Result<(), AuthError> {
@@ -243,7 +261,8 @@ impl Desk {
         tracing::warn!(letter.id = %waiting.id, letter.template = waiting.template, letter.way = way.name(), error.code = error.code(), pause.seconds = pause.as_secs(), %error, "a letter is tried again later");
         count("failed", way.name(), 1);
         let later = "update brain.letters
-            set next_try_at = now() + $2::float8 * interval '1 second', is_doubtful = is_doubtful or $3::boolean
+            set next_try_at = now() + $2::float8 * interval '1 second',
+                is_doubtful = is_doubtful or $3::boolean, is_out = false
             where id = $1";
         let is_doubtful = error.again() == Again::Once;
         self.auth.0.pool.execute(later, &[&waiting.id, &pause.as_secs_f64(), &is_doubtful]).await?;

@@ -115,13 +115,13 @@ impl Gmail {
         })
     }
 
-    pub(super) async fn send(&self, letter: &Letter) -> Result<(), Error> {
+    pub(super) async fn send(&self, letter: &Letter, before: impl Future<Output = ()>) -> Result<(), Error> {
         let text = self.0.sender.compose(letter)?.formatted();
         let body = serde_json::to_vec(&SendRequest { raw: URL_SAFE_NO_PAD.encode(text) })
             .map_err(|error| Error::ComposeLetter(error.to_string()))?;
         let taken = self.quota(|quota, now| quota.take(now).map(|()| now));
         let taken = taken.map_err(|spent| Error::from(Fault::OwnLimit(spent)))?;
-        let result = self.send_body(body).await;
+        let result = self.send_body(body, before).await;
         if let Err(fault) = &result {
             self.quota(|quota, now| {
                 // As whoever counts for all servers counts: what Gmail took, and what it may have taken.
@@ -138,8 +138,9 @@ impl Gmail {
         Ok(result?)
     }
 
-    async fn send_body(&self, body: Vec<u8>) -> Result<(), Fault> {
+    async fn send_body(&self, body: Vec<u8>, before: impl Future<Output = ()>) -> Result<(), Fault> {
         let token = self.0.tokens.token().await.map_err(Fault::Token)?;
+        before.await;
         match self.call(&token, body.clone()).await {
             // Revoked before its time: a fresh one may do. Gmail did nothing with the letter.
             Err(Fault::Unauthorized) => {
