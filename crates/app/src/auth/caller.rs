@@ -1,8 +1,9 @@
 //! What an access token entitles to. It outlives its session by minutes, and may go on reading as long, as everywhere;
 //! what it does to the account ends with the session.
 //!
-//! Whatever ends sessions, or would outlast their end, is done behind the lock of the person's row: what came before it
-//! is seen, and what comes after it sees this.
+//! Whatever ends sessions, or lets somebody in who has none (passwords, addresses, services, security keys, personal access
+//! tokens), is done behind the lock of the person's row: what came before it is seen, and what comes after it sees this. The
+//! rest looks just before it writes.
 
 use db::Transaction;
 use db::tokio_postgres::Row;

@@ -4,6 +4,7 @@
 //! address is theirs: either side alone would let whoever typed somebody else's address first into their account.
 
 use clients::identity::{Identity, Provider};
+use db::Transaction;
 use db::tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
@@ -62,7 +63,7 @@ impl Auth {
                 return Err(AuthError::EmailAlreadyInUse);
             }
             standing.check(&self.0.options)?;
-            self.link_identity(user, provider, identity).await?;
+            self.link_identity(self.lock_person(user).await?, user, provider, identity).await?;
         }
         standing.check(&self.0.options)?;
         self.after_first_factor(user, Proof::Service, device).await
@@ -127,20 +128,23 @@ impl Auth {
         self.after_first_factor(user, Proof::Service, device).await
     }
 
-    /// Links somebody of a service to an account whose owner has shown who they are on both sides.
+    /// Links somebody of a service to an account whose owner has shown who they are on both sides, in a transaction that
+    /// holds the account.
     pub(super) async fn link_identity(
         &self,
+        mut held: Transaction,
         user: Uuid,
         provider: &str,
         identity: &Identity,
     ) -> Result<(), AuthError> {
         let sql = include_str!("sql/link_identity.sql");
-        let linked = self.0.pool.query_opt(sql, &[&user, &provider, &identity.subject]).await;
+        let linked = held.query_opt(sql, &[&user, &provider, &identity.subject]).await;
         let linked = match linked {
             Err(error) if error.sqlstate() == Some(&SqlState::UNIQUE_VIOLATION) => None,
             linked => linked?,
         };
         linked.ok_or(AuthError::ProviderAlreadyLinked)?;
+        held.commit().await?;
         tracing::info!(user.id = %user, auth.provider = provider, "a person linked a service to their account");
         Ok(())
     }

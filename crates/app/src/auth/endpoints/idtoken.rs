@@ -53,7 +53,9 @@ pub(in crate::auth) async fn link(
     Standing::from_row(&auth.caller(&bearer).await?)?.check_known(&auth.0.options)?;
     let (provider, identity) =
         read(&auth, &request.provider, &request.id_token, request.nonce.as_deref()).await?;
-    auth.link_identity(bearer.0.0, provider, &identity).await?;
+    // The service's keys may have taken their time.
+    let held = auth.lock_caller(&bearer).await?;
+    auth.link_identity(held, bearer.0.0, provider, &identity).await?;
     Ok(OK)
 }
 

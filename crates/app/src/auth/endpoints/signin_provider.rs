@@ -141,7 +141,7 @@ pub(in crate::auth) async fn callback(
     query: Result<Query<Back>, QueryRejection>,
 ) -> Result<Response, AuthError> {
     let Query(back) = query.map_err(|_| AuthError::InvalidRequest("`state` is needed".to_owned()))?;
-    come_back(&auth, &name, (&headers, &device), back).await
+    Box::pin(come_back(&auth, &name, (&headers, &device), back)).await
 }
 
 pub(in crate::auth) async fn callback_form(
@@ -152,7 +152,7 @@ pub(in crate::auth) async fn callback_form(
     form: Result<Form<Back>, FormRejection>,
 ) -> Result<Response, AuthError> {
     let Form(back) = form.map_err(|_| AuthError::InvalidRequest("`state` is needed".to_owned()))?;
-    come_back(&auth, &name, (&headers, &device), back).await
+    Box::pin(come_back(&auth, &name, (&headers, &device), back)).await
 }
 
 /// Who came back goes on to the client, with what came of it.
@@ -169,7 +169,7 @@ async fn come_back(
         Err(error) => return Ok(auth.lead_on_with(&error, &client)),
     };
     let destination = auth.0.redirects.choose(begun.wanted.redirect_to.as_ref()).unwrap_or(client);
-    let finished = finish(auth, name, begun, back, (&destination, device)).await;
+    let finished = Box::pin(finish(auth, name, begun, back, (&destination, device))).await;
     Ok(finished.unwrap_or_else(|error| auth.lead_on_with(&error, &destination)))
 }
 
@@ -217,8 +217,8 @@ async fn finish(
     let finished = provider.finish(&redirect_uri(auth, provider.name()), returned).await;
     let identity = finished.map_err(|error| AuthError::from_provider(&error))?;
     if let Some(bearer) = begun.linking {
-        auth.caller(&bearer).await?;
-        auth.link_identity(bearer.0.0, provider.name(), &identity).await?;
+        let held = auth.lock_caller(&bearer).await?;
+        auth.link_identity(held, bearer.0.0, provider.name(), &identity).await?;
         return Ok(destination.redirect(&[]));
     }
     let arrival =

@@ -213,9 +213,8 @@ pub(in crate::auth) async fn verify_add(
         webauthn.finish_passkey_registration(&credential, &registration).map_err(|error| refuse(&error))?;
     let key = NewKey::of(&passkey, transports(&request.credential))?;
     let nickname = request.nickname.map(|nickname| nickname.0);
-    let row = auth
-        .0
-        .pool
+    let mut held = auth.lock_caller(&bearer).await?;
+    let row = held
         .query_opt(
             include_str!("../sql/insert_passkey.sql"),
             &[&bearer.0.0, &key.credential_id, &key.transports, &nickname, &key.passkey, &MAX_KEYS],
@@ -223,6 +222,7 @@ pub(in crate::auth) async fn verify_add(
         .await?;
     let full = || AuthError::InvalidRequest("the key is known, or there are too many".to_owned());
     let id = row.ok_or_else(full)?.try_get("id")?;
+    held.commit().await?;
     tracing::info!(user.id = %bearer.0, "a person added a security key");
     Ok(Json(Added { id, nickname }))
 }

@@ -230,7 +230,7 @@ impl Desk {
             html: texts.html,
             headers,
         };
-        way.send(&letter, self.note_out(waiting.id)).await
+        Box::pin(way.send(&letter, self.note_out(waiting.id))).await
     }
 
     /// Writes down that a letter is being handed over. Where that cannot be, twice is better than never.
